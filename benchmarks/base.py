@@ -1,0 +1,434 @@
+"""Tables of architectures and their tasks."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple, Self, cast
+
+import numpy as np
+
+from surrogate_nas._types import FloatArray, IntArray
+from surrogate_nas.benchmarks.index import RowIndex
+from surrogate_nas.benchmarks.sources import METRICS, TEST, VALIDATION, ArraySource, TaskSource
+from surrogate_nas.errors import InvalidArgumentError, MissingRecordError
+from surrogate_nas.evaluation import Evaluation, Goal, TaskData, fingerprint
+from surrogate_nas.spaces.base import Architecture, Isomorphs, SearchSpace, frozen
+
+
+class TabularTask:
+    """One task of a table, as an objective that answers at once.
+
+    A row without a finite value at the largest budget is not part of the task. What a search
+    sees is the validation metric at the largest budget as the mean over seeds, unless it asks
+    otherwise.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        space: SearchSpace,
+        choices: IntArray,
+        values: FloatArray,
+        *,
+        goal: Goal | None = None,
+        test: FloatArray | None = None,
+        metrics: Mapping[str, FloatArray] | None = None,
+        budgets: tuple[int, ...] = (1,),
+        costs: FloatArray | None = None,
+        isomorphs: Isomorphs = "separate",
+        benchmark: str = "arrays",
+    ) -> None:
+        """Make a task from arrays.
+
+        Args:
+            name: The task's name.
+            space: The space of the encodings.
+            choices: int (rows, decisions), one row an encoding.
+            values: Validation metric in its own sign: (rows,), or (rows, seeds, budgets).
+            goal: Metric, direction and unit; by default ``value``, maximised.
+            test: Test metric in its own sign, in one of the shapes of ``values``.
+            metrics: Further metrics, each in one of the shapes of ``values``; seeds and budgets
+                may be 1 where they make no difference.
+            budgets: Epochs of the last axis of ``values``, ascending.
+            costs: Epochs that one evaluation at each budget costs; by default the budgets.
+            isomorphs: Whether encodings with one canonical form are one architecture.
+            benchmark: Name of the table.
+
+        Raises:
+            InvalidArgumentError: If shapes disagree, an encoding has two rows, or no value at
+                the largest budget is finite.
+            ArchitectureError: If an encoding is not part of the space.
+        """
+        columns = {VALIDATION: values} | ({} if test is None else {TEST: test})
+        columns |= {METRICS + key: column for key, column in (metrics or {}).items()}
+        source = ArraySource(space, choices, columns, budgets)
+        self._open(name, space, source, goal or Goal("value"), budgets, costs, isomorphs, benchmark)
+
+    def _open(
+        self,
+        name: str,
+        space: SearchSpace,
+        source: TaskSource,
+        goal: Goal,
+        budgets: Sequence[int],
+        costs: FloatArray | None,
+        isomorphs: Isomorphs,
+        benchmark: str,
+    ) -> None:
+        self.name = name
+        self.benchmark = benchmark
+        self.goals = (goal,)
+        self.budgets = tuple(int(b) for b in budgets)
+        self._costs = tuple(float(c) for c in (self.budgets if costs is None else costs))
+        if len(self._costs) != len(self.budgets):
+            raise InvalidArgumentError(
+                f"costs must have one number for each of the {len(self.budgets)} budgets, "
+                f"got {len(self._costs)}"
+            )
+        space.with_isomorphs(isomorphs)  # refuses other words
+        self._isomorphs = isomorphs
+        self._whole = space
+        self._source = source
+
+    def with_isomorphs(self, isomorphs: Isomorphs) -> Self:
+        """This task with another rule of what counts as the same architecture."""
+        self._whole.with_isomorphs(isomorphs)
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__getstate__(), _isomorphs=isomorphs)
+        return other
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What the task is made of, without what was computed from it."""
+        kind = type(self)
+        return {
+            key: value
+            for key, value in self.__dict__.items()
+            if not isinstance(getattr(kind, key, None), cached_property)
+        }
+
+    @property
+    def goal(self) -> Goal:
+        """What is optimised."""
+        return self.goals[0]
+
+    # The rows that make up the task ---------------------------------------------------------
+
+    @cached_property
+    def _final(self) -> FloatArray:
+        """Mean over seeds at the largest budget in its own sign, all rows of the table: (rows,)."""
+        return _seed_mean(self._source.read(VALIDATION, len(self.budgets) - 1))
+
+    @cached_property
+    def _member(self) -> IntArray:
+        """The rows of the table that are part of the task."""
+        return np.flatnonzero(np.isfinite(self._final))
+
+    @cached_property
+    def _groups(self) -> tuple[IntArray, IntArray, IntArray]:
+        """Key number and first member of each architecture, architecture of each member."""
+        member = self._source.choices[self._member]
+        if self._isomorphs == "merged":
+            member = self._whole.canonicalise(member)
+        keys, first, group = np.unique(
+            self._whole.index(member), return_index=True, return_inverse=True
+        )
+        return keys, first, group
+
+    def _by_architecture(self, column: FloatArray) -> FloatArray:
+        """Mean over the rows of each architecture, NaN where none has a value: (n,)."""
+        keys, _, group = self._groups
+        column = column[self._member]
+        finite = np.isfinite(column)
+        total = np.bincount(group[finite], column[finite], minlength=len(keys))
+        count = np.bincount(group[finite], minlength=len(keys))
+        with np.errstate(invalid="ignore"):
+            return np.asarray(total / count)
+
+    @cached_property
+    def choices(self) -> IntArray:
+        """One encoding for each architecture of the task, by ascending key: int (n, decisions)."""
+        return frozen(self._source.choices[self._member[self._groups[1]]])
+
+    @cached_property
+    def values(self) -> FloatArray:
+        """Values at the largest budget, mean over seeds, larger is better: (n,)."""
+        values = self._by_architecture(self._final) * self.goal.sign
+        values.setflags(write=False)
+        return values
+
+    @cached_property
+    def test_values(self) -> FloatArray | None:
+        """Test metric in its own sign, like `values`; for reports only."""
+        if TEST not in self._source.columns:
+            return None
+        return self._column(TEST, len(self.budgets) - 1, None)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        """The space that a search of this task may use.
+
+        All of it where every valid encoding has a value, its own or its canonical form's;
+        else the part that has one.
+        """
+        whole = self._whole
+        if self._isomorphs == "separate":
+            separate = whole.with_isomorphs("separate")
+            if whole.enumerable and len(self) == len(whole.all_choices()):
+                return separate
+            canonical = whole.index(whole.canonicalise(self.choices))
+            if not np.array_equal(canonical, self._groups[0]):
+                return separate.restricted(self.choices)
+            # The table keeps canonical forms only, so isomorphs share a row.
+        merged = whole.with_isomorphs("merged")
+        if merged.enumerable and len(self) == merged.size:
+            return merged
+        return merged.restricted(self.choices)
+
+    # Reading --------------------------------------------------------------------------------
+
+    @cached_property
+    def _index(self) -> RowIndex:
+        return RowIndex(self._whole, self._groups[0], merged=self._isomorphs == "merged")
+
+    def rows(self, choices: IntArray) -> IntArray:
+        """Position in `values` of each encoding (n, decisions), -1 where it has none: (n,)."""
+        return self._index.rows(choices)
+
+    def lookup(
+        self, choices: IntArray, *, budget: int | None = None, seed: int | None = None
+    ) -> FloatArray:
+        """Values of many encodings (n, decisions), NaN where there is none: (n,).
+
+        Raises:
+            MissingRecordError: If the budget or the seed was not recorded.
+        """
+        # One NaN more, which is what the position -1 finds.
+        return self._values_at(budget, seed)[self.rows(choices)]
+
+    def lookup_rows(
+        self, rows: IntArray, *, budget: int | None = None, seed: int | None = None
+    ) -> FloatArray:
+        """Values at positions that `rows` gave, NaN at -1: (n,).
+
+        Raises:
+            MissingRecordError: If the budget or the seed was not recorded.
+        """
+        return self._values_at(budget, seed)[rows]
+
+    def evaluate(
+        self, arch: Architecture, *, budget: int | None = None, seed: int | None = None
+    ) -> Evaluation:
+        """Answer from the table.
+
+        Raises:
+            ArchitectureError: If the architecture is not part of the table's space.
+            MissingRecordError: If there is no value for this architecture, budget or seed.
+        """
+        answers = self._answers.get((budget, seed)) or self._prepare(budget, seed)
+        row = self._index.row(arch)
+        value = answers.values[row] if row >= 0 else np.nan
+        if value != value:
+            raise self._missing(arch, row, budget, seed)
+        return Evaluation(
+            (value,),
+            answers.cost,
+            answers.budget,
+            seed,
+            {name: column[row] for name, column in answers.metrics},
+            {name: column[row] for name, column in answers.hidden},
+        )
+
+    @cached_property
+    def _answers(self) -> dict[tuple[int | None, int | None], _Answers]:
+        return {}
+
+    def _prepare(self, budget: int | None, seed: int | None) -> _Answers:
+        epoch = self._position(budget, seed)
+        metrics = [c for c in self._source.columns if c.startswith(METRICS)]
+        hidden = [c for c in self._source.columns if c == TEST]
+
+        def view(column: str) -> Sequence[float]:
+            return _view(self._column(column, epoch, seed))
+
+        answers = _Answers(
+            values=_view(self._values_at(budget, seed)),
+            cost=self._costs[epoch],
+            budget=self.budgets[epoch],
+            metrics=tuple((name.removeprefix(METRICS), view(name)) for name in metrics),
+            hidden=tuple((self.goal.metric, view(name)) for name in hidden),
+        )
+        self._answers[budget, seed] = answers
+        return answers
+
+    @cached_property
+    def _padded(self) -> dict[tuple[int, int | None], FloatArray]:
+        return {}
+
+    def _values_at(self, budget: int | None, seed: int | None) -> FloatArray:
+        """Values at a budget and seed, larger is better, and a NaN behind the last: (n + 1,)."""
+        epoch = self._position(budget, seed)
+        if (epoch, seed) not in self._padded:
+            last = epoch == len(self.budgets) - 1 and seed is None
+            column = self._column(VALIDATION, epoch, seed) * self.goal.sign
+            self._padded[epoch, seed] = np.append(self.values if last else column, np.nan)
+        return self._padded[epoch, seed]
+
+    def _column(self, column: str, epoch: int, seed: int | None) -> FloatArray:
+        cells = self._source.read(column, epoch)
+        one = _seed_mean(cells) if seed is None else cells[:, min(seed, cells.shape[1] - 1)]
+        return self._by_architecture(one)
+
+    def _position(self, budget: int | None, seed: int | None) -> int:
+        """Position of a budget; checks the seed too."""
+        if seed is not None and not 0 <= seed < self._source.seeds:
+            raise MissingRecordError(
+                f"task {self.name!r} has no seed {seed}; recorded: 0 to {self._source.seeds - 1}"
+            )
+        if budget is None:
+            return len(self.budgets) - 1
+        if budget not in self.budgets:
+            listed = ", ".join(map(str, self.budgets))
+            raise MissingRecordError(
+                f"task {self.name!r} was not recorded at budget {budget}; recorded: {listed}"
+            )
+        return self.budgets.index(budget)
+
+    def _missing(
+        self, arch: Architecture, row: int, budget: int | None, seed: int | None
+    ) -> MissingRecordError:
+        text = self._whole.format(self._whole.check(arch))
+        if row < 0:
+            return MissingRecordError(
+                f"task {self.name!r} of {self.benchmark!r} has no record of {text}; it holds "
+                f"{len(self)} architectures of {self._whole.name!r}, take one of task.space"
+            )
+        return MissingRecordError(
+            f"task {self.name!r} of {self.benchmark!r} has no value of {text} at "
+            f"budget {budget or self.budgets[-1]}, seed {'any' if seed is None else seed}"
+        )
+
+    # Truth, for reports and measurements ------------------------------------------------------
+
+    @cached_property
+    def optimum(self) -> float:
+        """The best value of the task."""
+        return float(self.values.max())
+
+    @cached_property
+    def _ascending(self) -> FloatArray:
+        return np.sort(self.values)
+
+    def rank(self, value: float) -> int:
+        """1 + the number of architectures with a strictly better value."""
+        return 1 + len(self) - int(np.searchsorted(self._ascending, value, side="right"))
+
+    def regret(self, value: float) -> float:
+        """Distance to the best value, never negative for a value of the table."""
+        return self.optimum - value
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Recognises these measurements under any name and rule of isomorphism."""
+        member = self._member
+        values = self._final[member] * self.goal.sign
+        return fingerprint(self._whole, self._source.choices[member], values)
+
+    def data(self, rows: IntArray | None = None) -> TaskData:
+        """The task, or the given positions of `values`, for a predictor to learn from."""
+        whole = TaskData(
+            name=self.name,
+            space=self.space,
+            choices=self.choices,
+            values=self.values,
+            fingerprint=self.fingerprint,
+        )
+        return whole if rows is None else whole.take(rows)
+
+    def sample_data(self, n: int, rng: np.random.Generator) -> TaskData:
+        """A random support set of n different architectures."""
+        if not 0 < n <= len(self):
+            raise InvalidArgumentError(
+                f"n must be between 1 and the {len(self)} architectures of {self.name!r}, got {n}"
+            )
+        return self.data(rng.choice(len(self), size=n, replace=False))
+
+
+class Benchmark(ABC):
+    """A named table with one or more tasks over one space.
+
+    Attributes:
+        name: The registered name.
+        how_to_get: How a user obtains the data, one sentence.
+    """
+
+    name: str
+    how_to_get: str = ""
+
+    @property
+    @abstractmethod
+    def space(self) -> SearchSpace:
+        """The whole space of the table's encodings."""
+
+    @property
+    @abstractmethod
+    def tasks(self) -> tuple[str, ...]:
+        """Names of the tasks."""
+
+    @property
+    def available(self) -> bool:
+        """Whether the data is there (or comes by itself at first use)."""
+        return True
+
+    @property
+    @abstractmethod
+    def architectures(self) -> int:
+        """Number of rows."""
+
+    @abstractmethod
+    def task(self, name: str, *, isomorphs: Isomorphs = "separate") -> TabularTask:
+        """Open one task.
+
+        Raises:
+            UnknownNameError: If there is no such task.
+        """
+
+    @abstractmethod
+    def check(self) -> None:
+        """Verify all of the content.
+
+        Raises:
+            FormatError: If it is damaged.
+        """
+
+    def task_data(self, name: str, n: int, rng: np.random.Generator) -> TaskData:
+        """A random support set of n architectures of one task."""
+        return self.task(name).sample_data(n, rng)
+
+
+class _Answers(NamedTuple):
+    """All that `TabularTask.evaluate` needs at one budget and seed, ready to be indexed."""
+
+    values: Sequence[float]
+    cost: float
+    budget: int
+    metrics: tuple[tuple[str, Sequence[float]], ...]
+    hidden: tuple[tuple[str, Sequence[float]], ...]
+
+
+def _view(column: FloatArray) -> Sequence[float]:
+    # A memoryview gives Python floats, several times as fast as an array gives its scalars.
+    return cast("Sequence[float]", np.ascontiguousarray(column).data)
+
+
+def _seed_mean(cells: FloatArray) -> FloatArray:
+    """Mean over the last axis of what is there; NaN where nothing is."""
+    if cells.shape[-1] == 1:
+        return cells[..., 0]
+    there = np.isfinite(cells)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(there, cells, 0).sum(axis=-1) / there.sum(axis=-1))

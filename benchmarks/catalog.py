@@ -1,0 +1,89 @@
+"""All benchmarks that a name or a path can mean: registered ones, installed tables, files."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from surrogate_nas import registry
+from surrogate_nas.benchmarks.base import Benchmark
+from surrogate_nas.benchmarks.folders import tables_folder
+from surrogate_nas.benchmarks.hdf5 import HDF5Benchmark
+from surrogate_nas.errors import SurrogateNASError, UnknownNameError
+
+_SUFFIXES = (".h5", ".hdf5")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What the list of benchmarks tells about one of them.
+
+    Attributes:
+        name: What `open_benchmark` takes.
+        space: Name of its space; None if it cannot be read.
+        tasks: Names of its tasks.
+        architectures: Number of rows; None if it cannot be read.
+        available: Whether it can be searched now.
+        how_to_get: How to make it available, or why it is not.
+    """
+
+    name: str
+    space: str | None
+    tasks: tuple[str, ...]
+    architectures: int | None
+    available: bool
+    how_to_get: str
+
+
+def installed_tables() -> dict[str, Path]:
+    """Files of the user's own tables by name, in alphabetical order."""
+    return {path.stem: path for path in sorted(tables_folder().glob("*.h5"))}
+
+
+def open_benchmark(name_or_path: str | os.PathLike[str]) -> Benchmark:
+    """Open a registered benchmark, an installed table or a table's file.
+
+    Args:
+        name_or_path: A name, or the path of an ``.h5`` file. A registered name wins over an
+            installed table of the same name; what has a folder or the suffix is a path.
+
+    Raises:
+        UnknownNameError: If there is no benchmark of this name.
+        InvalidArgumentError: If there is no such file.
+        FormatError: If the file is damaged or no table.
+    """
+    name = os.fspath(name_or_path)
+    registered = registry.names("benchmark")
+    if name not in registered:
+        if name.endswith(_SUFFIXES) or Path(name).name != name:
+            return HDF5Benchmark(name)
+        tables = installed_tables()
+        if name in tables:
+            return HDF5Benchmark(tables[name])
+        if ":" not in name:
+            raise UnknownNameError("benchmark", name, dict.fromkeys([*registered, *tables]))
+    target = registry.load("benchmark", name)
+    benchmark: Benchmark = target if isinstance(target, Benchmark) else target()
+    return benchmark
+
+
+def list_benchmarks() -> list[Listing]:
+    """Everything that `open_benchmark` knows by name, also what is not available or damaged."""
+    names = dict.fromkeys([*registry.names("benchmark"), *installed_tables()])
+    return [_listing(name) for name in names]
+
+
+def _listing(name: str) -> Listing:
+    try:
+        benchmark = open_benchmark(name)
+        return Listing(
+            name=name,
+            space=benchmark.space.name,
+            tasks=benchmark.tasks,
+            architectures=benchmark.architectures,
+            available=benchmark.available,
+            how_to_get=benchmark.how_to_get,
+        )
+    except SurrogateNASError as error:
+        return Listing(name, None, (), None, available=False, how_to_get=str(error))

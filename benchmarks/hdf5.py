@@ -1,0 +1,260 @@
+"""The file format of tables: one HDF5 file a benchmark, read lazily.
+
+Layout of version 1, attributes in brackets::
+
+    /                   [format, format_version, name, space, tasks, architectures, source,
+                         licence, checksum]
+    /encodings          int16 (rows, decisions), by ascending number of the encoding [crc32]
+    /tasks/<task>       [budgets, costs, seeds]
+        validation      float64 (budgets, rows, seeds), one contiguous plane a budget
+                        [metric, maximise, unit, role, crc32: one a plane]
+        test            likewise, where there is a test metric
+        metrics/<name>  likewise; budgets or seeds are 1 where they make no difference
+
+A missing value is NaN. Damage is noticed when it is read, by the crc32 of the plane; the checksum
+at the root covers all attributes, and so the crc32 of all planes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from surrogate_nas import registry
+from surrogate_nas._types import FloatArray, IntArray
+from surrogate_nas.benchmarks.base import Benchmark, TabularTask
+from surrogate_nas.benchmarks.sources import METRICS, TEST, VALIDATION
+from surrogate_nas.errors import FormatError, InvalidArgumentError, UnknownNameError
+from surrogate_nas.evaluation import Goal
+from surrogate_nas.spaces.base import Isomorphs, SearchSpace, frozen
+
+FORMAT = "surrogate-nas table"
+FORMAT_VERSION = 1
+
+
+class HDF5Benchmark(Benchmark):
+    """A table in a file. Opening reads its root attributes alone; nothing stays open."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Open the file ``path``.
+
+        Raises:
+            InvalidArgumentError: If there is no such file.
+            FormatError: If it is damaged, of another version, or no table.
+        """
+        self.path = Path(path)
+        self._intact: set[tuple[str, int | tuple[()]]] = set()
+        with self._opened() as file:
+            self._check_header(file)
+            self.name = str(file.attrs["name"])
+            self.checksum = str(file.attrs["checksum"])
+            self.source = str(file.attrs["source"])
+            self.licence = str(file.attrs["licence"])
+            self._space_name = str(file.attrs["space"])
+            self._tasks = tuple(str(task) for task in file.attrs["tasks"])
+            self._architectures = int(file.attrs["architectures"])
+        self.how_to_get = f"the file {self.path}"
+
+    def _check_header(self, file: h5py.File) -> None:
+        if file.attrs.get("format") != FORMAT:
+            raise FormatError(
+                f"{self.path} is an HDF5 file, but no table of surrogate-nas; "
+                "convert it with 'surrogate-nas import'"
+            )
+        version = int(file.attrs["format_version"])
+        if version != FORMAT_VERSION:
+            raise FormatError(
+                f"{self.path} has version {version} of the table format, and this program reads "
+                f"version {FORMAT_VERSION}; update surrogate-nas, or import the table again"
+            )
+        if "checksum" not in file.attrs:
+            raise FormatError(f"{self.path} has no checksum; import the table again")
+
+    @contextmanager
+    def _opened(self) -> Iterator[h5py.File]:
+        try:
+            with h5py.File(self.path, "r") as file:
+                yield file
+        except FormatError:
+            raise
+        except FileNotFoundError:
+            raise InvalidArgumentError(f"there is no table file {self.path}") from None
+        except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
+            reason = str(error).split("\n")[0]
+            raise FormatError(
+                f"{self.path} is damaged, cut off or no HDF5 table ({reason}); "
+                "import the table again"
+            ) from error
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        """The whole space of the encodings."""
+        space: SearchSpace = registry.load("space", self._space_name)()
+        return space
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Names of the tasks."""
+        return self._tasks
+
+    @property
+    def architectures(self) -> int:
+        """Number of rows."""
+        return self._architectures
+
+    @cached_property
+    def choices(self) -> IntArray:
+        """Encodings of all rows, by ascending number: int16 (rows, decisions)."""
+        with self._opened() as file:
+            self._check_unchanged(file)
+            choices: IntArray = self._verified(file["encodings"], ())
+        sizes = np.array(self.space.sizes)
+        if choices.ndim != 2 or choices.shape[1] != len(sizes) or ((choices < 0) | (choices >= sizes)).any():
+            raise FormatError(
+                f"the encodings of {self.path} do not fit the space {self.space.name!r}; "
+                "import the table again"
+            )
+        return frozen(choices)
+
+    def task(self, name: str, *, isomorphs: Isomorphs = "separate") -> StoredTask:
+        """Open one task; its arrays are read when they are needed.
+
+        Raises:
+            UnknownNameError: If there is no such task.
+        """
+        if name not in self.tasks:
+            raise UnknownNameError("task", name, self.tasks)
+        return StoredTask(self, name, isomorphs)
+
+    def read(self, task: str, column: str, budget: int) -> FloatArray:
+        """Values of a column at one position of the budgets, verified: (rows, seeds or 1)."""
+        with self._opened() as file:
+            self._check_unchanged(file)
+            dataset = file[f"tasks/{task}/{column}"]
+            values: FloatArray = self._verified(dataset, min(budget, len(dataset) - 1))
+            return values
+
+    def verify(self, task: str) -> None:
+        """Read the encodings and all values of one task and compare their checksums.
+
+        Raises:
+            FormatError: If any is damaged.
+        """
+        with self._opened() as file:
+            self._verified(file["encodings"], ())
+            for _, dataset in _datasets(file[f"tasks/{task}"]):
+                for plane in range(len(dataset)):
+                    self._verified(dataset, plane)
+
+    def check(self) -> None:
+        """Verify all of the content.
+
+        Raises:
+            FormatError: If it is damaged.
+        """
+        self._intact.clear()
+        with self._opened() as file:
+            if content_checksum(file) != file.attrs["checksum"]:
+                raise FormatError(
+                    f"the attributes of {self.path} do not have the checksum of the file; "
+                    "import the table again"
+                )
+        for task in self.tasks:
+            self.verify(task)
+
+    def _check_unchanged(self, file: h5py.File) -> None:
+        if file.attrs["checksum"] != self.checksum:
+            raise FormatError(f"{self.path} was replaced since it was opened; open it again")
+
+    def _verified(self, dataset: h5py.Dataset, plane: int | tuple[()]) -> Any:
+        values = dataset[plane]
+        place = (dataset.name, plane)
+        if place in self._intact:  # a checksum takes longer than the reading
+            return values
+        if zlib.crc32(values.data) != dataset.attrs["crc32"][plane]:
+            raise FormatError(
+                f"{self.path} is damaged: {dataset.name} does not have its checksum; "
+                "import the table again"
+            )
+        self._intact.add(place)
+        return values
+
+
+class StoredTask(TabularTask):
+    """A task of a file. Sent to another process, it is opened there by path and name."""
+
+    def __init__(self, table: HDF5Benchmark, name: str, isomorphs: Isomorphs) -> None:
+        """Open the task ``name`` of ``table``."""
+        self._table = table
+        with table._opened() as file:
+            group = file[f"tasks/{name}"]
+            attributes = group[VALIDATION].attrs
+            goal = Goal(
+                str(attributes["metric"]), bool(attributes["maximise"]), str(attributes["unit"])
+            )
+            columns = tuple(column for column, _ in _datasets(group))
+            source = _TaskFile(table, name, columns, int(group.attrs["seeds"]))
+            budgets, costs = group.attrs["budgets"].tolist(), group.attrs["costs"]
+        self._open(name, table.space, source, goal, budgets, costs, isomorphs, table.name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Path, checksum and name instead of arrays."""
+        return _reopen, (self._table.path, self._table.checksum, self.name, self._isomorphs)
+
+
+def _reopen(path: Path, checksum: str, name: str, isomorphs: Isomorphs) -> StoredTask:
+    table = HDF5Benchmark(path)
+    if table.checksum != checksum:
+        raise FormatError(f"{path} was replaced since it was opened; open it again")
+    return table.task(name, isomorphs=isomorphs)
+
+
+class _TaskFile:
+    """The arrays of one task in a file."""
+
+    def __init__(
+        self, table: HDF5Benchmark, task: str, columns: tuple[str, ...], seeds: int
+    ) -> None:
+        self.columns = columns
+        self.seeds = seeds
+        self._table = table
+        self._task = task
+
+    @property
+    def choices(self) -> IntArray:
+        return self._table.choices
+
+    def read(self, column: str, budget: int) -> FloatArray:
+        return self._table.read(self._task, column, budget)
+
+
+def _datasets(task: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
+    for column in (VALIDATION, TEST):
+        if column in task:
+            yield column, task[column]
+    for name, dataset in task.get(METRICS.rstrip("/"), {}).items():
+        yield METRICS + name, dataset
+
+
+def content_checksum(file: h5py.File) -> str:
+    """Hash of all attributes but the checksum itself, and so of all crc32, of an open table."""
+    digest = hashlib.sha256()
+
+    def add(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        for key in sorted(item.attrs):
+            if key != "checksum":
+                value = np.asarray(item.attrs[key]).tolist()
+                digest.update(f"{name}\n{key}\n{value!r}\n".encode())
+
+    add("/", file)
+    file.visititems(add)  # in alphabetical order
+    return digest.hexdigest()

@@ -1,0 +1,174 @@
+"""Pickles of published benchmarks, read without executing anything of them."""
+
+from __future__ import annotations
+
+import copyreg
+import os
+import pickle
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from surrogate_nas.errors import FormatError, UnsafePickleError
+
+_DTYPE = re.compile(r"[<>=|]?(?:\?|b1|[iu][1248]|f[248]|c8|c16|[SU][0-9]{1,6})")
+
+
+def load_pickle(path: str | os.PathLike[str]) -> Any:
+    """Read a pickle of plain containers, numbers, texts, numpy scalars and numpy arrays.
+
+    A pickle may name any function of any module and call it. Here the few names that such data
+    need lead to replacements of our own, which check their arguments; any other name is refused,
+    as are extension codes, persistent identifiers and attributes of anything.
+
+    Args:
+        path: The file.
+
+    Raises:
+        UnsafePickleError: If the pickle asks for anything else; nothing of it was executed.
+        FormatError: If the file is cut off, is no pickle, or cannot be read.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            return _Unpickler(file, encoding="latin1").load()
+    except UnsafePickleError as error:
+        raise UnsafePickleError(f"{path} was not loaded: {error}") from None
+    except OSError as error:
+        raise FormatError(f"cannot read {path}: {error.strerror or error}") from error
+    except Exception as error:  # damaged bytes can fail anywhere: as a wrong type, index, size, ...
+        raise FormatError(
+            f"{path} is not a whole pickle file ({type(error).__name__}: {error}); "
+            "obtain it again from its source"
+        ) from error
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, file: IO[bytes], *, encoding: str) -> None:
+        super().__init__(file, encoding=encoding)
+        # An extension code of this process would else be answered from a cache, unseen.
+        copyreg.clear_extension_cache()
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _ALLOWED:
+            raise UnsafePickleError(
+                f"it asks for {module}.{name}, and only plain containers and numpy data are allowed"
+            )
+        return _ALLOWED[module, name]
+
+    def persistent_load(self, pid: Any) -> Any:
+        raise UnsafePickleError(f"it asks for the persistent object {pid!r}")
+
+
+class _Allowed:
+    """What an allowed name stands for: it can be called, but is no class and has no attributes."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def __call__(self, *args: Any) -> Any:
+        return self._function(*args)
+
+    def __setstate__(self, state: object) -> None:
+        raise UnsafePickleError("it tries to change a function")
+
+
+class _DType:
+    """A numpy data type of plain numbers or texts; its state can only change the byte order."""
+
+    __slots__ = ("_real",)
+
+    def __init__(self, code: Any, *_flags: Any) -> None:
+        if not isinstance(code, str) or not _DTYPE.fullmatch(code):
+            raise UnsafePickleError(f"the numpy data type {code!r} is not one of plain data")
+        self._real = np.dtype(code)
+
+    def __setstate__(self, state: Any) -> None:
+        _, order, *rest = state
+        if any(part is not None for part in rest[:3]):
+            raise UnsafePickleError("a numpy data type with fields or shapes is not plain data")
+        if order not in ("<", ">", "=", "|"):
+            raise ValueError(f"byte order {order!r}")
+        if order != "|":
+            self._real = self._real.newbyteorder(order)
+
+
+def _real(dtype: Any) -> np.dtype[Any]:
+    if not isinstance(dtype, _DType):
+        raise UnsafePickleError("a numpy data type that is not one of plain data")
+    return dtype._real
+
+
+def _bytes(raw: Any) -> bytes:
+    if isinstance(raw, str):  # written by Python 2, or by Python 3 in its protocols
+        return raw.encode("latin1")
+    if not isinstance(raw, bytes | bytearray | pickle.PickleBuffer):
+        raise UnsafePickleError("numpy data that are objects and not bytes")
+    return bytes(raw)
+
+
+def _scalar(dtype: Any, raw: Any) -> Any:
+    return np.frombuffer(_bytes(raw), dtype=_real(dtype), count=1)[0]
+
+
+class _Array(np.ndarray[Any, Any]):
+    """An array that takes its content from checked bytes only."""
+
+    __slots__ = ()
+
+    def __setstate__(self, state: Any, /) -> None:
+        *_, shape, dtype, fortran, raw = state
+        content = _frombuffer(raw, dtype, shape, "F" if fortran else "C")
+        checked: Any = (1, content.shape, content.dtype, bool(fortran), content.tobytes("A"))
+        super().__setstate__(checked)
+
+
+def _reconstruct(kind: Any, _shape: Any, _code: Any) -> Any:
+    if kind is not _NDARRAY:
+        raise UnsafePickleError("it asks for an array of another class than numpy.ndarray")
+    return _Array((0,), dtype=np.int8)
+
+
+def _frombuffer(raw: Any, dtype: Any, shape: Any, order: Any) -> Any:
+    flat = np.frombuffer(_bytes(raw), dtype=_real(dtype))
+    return flat.reshape(shape, order=order)
+
+
+def _latin1(text: Any, encoding: Any = "latin1") -> bytes:
+    if encoding not in ("latin1", "latin-1"):
+        raise UnsafePickleError(f"it asks for the encoding {encoding!r}")
+    return _bytes(text)
+
+
+def _no_call(*_: Any) -> Any:
+    raise UnsafePickleError("it calls numpy.ndarray")
+
+
+_NDARRAY = _Allowed(_no_call)
+
+
+def _allowed() -> dict[tuple[str, str], _Allowed]:
+    names = {
+        ("numpy", "dtype"): _Allowed(_DType),
+        ("numpy", "ndarray"): _NDARRAY,
+        ("_codecs", "encode"): _Allowed(_latin1),
+        ("collections", "OrderedDict"): _Allowed(dict),
+    }
+    for core in ("numpy.core", "numpy._core"):
+        for module in ("multiarray", "_multiarray_umath"):
+            names[f"{core}.{module}", "scalar"] = _Allowed(_scalar)
+            names[f"{core}.{module}", "_reconstruct"] = _Allowed(_reconstruct)
+        names[f"{core}.numeric", "_frombuffer"] = _Allowed(_frombuffer)
+    for builtins in ("builtins", "__builtin__"):
+        names[builtins, "set"] = _Allowed(set)
+        names[builtins, "frozenset"] = _Allowed(frozenset)
+        names[builtins, "complex"] = _Allowed(complex)
+    return names
+
+
+_ALLOWED = _allowed()

@@ -1,0 +1,111 @@
+"""Where the arrays of a task come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from surrogate_nas._types import FloatArray, IntArray
+from surrogate_nas.errors import ArchitectureError, InvalidArgumentError
+from surrogate_nas.spaces.base import SearchSpace
+
+VALIDATION, TEST, METRICS = "validation", "test", "metrics/"
+"""Names of a task's columns: the goal's, the hidden one's, and the prefix of all others."""
+
+
+class TaskSource(Protocol):
+    """Where the arrays of a task come from; each is read when it is needed.
+
+    Attributes:
+        columns: `VALIDATION`, `TEST` where there is one, and ``metrics/<name>`` for the others.
+        seeds: Number of trainings of an architecture.
+    """
+
+    columns: tuple[str, ...]
+    seeds: int
+
+    @property
+    def choices(self) -> IntArray:
+        """One row an encoding, all different: int (rows, decisions)."""
+        ...
+
+    def read(self, column: str, budget: int) -> FloatArray:
+        """Values at one position of the budgets, NaN where missing: (rows, seeds or 1)."""
+        ...
+
+
+class ArraySource:
+    """A task's arrays in memory."""
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        choices: IntArray,
+        columns: Mapping[str, FloatArray],
+        budgets: Sequence[int],
+    ) -> None:
+        """Check the arrays; see `TabularTask` for their shapes."""
+        if len(budgets) == 0 or list(budgets) != sorted(set(budgets)) or budgets[0] < 1:
+            raise InvalidArgumentError(
+                f"budgets must be ascending and positive, got {tuple(budgets)}"
+            )
+        self.choices = _checked(space, np.asarray(choices))
+        self.columns = tuple(columns)
+        self.seeds = 1
+        self._cubes: dict[str, FloatArray] = {}
+        for column, array in columns.items():
+            cube = np.asarray(array, dtype=np.float64)
+            if cube.ndim == 1:
+                cube = cube[:, None, None]
+            if column == VALIDATION and cube.ndim == 3:
+                self.seeds = cube.shape[1]
+            self._check(column, cube, len(budgets), np.shape(array))
+            self._cubes[column] = cube
+        if not np.isfinite(self._cubes[VALIDATION][:, :, -1]).any():
+            raise InvalidArgumentError(
+                f"values must have a finite number at the largest budget, {budgets[-1]}"
+            )
+
+    def _check(self, column: str, cube: FloatArray, budgets: int, shape: tuple[int, ...]) -> None:
+        rows = len(self.choices)
+        fits = cube.ndim == 3 and cube.shape[0] == rows and cube.size > 0
+        if fits and column.startswith(METRICS):
+            fits = cube.shape[1] in (1, self.seeds) and cube.shape[2] in (1, budgets)
+        elif fits:
+            fits = cube.shape[1:] == (self.seeds, budgets)
+        if not fits:
+            raise InvalidArgumentError(
+                f"{'values' if column == VALIDATION else column} must have the shape ({rows},) "
+                f"or ({rows}, seeds, {budgets}), got {shape}"
+            )
+
+    def cube(self, column: str) -> FloatArray:
+        """All values of a column: (rows, seeds or 1, budgets or 1)."""
+        return self._cubes[column]
+
+    def read(self, column: str, budget: int) -> FloatArray:
+        """Values at one position of the budgets: (rows, seeds or 1)."""
+        cube = self._cubes[column]
+        return cube[:, :, min(budget, cube.shape[2] - 1)]
+
+
+def _checked(space: SearchSpace, choices: IntArray) -> IntArray:
+    sizes = np.array(space.sizes)
+    if choices.ndim != 2 or choices.shape[1] != len(sizes) or choices.dtype.kind not in "iu":
+        raise InvalidArgumentError(
+            f"choices must be integers of the shape (rows, {len(sizes)}), got {choices.dtype} "
+            f"{choices.shape}"
+        )
+    inside = np.all((choices >= 0) & (choices < sizes), axis=1)
+    inside[inside] = space.valid(choices[inside])
+    if not inside.all():
+        row = int(np.argmin(inside))
+        raise ArchitectureError(
+            f"row {row} of choices, {choices[row].tolist()}, is not an architecture of "
+            f"{space.name!r} (sizes of the decisions: {space.sizes})"
+        )
+    if len(np.unique(space.index(choices))) < len(choices):
+        raise InvalidArgumentError("choices must be different: an encoding has two rows")
+    return choices

@@ -1,0 +1,175 @@
+"""Writing tables: what one consists of, and how it becomes a file, whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from surrogate_nas._types import FloatArray, IntArray
+from surrogate_nas.benchmarks.hdf5 import FORMAT, FORMAT_VERSION, content_checksum
+from surrogate_nas.benchmarks.sources import METRICS, TEST, VALIDATION, ArraySource
+from surrogate_nas.errors import InvalidArgumentError, SurrogateNASError
+from surrogate_nas.evaluation import Goal
+from surrogate_nas.spaces.base import SearchSpace
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """One task of a table to be written.
+
+    Attributes:
+        name: The task's name.
+        goal: Metric, direction and unit of ``values`` and ``test``.
+        values: Validation metric in its own sign: (rows,), or (rows, seeds, budgets).
+        test: Test metric, in one of the shapes of ``values``.
+        metrics: Further metrics, each in one of the shapes of ``values``; seeds and budgets may
+            be 1 where they make no difference.
+        budgets: Epochs of the last axis, ascending.
+        costs: Epochs that one evaluation at each budget costs; None for the budgets.
+    """
+
+    name: str
+    goal: Goal
+    values: FloatArray
+    test: FloatArray | None = None
+    metrics: Sequence[tuple[Goal, FloatArray]] = ()
+    budgets: tuple[int, ...] = (1,)
+    costs: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """A table to be written.
+
+    Attributes:
+        name: Name of the benchmark.
+        space: A registered space.
+        choices: int (rows, decisions), one row an encoding, in any order.
+        tasks: The tasks, over the same rows; a task lacks a row where its value is NaN.
+        source: Where the values come from.
+        licence: Their licence.
+    """
+
+    name: str
+    space: SearchSpace
+    choices: IntArray
+    tasks: Sequence[TaskSpec] = field(default_factory=tuple)
+    source: str = ""
+    licence: str = ""
+
+
+def write_table(path: str | os.PathLike[str], spec: TableSpec) -> None:
+    """Write a table; a file that was there before stays until the new one is complete.
+
+    Args:
+        path: The file; its folder is made where it is missing.
+        spec: The content.
+
+    Raises:
+        InvalidArgumentError: If shapes disagree, an encoding has two rows, a task has no value,
+            or two tasks have one name.
+        ArchitectureError: If an encoding is not part of the space.
+        SurrogateNASError: If the file cannot be written.
+    """
+    path = Path(path)
+    image = _image(spec)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, image)
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        repair = "free some space" if full else "choose a folder that can be written"
+        raise SurrogateNASError(
+            f"cannot write the table {path} ({len(image) / 1e6:.1f} MB): "
+            f"{error.strerror or error}; {repair}"
+        ) from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)  # mkstemp lets nobody else read
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _image(spec: TableSpec) -> bytes:
+    """The bytes of the file.
+
+    HDF5 builds it in memory: its library leaves a file half open when a disk is full.
+    """
+    names = [task.name for task in spec.tasks]
+    if not names or len(set(names)) < len(names):
+        raise InvalidArgumentError(f"a table needs tasks with different names, got {names}")
+    choices = np.asarray(spec.choices)
+    sources = [_source(spec.space, choices, task) for task in spec.tasks]
+    order = np.argsort(spec.space.index(choices))
+    # The layout of HDF5 1.10 has checksums over names, shapes and attributes.
+    with h5py.File(
+        "table", "w", driver="core", backing_store=False, libver=("v110", "v110")
+    ) as file:
+        file.attrs["format"] = FORMAT
+        file.attrs["format_version"] = FORMAT_VERSION
+        file.attrs["name"] = spec.name
+        file.attrs["space"] = spec.space.name
+        file.attrs["tasks"] = names
+        file.attrs["architectures"] = len(choices)
+        file.attrs["source"] = spec.source
+        file.attrs["licence"] = spec.licence
+        encodings = choices[order].astype("<i2")
+        file.create_dataset("encodings", data=encodings).attrs["crc32"] = zlib.crc32(encodings.data)
+        for task, source in zip(spec.tasks, sources, strict=True):
+            group = file.create_group(f"tasks/{task.name}")
+            group.attrs["budgets"] = np.array(task.budgets, dtype="<i8")
+            group.attrs["costs"] = np.array(task.costs or task.budgets, dtype="<f8")
+            group.attrs["seeds"] = source.seeds
+            goals = {METRICS + goal.metric: goal for goal, _ in task.metrics}
+            for column in source.columns:
+                goal = goals.get(column, task.goal)
+                _write_column(group, column, source.cube(column)[order], goal)
+        file.attrs["checksum"] = content_checksum(file)
+        file.flush()
+        image: bytes = file.id.get_file_image()
+    return image
+
+
+def _source(space: SearchSpace, choices: IntArray, task: TaskSpec) -> ArraySource:
+    for name in (task.name, *(goal.metric for goal, _ in task.metrics)):
+        if not name or "/" in name or name.startswith("."):
+            raise InvalidArgumentError(
+                f"names of tasks and metrics must not be empty, contain '/' or start with '.', "
+                f"got {name!r}"
+            )
+    if task.costs is not None and len(task.costs) != len(task.budgets):
+        raise InvalidArgumentError(
+            f"costs must have one number for each of the {len(task.budgets)} budgets, "
+            f"got {len(task.costs)}"
+        )
+    columns = {VALIDATION: task.values} | ({} if task.test is None else {TEST: task.test})
+    columns |= {METRICS + goal.metric: array for goal, array in task.metrics}
+    return ArraySource(space, choices, columns, task.budgets)
+
+
+def _write_column(group: h5py.Group, column: str, cube: FloatArray, goal: Goal) -> None:
+    planes = np.ascontiguousarray(cube.transpose(2, 0, 1), dtype="<f8")
+    dataset = group.create_dataset(column, data=planes)
+    dataset.attrs["metric"] = goal.metric
+    dataset.attrs["maximise"] = goal.maximise
+    dataset.attrs["unit"] = goal.unit
+    dataset.attrs["role"] = {VALIDATION: "goal", TEST: "test"}.get(column, "metric")
+    dataset.attrs["crc32"] = np.array([zlib.crc32(plane.data) for plane in planes], dtype="<u4")

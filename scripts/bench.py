@@ -1,0 +1,190 @@
+"""The measurements behind the README's numbers on speed; run by ``scripts/bench``.
+
+Every claim is a ratio against a baseline that runs beside it: absolute timings vary with the
+machine and its load, so each is the best of several alternating repetitions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+MILLION = 1_000_000
+
+
+def alternate(*functions: Callable[[], object], repetitions: int = 5) -> list[float]:
+    """Best seconds of each function; they take turns, so that load falls on all alike."""
+    best = [float("inf")] * len(functions)
+    for _ in range(repetitions):
+        for i, function in enumerate(functions):
+            start = time.perf_counter()
+            function()
+            best[i] = min(best[i], time.perf_counter() - start)
+    return best
+
+
+def lookup() -> dict[str, float]:
+    """A million lookups against a Python dict with prepared tuple keys."""
+    from surrogate_nas.benchmarks.catalog import open_benchmark
+
+    task = open_benchmark("nas-bench-graph").task("arxiv")
+    pool = task.space.unique()
+    rng = np.random.default_rng(0)
+    choices = pool[rng.integers(len(pool), size=MILLION)]
+    rows = task.rows(choices)
+    table = dict(zip(map(tuple, pool.tolist()), task.lookup(pool).tolist(), strict=True))
+    keys = list(map(tuple, choices.tolist()))
+
+    plain, from_choices, from_rows = alternate(
+        lambda: [table[key] for key in keys],
+        lambda: task.lookup(choices),
+        lambda: task.lookup_rows(rows),
+    )
+    return {
+        "dict_seconds": plain,
+        "from_choices_times_as_fast": plain / from_choices,
+        "from_rows_times_as_fast": plain / from_rows,
+    }
+
+
+_OPENING = """
+import json, resource, sys, time
+import numpy, h5py
+from surrogate_nas.benchmarks.hdf5 import HDF5Benchmark
+
+def peak():
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+before, start = peak(), time.perf_counter()
+HDF5Benchmark(sys.argv[1]).task("arxiv")
+print(json.dumps({
+    "milliseconds": 1e3 * (time.perf_counter() - start), "megabytes": peak() - before
+}))
+"""
+
+
+def opening() -> dict[str, float]:
+    """Opening the converted table and a task, above numpy and h5py, in fresh processes."""
+    from surrogate_nas.benchmarks.catalog import open_benchmark
+
+    path = str(open_benchmark("nas-bench-graph").path)
+    runs = [
+        json.loads(subprocess.check_output([sys.executable, "-c", _OPENING, path]))
+        for _ in range(5)
+    ]
+    return {key: min(run[key] for run in runs) for key in runs[0]}
+
+
+def evolution() -> dict[str, float]:
+    """Regularized evolution, 200 trials on the table, against a minimal loop."""
+    from surrogate_nas.benchmarks.catalog import open_benchmark
+    from surrogate_nas.run import search
+    from surrogate_nas.search.factory import make_searcher
+
+    task = open_benchmark("nas-bench-graph").task("arxiv")
+    everything = task.space.all_choices()
+    table = dict(zip(map(tuple, everything.tolist()), task.lookup(everything).tolist(), strict=True))
+    sizes = task.space.sizes
+    seeds = range(20)
+
+    def minimal(seed: int) -> float:
+        rng = np.random.default_rng(seed)
+        population: deque[tuple[float, tuple[int, ...]]] = deque(maxlen=20)
+        seen: set[tuple[int, ...]] = set()
+        best = -float("inf")
+        while len(seen) < 200:
+            if len(population) < 20:
+                arch = tuple(rng.integers(sizes).tolist())
+            else:
+                drawn = rng.integers(20, size=10).tolist()
+                parent = list(max(population[i] for i in drawn)[1])
+                place = int(rng.integers(len(sizes)))
+                parent[place] = int(rng.integers(sizes[place]))
+                arch = tuple(parent)
+            if arch in seen or arch not in table:
+                continue
+            seen.add(arch)
+            value = table[arch]
+            population.append((value, arch))
+            best = max(best, value)
+        return best
+
+    def ours(seed: int) -> object:
+        return search(make_searcher("evolution", task.space, seed=seed), task, trials=200)
+
+    ours(0)
+    plain, real = alternate(
+        lambda: [minimal(seed) for seed in seeds], lambda: [ours(seed) for seed in seeds]
+    )
+    return {"minimal_ms": 1e3 * plain / len(seeds), "times_as_slow": real / plain}
+
+
+def start() -> dict[str, float]:
+    """``surrogate-nas --help`` against ``import numpy``, whole processes."""
+
+    def run(*arguments: str) -> Callable[[], object]:
+        return lambda: subprocess.run(
+            [sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL
+        )
+
+    numpy_only, help_text = alternate(
+        run("-c", "import numpy"), run("-m", "surrogate_nas", "--help"), repetitions=10
+    )
+    return {"import_numpy_seconds": numpy_only, "help_times_as_long": help_text / numpy_only}
+
+
+def defaults() -> dict[str, float]:
+    """``surrogate-nas search`` with defaults, after the first conversion."""
+    command = [sys.executable, "-m", "surrogate_nas", "search", "--json"]
+    environment = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        subprocess.run(
+            command,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+        )
+        seconds.append(time.perf_counter() - start)
+    return {"seconds": statistics.median(seconds)}
+
+
+PARTS: dict[str, Callable[[], dict[str, float]]] = {
+    "lookup": lookup,
+    "opening": opening,
+    "evolution": evolution,
+    "start": start,
+    "defaults": defaults,
+}
+
+
+def main() -> None:
+    """Run the named parts, or all of them."""
+    parser = argparse.ArgumentParser(prog=f"scripts/{Path(__file__).stem}", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of {', '.join(PARTS)}")
+    wanted = parser.parse_args().parts or list(PARTS)
+    unknown = [part for part in wanted if part not in PARTS]
+    if unknown:
+        parser.error(f"unknown part {unknown[0]!r} (choose from: {', '.join(PARTS)})")
+    report = {}
+    for part in wanted:
+        print(f"{part} ...", file=sys.stderr)
+        report[part] = {key: round(value, 4) for key, value in PARTS[part]().items()}
+    print(json.dumps(report, indent=2))
+
+
+if __name__ == "__main__":
+    main()

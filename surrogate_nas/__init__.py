@@ -1,0 +1,76 @@
+"""Neural architecture search with few trainings, guided by surrogate predictors.
+
+The names below load when they are used. `surrogate_nas.run.search` and
+`surrogate_nas.compare.compare` are imported from their modules, which have the same names.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_MODULES = {
+    "surrogate_nas.benchmarks.catalog": ("list_benchmarks", "open_benchmark"),
+    "surrogate_nas.benchmarks.base": ("Benchmark", "TabularTask"),
+    "surrogate_nas.errors": ("SurrogateNASError",),
+    "surrogate_nas.evaluation": (
+        "Evaluation",
+        "FunctionObjective",
+        "Goal",
+        "Objective",
+        "Prediction",
+        "Proposal",
+        "TaskData",
+        "Trial",
+    ),
+    "surrogate_nas.predictors.base": ("MetaPredictor", "Predictor"),
+    "surrogate_nas.result": ("SearchResult",),
+    "surrogate_nas.search.base": ("Searcher",),
+    "surrogate_nas.search.factory": ("make_searcher",),
+    "surrogate_nas.spaces.base": ("Architecture", "Decision", "SearchSpace"),
+    "surrogate_nas.store": ("Stored", "open_storage"),
+}
+_WHERE = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = ["__version__", *_WHERE]
+
+if TYPE_CHECKING:
+    from surrogate_nas.benchmarks.catalog import list_benchmarks as list_benchmarks
+    from surrogate_nas.benchmarks.catalog import open_benchmark as open_benchmark
+    from surrogate_nas.benchmarks.base import Benchmark as Benchmark
+    from surrogate_nas.benchmarks.base import TabularTask as TabularTask
+    from surrogate_nas.errors import SurrogateNASError as SurrogateNASError
+    from surrogate_nas.evaluation import Evaluation as Evaluation
+    from surrogate_nas.evaluation import FunctionObjective as FunctionObjective
+    from surrogate_nas.evaluation import Goal as Goal
+    from surrogate_nas.evaluation import Objective as Objective
+    from surrogate_nas.evaluation import Prediction as Prediction
+    from surrogate_nas.evaluation import Proposal as Proposal
+    from surrogate_nas.evaluation import TaskData as TaskData
+    from surrogate_nas.evaluation import Trial as Trial
+    from surrogate_nas.predictors.base import MetaPredictor as MetaPredictor
+    from surrogate_nas.predictors.base import Predictor as Predictor
+    from surrogate_nas.result import SearchResult as SearchResult
+    from surrogate_nas.search.base import Searcher as Searcher
+    from surrogate_nas.search.factory import make_searcher as make_searcher
+    from surrogate_nas.spaces.base import Architecture as Architecture
+    from surrogate_nas.spaces.base import Decision as Decision
+    from surrogate_nas.spaces.base import SearchSpace as SearchSpace
+    from surrogate_nas.store import Stored as Stored
+    from surrogate_nas.store import open_storage as open_storage
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name (PEP 562)."""
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_WHERE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names, loaded or not."""
+    return sorted({*globals(), *_WHERE})

@@ -1,0 +1,82 @@
+"""The command line. Loads nothing heavy before a command runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from surrogate_nas import __version__
+from surrogate_nas.cli import benchmarks, compare, evaluate, search
+from surrogate_nas.errors import SurrogateNASError
+
+_COMMANDS = (benchmarks, search, compare, evaluate)
+_INTERRUPTED = 130
+_BROKEN_PIPE = 141
+
+
+class _Parser(argparse.ArgumentParser):
+    """Takes exact option names, and reports a mistake on one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    top = _Parser(
+        prog="surrogate-nas",
+        description="Neural architecture search with few trainings, guided by surrogate "
+        "predictors.",
+        epilog="Start with: surrogate-nas search",
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for module in _COMMANDS:
+        command = commands.add_parser(
+            module.__name__.rpartition(".")[2],
+            help=module.SUMMARY,
+            description=module.DESCRIPTION,
+            epilog=f"example:\n  {module.EXAMPLE}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        module.add_options(command)
+        command.add_argument(
+            "--json",
+            action="store_true",
+            help="print one JSON object on standard output, all else on standard error",
+        )
+        command.set_defaults(run=module.run)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; the exit code.
+
+    2 is a mistake in what was asked, 130 an interrupt by the keyboard, 141 a closed pipe.
+    """
+    arguments = parser().parse_args(argv)
+    # Only now: `--help` needs neither, and they cost.
+    from surrogate_nas.cli.console import plain_warnings
+    from surrogate_nas.parallel import one_thread
+
+    try:
+        with plain_warnings(), one_thread():
+            code: int = arguments.run(arguments)
+            sys.stdout.flush()
+        return code
+    except SurrogateNASError as error:
+        message = " ".join(str(error).split())
+        print(f"surrogate-nas {arguments.command}: error: {message}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"surrogate-nas {arguments.command}: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # The interpreter flushes standard output once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE

@@ -1,0 +1,39 @@
+"""``surrogate-nas benchmarks``."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+
+SUMMARY = "list what can be searched"
+DESCRIPTION = "List the tables that can be searched, and how those that are missing are obtained."
+EXAMPLE = "surrogate-nas benchmarks --json"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Options of this command."""
+    parser.add_argument(
+        "--check", action="store_true", help="also open each table and each of its tasks"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List the benchmarks."""
+    from surrogate_nas.benchmarks.catalog import list_benchmarks, open_benchmark
+    from surrogate_nas.cli.console import only_json, write_json
+
+    with only_json(arguments.json):
+        found = list_benchmarks()
+        if arguments.check:
+            for benchmark in found:
+                if benchmark.available:
+                    for task in benchmark.tasks:
+                        len(open_benchmark(benchmark.name).task(task))
+    rows = [asdict(benchmark) for benchmark in found]
+    if arguments.json:
+        write_json({"benchmarks": rows})
+    else:
+        from surrogate_nas.report import print_benchmarks
+
+        print_benchmarks(rows)
+    return 0

@@ -1,0 +1,92 @@
+"""``surrogate-nas compare``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from surrogate_nas.cli.console import (
+    add_table_options,
+    names,
+    note,
+    only_json,
+    positive,
+    progress,
+    write_json,
+)
+
+SUMMARY = "run search methods side by side"
+DESCRIPTION = """\
+Run every searcher on every task with every seed, on all cores. The folder gets runs.csv with
+every trial, compare.json, and pictures. A finished run is not repeated: the same command again
+goes on where it was stopped."""
+EXAMPLE = """\
+surrogate-nas compare --task cora,arxiv --searcher random,evolution,evolution+gp \\
+      --trials 100 --seeds 10 --out comparison"""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Options of this command."""
+    add_table_options(parser)
+    option = parser.add_argument
+    option("--task", type=names, metavar="T,…", help="default: all tasks of the benchmark")
+    option(
+        "--searcher",
+        type=names,
+        required=True,
+        metavar="S,…",
+        help="with its predictor, if it has one: random,evolution,evolution+gp",
+    )
+    option("--trials", type=positive, default=100, metavar="N", help="default: %(default)s")
+    option(
+        "--seeds",
+        type=positive,
+        default=10,
+        metavar="K",
+        help="runs of each searcher on each task (default: %(default)s)",
+    )
+    option(
+        "--batch",
+        type=positive,
+        default=5,
+        metavar="N",
+        help="proposals that are made without knowing each other's values (default: %(default)s)",
+    )
+    option("--workers", type=positive, metavar="W", help="processes (default: all cores)")
+    option("--out", type=Path, required=True, metavar="DIR", help="folder of the results")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compare, and report."""
+    with only_json(arguments.json):
+        from surrogate_nas.benchmarks.catalog import open_benchmark
+        from surrogate_nas.compare import compare
+        from surrogate_nas.plots import draw_comparison
+
+        opened = open_benchmark(arguments.benchmark)
+        tasks = arguments.task or list(opened.tasks)
+        total = len(tasks) * len(arguments.searcher) * arguments.seeds
+        with progress(f"compare on {opened.name}", total) as advance:
+            result = compare(
+                arguments.benchmark,
+                tasks=tasks,
+                searchers=arguments.searcher,
+                trials=arguments.trials,
+                seeds=arguments.seeds,
+                out=arguments.out,
+                batch=arguments.batch,
+                workers=arguments.workers,
+                isomorphs=arguments.isomorphs,
+                on_run=advance,
+            )
+        sizes = {name: len(opened.task(name, isomorphs=arguments.isomorphs)) for name in tasks}
+        pictures = draw_comparison(arguments.out, result, sizes)
+    if arguments.json:
+        write_json(result)
+    else:
+        from surrogate_nas.report import print_comparison
+
+        print_comparison(result)
+    listed = ", ".join(path.name for path in pictures)
+    note(f"in {arguments.out}: runs.csv, compare.json, {listed}")
+    return 0

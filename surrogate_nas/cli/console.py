@@ -1,0 +1,195 @@
+"""What the commands share: options, progress, JSON, checks of the places they write to."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import math
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from surrogate_nas.errors import InvalidArgumentError
+
+Advance = Callable[[str], None]
+
+_LINES = 10  # of progress, where there is no terminal
+
+
+# Options --------------------------------------------------------------------------------------
+
+
+def positive(text: str) -> int:
+    """An integer of at least 1."""
+    return _integer(text, 1)
+
+
+def natural(text: str) -> int:
+    """An integer of at least 0."""
+    return _integer(text, 0)
+
+
+def _integer(text: str, least: int) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = least - 1
+    if number < least:
+        raise argparse.ArgumentTypeError(f"must be an integer of at least {least}, got {text!r}")
+    return number
+
+
+def names(text: str) -> list[str]:
+    """A list, comma-separated."""
+    found = [part.strip() for part in text.split(",")]
+    if not all(found):
+        raise argparse.ArgumentTypeError(f"must be names separated by commas, got {text!r}")
+    if len(set(found)) < len(found):
+        raise argparse.ArgumentTypeError(f"must not name anything twice, got {text!r}")
+    return found
+
+
+def numbers(text: str) -> list[int]:
+    """A list of integers of at least 0, comma-separated."""
+    return [natural(part) for part in names(text)]
+
+
+def add_table_options(parser: argparse.ArgumentParser) -> None:
+    """The options that say which table, and how it is read."""
+    parser.add_argument(
+        "--benchmark",
+        default="nas-bench-graph",
+        metavar="B",
+        help="a name of `surrogate-nas benchmarks`, or a table file (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--isomorphs",
+        choices=("separate", "merged"),
+        default="separate",
+        help="whether encodings of one network count as different architectures, as in published "
+        "numbers, or as one with the mean of their values (default: %(default)s)",
+    )
+
+
+# Output ---------------------------------------------------------------------------------------
+
+
+def note(message: str) -> None:
+    """Tell the user something beside the result."""
+    print(message, file=sys.stderr)
+
+
+@contextlib.contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Show each warning as one line."""
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        note(f"warning: {' '.join(str(message).split())}")
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
+
+
+@contextlib.contextmanager
+def only_json(wanted: bool) -> Iterator[None]:
+    """Keep standard output clean for one JSON object, whatever a library prints."""
+    with contextlib.redirect_stdout(sys.stderr) if wanted else contextlib.nullcontext():
+        yield
+
+
+def write_json(result: dict[str, Any]) -> None:
+    """Print one JSON object; what is not finite becomes null."""
+    print(json.dumps(clean(result), allow_nan=False))
+
+
+def clean(value: Any) -> Any:
+    """The same in plain JSON types, None for what is not finite."""
+    if isinstance(value, dict):
+        return {str(key): clean(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean(item) for item in value]
+    if hasattr(value, "tolist"):  # an array or a scalar of numpy
+        return clean(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+@contextlib.contextmanager
+def progress(label: str, total: int) -> Iterator[Advance]:
+    """A live bar on a terminal, some plain lines elsewhere; call what it gives at each step."""
+    if not sys.stderr.isatty():
+        yield _lines(label, total)
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[text]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        row = bar.add_task(label, total=total, text="")
+        yield lambda text: bar.update(row, advance=1, text=text)
+
+
+def _lines(label: str, total: int) -> Advance:
+    done = 0
+
+    def advance(text: str) -> None:
+        nonlocal done
+        done += 1
+        if done * _LINES // total > (done - 1) * _LINES // total or done == total:
+            note(f"{label}: {done}/{total} {text}".rstrip())
+
+    return advance
+
+
+# Places ---------------------------------------------------------------------------------------
+
+
+def check_picture(path: Path | None) -> None:
+    """Refuse a picture that could not be written, before the work starts."""
+    if path is None:
+        return
+    if path.suffix.lower() not in (".png", ".pdf", ".svg"):
+        raise InvalidArgumentError(
+            f"--plot must end with .png, .pdf or .svg, got {os.fspath(path)!r}"
+        )
+    if path.is_dir():
+        raise InvalidArgumentError(f"--plot must be a file, but {os.fspath(path)!r} is a folder")
+    check_folder("--plot", path.parent)
+
+
+def check_folder(option: str, folder: Path) -> None:
+    """Refuse a folder that does not exist or cannot be written."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InvalidArgumentError(
+            f"{option} must be in a folder that exists and can be written, "
+            f"got {os.fspath(folder)!r}: {error.strerror}"
+        ) from error

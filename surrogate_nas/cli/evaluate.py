@@ -1,0 +1,73 @@
+"""``surrogate-nas evaluate``."""
+
+from __future__ import annotations
+
+import argparse
+
+from surrogate_nas.cli.console import (
+    add_table_options,
+    names,
+    numbers,
+    only_json,
+    positive,
+    progress,
+    write_json,
+)
+
+SUMMARY = "measure a predictor"
+DESCRIPTION = """\
+Fit a predictor to some random architectures of a table, and measure how well it predicts all the
+others. With the same seed, every predictor learns from the same architectures."""
+EXAMPLE = "surrogate-nas evaluate --predictor gp --task cora,arxiv --train-sizes 20,50 --seeds 5"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Options of this command."""
+    add_table_options(parser)
+    option = parser.add_argument
+    option("--predictor", required=True, metavar="P", help="xgboost, gp, forest, …")
+    option("--task", type=names, metavar="T,…", help="default: all tasks of the benchmark")
+    option(
+        "--train-sizes",
+        type=numbers,
+        default=[20, 50, 100],
+        metavar="N,…",
+        help="how many architectures it learns from (default: 20,50,100)",
+    )
+    option(
+        "--seeds",
+        type=positive,
+        default=5,
+        metavar="K",
+        help="repetitions with other architectures (default: %(default)s)",
+    )
+    option("--workers", type=positive, metavar="W", help="processes (default: all cores)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Evaluate, and report."""
+    with only_json(arguments.json):
+        from surrogate_nas.benchmarks.catalog import open_benchmark
+        from surrogate_nas.evaluate import evaluate
+
+        opened = open_benchmark(arguments.benchmark)
+        tasks = arguments.task or list(opened.tasks)
+        total = len(tasks) * len(arguments.train_sizes) * arguments.seeds
+        with progress(f"{arguments.predictor} on {opened.name}", total) as advance:
+            results = evaluate(
+                arguments.predictor,
+                arguments.benchmark,
+                tasks=tasks,
+                train_sizes=arguments.train_sizes,
+                seeds=arguments.seeds,
+                workers=arguments.workers,
+                isomorphs=arguments.isomorphs,
+                on_result=advance,
+            )
+    if arguments.json:
+        write_json({"results": results})
+    else:
+        from surrogate_nas.report import print_evaluation
+
+        print_evaluation(arguments.predictor, results)
+    return 0

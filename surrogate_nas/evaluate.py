@@ -1,0 +1,113 @@
+"""How good a predictor is on the architectures that it was not trained on."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from surrogate_nas.benchmarks.catalog import open_benchmark
+from surrogate_nas.benchmarks.base import TabularTask
+from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.parallel import cores, each
+from surrogate_nas.predictors import metrics
+from surrogate_nas.registry import load
+from surrogate_nas.spaces.base import Isomorphs
+
+_Job = tuple[str, str, str, Isomorphs, int, int]
+
+
+def evaluate(
+    predictor: str,
+    benchmark: str,
+    *,
+    tasks: Sequence[str],
+    train_sizes: Sequence[int],
+    seeds: int,
+    workers: int | None = None,
+    isomorphs: Isomorphs = "separate",
+    on_result: Callable[[str], None] = lambda text: None,
+) -> list[dict[str, Any]]:
+    """Fit a predictor to random architectures of a table, and test it on all the others.
+
+    The architectures depend on the task, the size and the seed only: all predictors are measured
+    on the same ones.
+
+    Args:
+        predictor: A registered name.
+        benchmark: A registered name or the path of a table.
+        tasks: Names of tasks.
+        train_sizes: Numbers of architectures to learn from.
+        seeds: Number of repetitions, with the seeds 0, 1, …
+        workers: Processes; None for all cores.
+        isomorphs: See `TabularTask`.
+        on_result: Called with a text for each result.
+
+    Returns:
+        For each task, size and seed: ``task``, ``train_size``, ``seed``, the numbers of
+        `surrogate_nas.predictors.metrics`, ``fit_seconds`` and ``predict_seconds``.
+
+    Raises:
+        UnknownNameError: If there is no such predictor, benchmark or task.
+        InvalidArgumentError: If a number is out of range.
+    """
+    if seeds < 1:
+        raise InvalidArgumentError(f"seeds must be at least 1, got {seeds}")
+    load("predictor", predictor)
+    opened = open_benchmark(benchmark)
+    for name in tasks:
+        _check_sizes(opened.task(name, isomorphs=isomorphs), train_sizes)
+    jobs: list[_Job] = [
+        (predictor, benchmark, task, isomorphs, size, seed)
+        for task in tasks
+        for size in train_sizes
+        for seed in range(seeds)
+    ]
+    results: list[dict[str, Any]] = [{} for _ in jobs]
+    for place, result in each(_evaluate, jobs, workers=workers or cores()):
+        results[place] = result
+        on_result(f"{result['task']} {result['train_size']} labels, seed {result['seed']}")
+    return results
+
+
+def _check_sizes(task: TabularTask, train_sizes: Sequence[int]) -> None:
+    for size in train_sizes:
+        if size == 0:
+            raise InvalidArgumentError(
+                "train sizes must be at least 1 for a predictor that learns from the task alone, "
+                "got 0"
+            )
+        if not 0 < size < len(task):
+            raise InvalidArgumentError(
+                f"train sizes must be below {len(task)}, the number of architectures of "
+                f"{task.name!r}, got {size}"
+            )
+
+
+@functools.cache
+def _task(benchmark: str, name: str, isomorphs: Isomorphs) -> TabularTask:
+    return open_benchmark(benchmark).task(name, isomorphs=isomorphs)
+
+
+def _evaluate(job: _Job) -> dict[str, Any]:
+    predictor, benchmark, name, isomorphs, size, seed = job
+    task = _task(benchmark, name, isomorphs)
+    order = np.random.default_rng([seed, size]).permutation(len(task))
+    support, rest = task.data(order[:size]), np.sort(order[size:])
+    model = load("predictor", predictor)(seed=seed)
+    start = time.perf_counter()
+    model.fit(support)
+    fitted = time.perf_counter()
+    prediction = model.predict(task.choices[rest])
+    done = time.perf_counter()
+    return {
+        "task": name,
+        "train_size": size,
+        "seed": seed,
+        **metrics.quality(prediction, task.values[rest]),
+        "fit_seconds": fitted - start,
+        "predict_seconds": done - fitted,
+    }

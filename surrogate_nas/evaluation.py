@@ -1,0 +1,225 @@
+"""What is proposed, measured and told: the nouns between searchers, objectives and predictors."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from surrogate_nas._types import FloatArray, IntArray
+from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.spaces.base import Architecture, SearchSpace
+
+_EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What is optimised: a metric in its own unit and sign."""
+
+    metric: str
+    maximise: bool = True
+    unit: str = ""
+
+    @property
+    def sign(self) -> int:
+        """+1 or -1: a search's value is ``sign * metric``, and larger is better."""
+        return 1 if self.maximise else -1
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One measurement of one architecture.
+
+    Attributes:
+        values: Validation metrics in the order of the objective's goals, larger is better
+            (negated where the goal is minimised).
+        cost: What it cost, in epochs.
+        budget: Epochs trained.
+        seed: Seed of the training; None for the mean over seeds.
+        metrics: Further measurements that a search may see, in their own signs.
+        hidden: Test metrics: stripped before a searcher is told, read by reports only.
+    """
+
+    values: tuple[float, ...]
+    cost: float = 1.0
+    budget: int = 1
+    seed: int | None = None
+    metrics: Mapping[str, float] = field(default_factory=lambda: _EMPTY)
+    hidden: Mapping[str, float] = field(default_factory=lambda: _EMPTY)
+
+    @property
+    def value(self) -> float:
+        """The first value."""
+        return self.values[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A searcher's wish to have an architecture evaluated."""
+
+    number: int
+    arch: Architecture
+    budget: int | None = None
+    info: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A proposal with its outcome: an evaluation, or the reason why there is none."""
+
+    proposal: Proposal
+    evaluation: Evaluation | None = None
+    error: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.evaluation is None) == (self.error is None):
+            raise InvalidArgumentError(
+                "a Trial has either an evaluation or an error, exactly one of them"
+            )
+        if self.evaluation is not None and not math.isfinite(self.evaluation.value):
+            raise InvalidArgumentError(
+                f"the value of a Trial must be finite, got {self.evaluation.value}; "
+                "report a diverged training as an error"
+            )
+
+    @property
+    def arch(self) -> Architecture:
+        """The architecture that was proposed."""
+        return self.proposal.arch
+
+    @property
+    def value(self) -> float | None:
+        """The value, or None if the trial failed."""
+        return None if self.evaluation is None else self.evaluation.value
+
+
+@dataclass(frozen=True, slots=True)
+class TaskData:
+    """Architectures with measured values: what a predictor learns from.
+
+    Attributes:
+        name: The task's name.
+        space: The space of the encodings.
+        choices: int (n, decisions).
+        values: float (n,), larger is better, finite.
+        features: float (n, k) measured beside the structure (zero-cost proxies), or None.
+        descriptor: float (k,) that describes the task itself, or None.
+        fingerprint: Recognises the task under any name, see `fingerprint`.
+    """
+
+    name: str
+    space: SearchSpace
+    choices: IntArray
+    values: FloatArray
+    features: FloatArray | None = None
+    descriptor: FloatArray | None = None
+    fingerprint: str = ""
+
+    def __post_init__(self) -> None:
+        if self.choices.ndim != 2 or self.choices.shape[1] != len(self.space.decisions):
+            raise InvalidArgumentError(
+                f"choices must have the shape (n, {len(self.space.decisions)}), "
+                f"got {self.choices.shape}"
+            )
+        if self.values.shape != (len(self.choices),):
+            raise InvalidArgumentError(
+                f"values must have the shape ({len(self.choices)},), got {self.values.shape}"
+            )
+        if not np.isfinite(self.values).all():
+            raise InvalidArgumentError("values must be finite; drop missing rows first")
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, rows: IntArray) -> TaskData:
+        """The same task with only these rows, in this order."""
+        return TaskData(
+            name=self.name,
+            space=self.space,
+            choices=self.choices[rows],
+            values=self.values[rows],
+            features=None if self.features is None else self.features[rows],
+            descriptor=self.descriptor,
+            fingerprint=self.fingerprint,
+        )
+
+
+def fingerprint(space: SearchSpace, choices: IntArray, values: FloatArray) -> str:
+    """Hash of a task's sorted architectures and values rounded to 4 significant digits.
+
+    Two tables of the same measurements have the same fingerprint, whatever they are called and
+    in whatever order their rows stand.
+    """
+    order = np.argsort(space.index(choices), kind="stable")
+    digest = hashlib.sha256(space.name.encode())
+    digest.update(np.ascontiguousarray(space.index(choices)[order], dtype="<i8").tobytes())
+    with np.errstate(divide="ignore"):
+        magnitude = np.where(values == 0, 0, np.floor(np.log10(np.abs(values))))
+    scale = 10.0 ** (3 - magnitude)
+    rounded = np.round(values * scale).astype("<i8")[order]
+    digest.update(np.stack([rounded, magnitude[order].astype("<i8")]).tobytes())
+    return digest.hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Predicted values with calibrated standard deviations, each float (n,)."""
+
+    mean: FloatArray
+    std: FloatArray
+
+
+@runtime_checkable
+class Objective(Protocol):
+    """What can evaluate an architecture: a table, a training, a user's function."""
+
+    @property
+    def space(self) -> SearchSpace:
+        """The space of the architectures."""
+        ...
+
+    @property
+    def goals(self) -> tuple[Goal, ...]:
+        """What is optimised; the order of `Evaluation.values`."""
+        ...
+
+    def evaluate(
+        self, arch: Architecture, *, budget: int | None = None, seed: int | None = None
+    ) -> Evaluation:
+        """Measure one architecture.
+
+        Args:
+            arch: The architecture.
+            budget: Epochs; None for the largest.
+            seed: Which training; None for the mean over a table's seeds.
+        """
+        ...
+
+
+class FunctionObjective:
+    """Any function of an architecture as an objective; an exception is a failed trial."""
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        function: Callable[[Architecture], float],
+        *,
+        goal: Goal | None = None,
+    ) -> None:
+        """Wrap ``function``, which returns the goal's metric in its own sign."""
+        self.space = space
+        self.function = function
+        self.goals = (goal or Goal("value"),)
+
+    def evaluate(
+        self, arch: Architecture, *, budget: int | None = None, seed: int | None = None
+    ) -> Evaluation:
+        """Call the function once."""
+        value = float(self.function(arch))
+        return Evaluation((self.goals[0].sign * value,), budget=budget or 1, seed=seed)

@@ -1,0 +1,216 @@
+"""Work in other processes, with one thread each."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import Connection
+from typing import Any, Self, TypeVar
+
+from surrogate_nas.errors import SurrogateNASError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+_limited = False
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep torch, xgboost, scikit-learn and BLAS at one thread, loaded already or not.
+
+    Two pools of OpenMP threads on the same cores slow each other down by a factor of ten and
+    more. The environment serves libraries that load later, threadpoolctl those that are there.
+    """
+    global _limited
+    if _limited:
+        yield
+        return
+    before = {name: os.environ.get(name) for name in _VARIABLES}
+    os.environ.update(dict.fromkeys(_VARIABLES, "1"))
+    _limited = True
+    try:
+        with _limit_loaded():
+            yield
+    finally:
+        _limited = False
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _limit_loaded() -> contextlib.AbstractContextManager[Any]:
+    if "numpy" not in sys.modules:
+        return contextlib.nullcontext()
+    from threadpoolctl import threadpool_limits
+
+    limits: contextlib.AbstractContextManager[Any] = threadpool_limits(limits=1)
+    return limits
+
+
+def cores() -> int:
+    """Number of processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Pool:
+    """Processes that end with this one, however it ends, and of which one may crash alone.
+
+    `submit` needs a free process, `wait` frees those that are done.
+    """
+
+    def __init__(
+        self, workers: int, setup: Callable[..., None] | None = None, *arguments: Any
+    ) -> None:
+        """Plan ``workers`` processes, each of which calls ``setup(*arguments)`` once."""
+        self._workers = workers
+        self._setup = (setup, arguments)
+        self._context = multiprocessing.get_context("spawn")
+        # The processes hold the other end: it breaks when this process ends or lets go of it.
+        self._lifeline, self._held = self._context.Pipe(duplex=False)
+        # An executor a process: if one crashes, the others' work goes on.
+        self._idle: list[ProcessPoolExecutor] = []
+        self._started: dict[ProcessPoolExecutor, Future[None]] = {}
+        self._busy: dict[Future[Any], ProcessPoolExecutor] = {}
+
+    @property
+    def free(self) -> int:
+        """How many jobs could be submitted now."""
+        return self._workers - len(self._busy)
+
+    @property
+    def busy(self) -> int:
+        """How many jobs are under way."""
+        return len(self._busy)
+
+    def submit(self, function: Callable[..., R], *arguments: Any) -> Future[R]:
+        """Start a job in a free process."""
+        with _interrupts_blocked():  # a new process inherits it, and leaves Ctrl-C to this one
+            executor = self._idle.pop() if self._idle else self._start()
+            future = executor.submit(function, *arguments)
+        self._busy[future] = executor
+        return future
+
+    def _start(self) -> ProcessPoolExecutor:
+        executor = ProcessPoolExecutor(
+            1, self._context, initializer=_prepare, initargs=(self._lifeline, *self._setup)
+        )
+        self._started[executor] = executor.submit(_greet)
+        return executor
+
+    def wait(self) -> list[Future[Any]]:
+        """Wait until a job is done; the jobs that are, in the order of their start.
+
+        Raises:
+            SurrogateNASError: If a process could not be started.
+        """
+        done = wait(self._busy, return_when=FIRST_COMPLETED).done
+        finished = [future for future in self._busy if future in done]
+        for future in finished:
+            executor = self._busy.pop(future)
+            if not isinstance(future.exception(), BrokenProcessPool):
+                self._idle.append(executor)
+            elif self._started.pop(executor).exception() is not None:
+                raise SurrogateNASError(
+                    "a worker process could not start (its reason is above); a script needs "
+                    'its main part below `if __name__ == "__main__":`, or workers=1'
+                )
+        return finished
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()  # ends the processes, also those at work
+        self._lifeline.close()
+        for executor in (*self._idle, *self._busy.values()):
+            executor.shutdown(wait=False, cancel_futures=True)
+
+
+def each(function: Callable[[T], R], jobs: Sequence[T], *, workers: int) -> Iterator[tuple[int, R]]:
+    """Do independent jobs; their positions and results, in the order in which they finish.
+
+    One worker means this process. A job's exception is raised here.
+    """
+    with one_thread():
+        workers = min(workers, len(jobs))
+        if workers <= 1:
+            for position, job in enumerate(jobs):
+                yield position, function(job)
+            return
+        with Pool(workers) as pool:
+            waiting = iter(enumerate(jobs))
+            places: dict[Future[R], int] = {}
+            while True:
+                for position, job in _take(waiting, pool.free):
+                    places[pool.submit(function, job)] = position
+                if not pool.busy:
+                    return
+                for future in pool.wait():
+                    yield places.pop(future), _result(future)
+
+
+def _result(future: Future[R]) -> R:
+    try:
+        return future.result()
+    except BrokenProcessPool as error:
+        raise SurrogateNASError(
+            "a worker process was killed, perhaps for want of memory; fewer workers need less"
+        ) from error
+
+
+def _take(iterator: Iterator[T], n: int) -> Iterator[T]:
+    for _ in range(n):
+        try:
+            yield next(iterator)
+        except StopIteration:
+            return
+
+
+@contextlib.contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _prepare(
+    lifeline: Connection, setup: Callable[..., None] | None, arguments: tuple[Any, ...]
+) -> None:
+    """Prepare a new process; runs before it loads anything heavy."""
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+    contextlib.ExitStack().enter_context(one_thread())
+    if setup is not None:
+        setup(*arguments)
+
+
+def _greet() -> None:
+    """Prove that the process started."""
+
+
+def _end_with(lifeline: Connection) -> None:
+    with contextlib.suppress(EOFError, OSError):
+        lifeline.recv()
+    os._exit(1)

@@ -1,0 +1,156 @@
+"""Results as tables in a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from surrogate_nas.benchmarks.base import TabularTask
+from surrogate_nas.evaluation import Trial
+from surrogate_nas.result import SearchResult, standing
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+_BEST = 5
+_PLAIN_WIDTH = 160  # of a file or a pipe, which has no width of its own
+
+
+def print_benchmarks(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print what can be searched."""
+    table = _table("benchmark", "space", "tasks", ">architectures", "available")
+    for row in rows:
+        available = "yes" if row["available"] else f"no: {row['how_to_get']}"
+        table.add_row(
+            row["name"],
+            row["space"] or "–",
+            ", ".join(row["tasks"]),
+            "–" if row["architectures"] is None else f"{row['architectures']:,}",
+            available,
+        )
+    _console().print(table)
+
+
+def print_search(
+    task: TabularTask,
+    result: SearchResult,
+    *,
+    method: str,
+    seed: int,
+    seconds: Mapping[str, float],
+) -> None:
+    """Print the best architectures of a search, and how good the best one is."""
+    console = _console()
+    console.print(f"{task.benchmark} / {task.name}: {method}, seed {seed}", style="bold")
+    _print_best(console, task, result)
+    goal, best = task.goal, result.best
+    if best is not None and best.value is not None:
+        place = standing(task, best)
+        line = f"best {goal.metric} {_number(goal.sign * best.value)}"
+        if place.rank is not None:
+            line += (
+                f", optimum {_number(goal.sign * task.optimum)}: "
+                f"regret {_number(place.regret)}, rank {place.rank:,} of {len(task):,} "
+                f"({place.percent:.2g} % of the table)"
+            )
+        console.print(line)
+    failed = sum(trial.error is not None for trial in result.trials)
+    console.print(
+        f"{len(result.trials)} trials{f', {failed} failed' if failed else ''}; "
+        f"seconds: {seconds['load']:.1f} loading, {seconds['search']:.1f} searching, "
+        f"{seconds['total']:.1f} in all"
+    )
+
+
+def _print_best(console: Console, task: TabularTask, result: SearchResult) -> None:
+    done = [(i, t) for i, t in enumerate(result.trials) if t.value is not None]
+    done.sort(key=lambda pair: -(pair[1].value or 0.0))
+    if not done:
+        return
+    goal = task.goal
+    unit = f" ({goal.unit})" if goal.unit else ""
+    table = _table("", "architecture", f">validation{unit}", f">test{unit}", ">rank", ">trial")
+    for place, (number, trial) in enumerate(done[:_BEST], start=1):
+        table.add_row(str(place), *_cells(task, trial), str(number))
+    console.print(table)
+
+
+def _cells(task: TabularTask, trial: Trial) -> tuple[str, ...]:
+    place = standing(task, trial)
+    value = None if trial.value is None else task.goal.sign * trial.value
+    rank = "–" if place.rank is None else f"{place.rank:,}"
+    return task.space.format(trial.arch), _number(value), _number(place.test), rank
+
+
+def print_comparison(result: Mapping[str, Any]) -> None:
+    """Print the summary of a comparison."""
+    console, summary = _console(), result["summary"]
+    at = summary["at"]
+    tasks = len({row["task"] for row in summary["tasks"]})
+    runs = len(result["runs"]) // len(summary["methods"])
+    console.print(
+        f"{result['benchmark']}: rank in the table of the best so far, {runs} "
+        f"{'run' if runs == 1 else 'runs'} of each method on {tasks} "
+        f"{'task' if tasks == 1 else 'tasks'}",
+        style="bold",
+    )
+    heads = [f">{what} @{n}" for what in ("mean", "median") for n in at]
+    table = _table("method", *heads, f">average rank @{at[-1]}")
+    for row in summary["methods"]:
+        cells = [f"{v:,.1f}" for key in ("mean_rank", "median_rank") for v in row[key]]
+        table.add_row(row["method"], *cells, f"{row['average_rank'][-1]:.2f}")
+    console.print(table)
+    tests = [test for test in summary["tests"] if test["at"] == at[-1]]
+    if not tests:
+        return
+    console.print(f"Wilcoxon's signed-rank test after {at[-1]} trials, p corrected by Holm")
+    table = _table("better", "worse", ">p", ">p one-sided, uncorrected")
+    for test in tests:
+        table.add_row(
+            test["better"], test["worse"], f"{test['p_holm']:.2g}", f"{test['p_one_sided']:.2g}"
+        )
+    console.print(table)
+
+
+def print_evaluation(predictor: str, results: Sequence[Mapping[str, Any]]) -> None:
+    """Print a predictor's quality, as means over the seeds."""
+    console = _console()
+    seeds = len({row["seed"] for row in results})
+    console.print(f"{predictor}, mean of {seeds} {'seed' if seeds == 1 else 'seeds'}", style="bold")
+    metrics = [key for key in results[0] if key not in ("task", "train_size", "seed")]
+    table = _table("task", ">labels", *(f">{name.replace('_', ' ')}" for name in metrics))
+    for task, size in dict.fromkeys((row["task"], row["train_size"]) for row in results):
+        rows = [row for row in results if (row["task"], row["train_size"]) == (task, size)]
+        means = [float(np.mean([row[name] for row in rows])) for name in metrics]
+        table.add_row(task, str(size), *(f"{mean:.3g}" for mean in means))
+    console.print(table)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None or not np.isfinite(value) else f"{value:.6g}"
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else _PLAIN_WIDTH
+    return Console(width=width, highlight=False, markup=False)
+
+
+def _table(*columns: str) -> Table:
+    """A table; a column whose name starts with ``>`` is of numbers."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        table.add_column(
+            name.lstrip(">"),
+            justify="right" if name.startswith(">") else "left",
+            overflow="fold",
+        )
+    return table

@@ -1,0 +1,301 @@
+"""The one loop in which a searcher and an objective meet."""
+
+from __future__ import annotations
+
+import pickle
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from typing import Protocol, runtime_checkable
+
+from surrogate_nas.errors import (
+    InvalidArgumentError,
+    MissingDependencyError,
+    SpaceExhaustedError,
+    UnknownNameError,
+)
+from surrogate_nas.evaluation import Objective, Proposal, Trial
+from surrogate_nas.parallel import Pool, one_thread
+from surrogate_nas.result import SearchResult, Stop
+from surrogate_nas.search.base import Searcher
+from surrogate_nas.spaces.base import Architecture, RestrictedSpace, SearchSpace
+
+__all__ = ["SearchResult", "check_arguments", "search"]
+
+Callback = Callable[[Trial], None]
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """An objective that keeps trials, such as `surrogate_nas.store.Stored`."""
+
+    @property
+    def objective(self) -> Objective:
+        """What really evaluates."""
+        ...
+
+    @property
+    def known(self) -> Sequence[Trial]:
+        """The trials of earlier runs, in the order of their numbers."""
+        ...
+
+    def record(self, trial: Trial) -> None:
+        """Keep a new trial, durably, before the search goes on."""
+        ...
+
+
+def search(
+    searcher: Searcher,
+    objective: Objective,
+    *,
+    trials: int,
+    batch: int = 1,
+    workers: int = 1,
+    budget: int | None = None,
+    callbacks: Iterable[Callback] = (),
+) -> SearchResult:
+    """Let a searcher propose and an objective evaluate, ``trials`` times.
+
+    An exception of the objective is a failed trial. The searcher never sees hidden metrics. A
+    keyboard interrupt ends the search early; what was evaluated is in the result. An objective
+    that remembers trials (`surrogate_nas.store.Stored`) is resumed.
+
+    Args:
+        searcher: Proposes architectures; its state advances.
+        objective: Evaluates them. With several workers it is sent to other processes.
+        trials: Number of evaluations, failed ones included.
+        batch: Number of proposals that are made without knowing each other's values.
+        workers: Number of processes; results are told as they come. More than one needs a main
+            module that can be imported (``if __name__ == "__main__":``).
+        budget: Epochs of an evaluation; None for the largest. A proposal's own budget wins.
+        callbacks: Called with each finished trial, in order.
+
+    Raises:
+        InvalidArgumentError: If an argument is out of range, or the space has fewer than
+            ``trials`` architectures.
+    """
+    memory = objective if isinstance(objective, Remembering) else None
+    inner = objective if memory is None else memory.objective
+    check_arguments(inner, trials=trials, batch=batch, workers=workers, budget=budget)
+    loop = _Loop(searcher, inner, memory, trials, batch, budget, tuple(callbacks))
+    stopped: Stop | None = None
+    start = time.perf_counter()
+    try:
+        with one_thread():
+            if workers == 1:
+                loop.run_here()
+            else:
+                loop.run_in_processes(workers)
+    except SpaceExhaustedError:
+        stopped = "exhausted"
+    except KeyboardInterrupt:
+        stopped = "interrupted"
+    seconds = time.perf_counter() - start
+    return SearchResult(tuple(loop.done), inner.goals, seconds, stopped)
+
+
+def check_arguments(
+    objective: Objective,
+    *,
+    trials: int,
+    batch: int = 1,
+    workers: int = 1,
+    budget: int | None = None,
+) -> None:
+    """Refuse arguments of `search` that cannot work, as it does itself before it starts.
+
+    Raises:
+        InvalidArgumentError: See `search`.
+    """
+    for name, number in (("trials", trials), ("batch", batch), ("workers", workers)):
+        if number < 1:
+            raise InvalidArgumentError(f"{name} must be at least 1, got {number}")
+    available = _size(objective.space)
+    if trials > available:
+        raise InvalidArgumentError(
+            f"trials must be at most {available}, the number of architectures that can be "
+            f"searched here, got {trials}"
+        )
+    recorded = getattr(objective, "budgets", None)
+    if budget is not None and recorded is not None and budget not in recorded:
+        listed = ", ".join(map(str, recorded))
+        raise InvalidArgumentError(f"budget must be one of those recorded ({listed}), got {budget}")
+    if budget is not None and budget < 1:
+        raise InvalidArgumentError(f"budget must be at least 1, got {budget}")
+
+
+def _size(space: SearchSpace) -> int:
+    countable = space.enumerable or isinstance(space, RestrictedSpace)
+    return space.size if countable else space.encodings
+
+
+class _Loop:
+    """State of one search."""
+
+    def __init__(
+        self,
+        searcher: Searcher,
+        objective: Objective,
+        memory: Remembering | None,
+        trials: int,
+        batch: int,
+        budget: int | None,
+        callbacks: tuple[Callback, ...],
+    ) -> None:
+        self.searcher = searcher
+        self.objective = objective
+        self.memory = memory
+        self.trials = trials
+        self.batch = batch
+        self.budget = budget
+        self.callbacks = callbacks
+        self.done: list[Trial] = []
+        self.known: deque[Trial] = deque(() if memory is None else memory.known)
+        self.warm: set[Architecture] = set()
+
+    # One process -----------------------------------------------------------------------------
+
+    def run_here(self) -> None:
+        """Evaluate batch after batch, replaying what is known."""
+        while len(self.done) < self.trials:
+            # Always a whole batch, so that a larger number of trials continues the same search.
+            told: list[Trial] = []
+            for proposal in self.searcher.ask(self.batch)[: self.trials - len(self.done)]:
+                trial = self._recall(proposal)
+                if trial is None and self.known:
+                    self._diverge(told)
+                    told = []
+                if trial is None:
+                    if len(self.done) >= self.trials or self._key(proposal) in self.warm:
+                        continue
+                    trial = _evaluate(self.objective, proposal, self._budget_of(proposal))
+                    self._record(trial)
+                self._finish(trial)
+                told.append(trial)
+            self._tell(told)
+
+    def _recall(self, proposal: Proposal) -> Trial | None:
+        """The trial that is known at this place, if it is what the searcher asks for."""
+        if not self.known or not self._same(self.known[0], proposal):
+            return None
+        return replace(self.known.popleft(), proposal=proposal)
+
+    def _same(self, trial: Trial, proposal: Proposal) -> bool:
+        if trial.arch != proposal.arch or trial.proposal.budget != proposal.budget:
+            return False
+        budget = self._budget_of(proposal)
+        return trial.evaluation is None or budget in (None, trial.evaluation.budget)
+
+    def _diverge(self, told: list[Trial]) -> None:
+        warnings.warn(
+            f"from trial {len(self.done)} on, the search no longer repeats the stored one "
+            "(another version of a library, or several workers); the "
+            f"{len(self.known)} stored trials that remain are taken as a warm start",
+            stacklevel=4,
+        )
+        self._tell(told)
+        self._warm_start()
+
+    def _warm_start(self) -> None:
+        """Tell what is known as trials that nobody asked for."""
+        self._tell(self.known)
+        for trial in self.known:
+            self.warm.add(self._key(trial))
+            self._finish(trial)
+        self.known.clear()
+
+    def _key(self, what: Proposal | Trial) -> Architecture:
+        return self.searcher.space.key(what.arch)
+
+    # Several processes -----------------------------------------------------------------------
+
+    def run_in_processes(self, workers: int) -> None:
+        """Keep every process busy; tell each result as it comes."""
+        try:
+            sent = pickle.dumps(self.objective)
+        except Exception as error:
+            raise InvalidArgumentError(
+                f"workers must be 1 for an objective that cannot be pickled ({error})"
+            ) from error
+        self._warm_start()
+        queue: deque[Proposal] = deque()
+        running: dict[Future[Trial], Proposal] = {}
+        with Pool(min(workers, self.trials), _receive, sent) as pool:
+            while len(self.done) < self.trials:
+                while pool.free and len(self.done) + len(running) < self.trials:
+                    if not queue and not self._refill(queue, wait=bool(running)):
+                        break
+                    proposal = queue.popleft()
+                    future = pool.submit(_evaluate_there, proposal, self._budget_of(proposal))
+                    running[future] = proposal
+                for future in pool.wait():
+                    trial = _outcome(future, running.pop(future))
+                    self._record(trial)
+                    self._finish(trial)
+                    self._tell([trial])
+
+    def _refill(self, queue: deque[Proposal], *, wait: bool) -> bool:
+        try:
+            queue.extend(self.searcher.ask(self.batch))
+        except SpaceExhaustedError:
+            if wait:  # the last ones are still under way
+                return False
+            raise
+        return True
+
+    # Both ------------------------------------------------------------------------------------
+
+    def _budget_of(self, proposal: Proposal) -> int | None:
+        return self.budget if proposal.budget is None else proposal.budget
+
+    def _tell(self, trials: Collection[Trial]) -> None:
+        if trials:
+            self.searcher.tell([_stripped(trial) for trial in trials])
+
+    def _record(self, trial: Trial) -> None:
+        if self.memory is not None:
+            self.memory.record(trial)
+
+    def _finish(self, trial: Trial) -> None:
+        self.done.append(trial)
+        for callback in self.callbacks:
+            callback(trial)
+
+
+def _stripped(trial: Trial) -> Trial:
+    """What a searcher may see of a trial."""
+    if trial.evaluation is None or not trial.evaluation.hidden:
+        return trial
+    return replace(trial, evaluation=replace(trial.evaluation, hidden={}))
+
+
+def _evaluate(objective: Objective, proposal: Proposal, budget: int | None) -> Trial:
+    try:
+        return Trial(proposal, objective.evaluate(proposal.arch, budget=budget))
+    except (UnknownNameError, MissingDependencyError):
+        raise  # a mistake of the user's, which every trial would repeat
+    except Exception as error:
+        return Trial(proposal, error=f"{type(error).__name__}: {error}")
+
+
+_received: Objective
+
+
+def _receive(sent: bytes) -> None:
+    global _received
+    _received = pickle.loads(sent)
+
+
+def _evaluate_there(proposal: Proposal, budget: int | None) -> Trial:
+    return _evaluate(_received, proposal, budget)
+
+
+def _outcome(future: Future[Trial], proposal: Proposal) -> Trial:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        return Trial(proposal, error="BrokenProcessPool: the process that evaluated it died")

@@ -1,0 +1,37 @@
+"""Graphs of networks that are one layer after another."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from surrogate_nas._types import BoolArray, FloatArray, IntArray
+from surrogate_nas.spaces.graphs import INPUT, OUTPUT, ArchGraphs
+from surrogate_nas.spaces.operations import ATTRIBUTES
+
+
+def chain_graphs(
+    op: IntArray, attributes: FloatArray, *, present: BoolArray | None = None
+) -> ArchGraphs:
+    """Input, the layers in their order, output; a layer that is not there is bridged.
+
+    Args:
+        op: int (n, t), positions in `OPERATIONS`.
+        attributes: float (n, t, 6), log2 of `ATTRIBUTES`.
+        present: bool (n, t), which layers exist; all if absent.
+    """
+    count, layers = op.shape
+    ends = np.ones((count, 1), dtype=np.bool_)
+    inner = np.ones(op.shape, dtype=np.bool_) if present is None else present
+    nodes = np.concatenate([ends, inner, ends], axis=1)
+    ops = np.concatenate([ends * INPUT, op, ends * OUTPUT], axis=1)
+    described = np.zeros((count, layers + 2, len(ATTRIBUTES)), dtype=np.float32)
+    described[:, 1:-1] = attributes
+    graph = np.repeat(np.arange(count, dtype=np.int32), nodes.sum(axis=1))
+    target = np.flatnonzero(graph[1:] == graph[:-1]).astype(np.int32) + np.int32(1)
+    return ArchGraphs(
+        op=ops[nodes].astype(np.int16),
+        attributes=described[nodes],
+        edges=np.stack([target - 1, target]),
+        graph=graph,
+        count=count,
+    )

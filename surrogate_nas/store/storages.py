@@ -1,0 +1,169 @@
+"""Opening Optuna storages: journal files that survive a kill, and databases."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import optuna
+from filelock import FileLock, Timeout
+from optuna.storages import BaseStorage, JournalStorage, get_storage
+from optuna.storages.journal import JournalFileBackend
+
+from surrogate_nas.errors import InvalidArgumentError, MissingDependencyError, StoreError
+
+_BLOCK = 4096
+_PATIENCE = 60.0  # seconds; a lock is held for milliseconds, and freed when its process dies
+
+
+def open_storage(url_or_path: str | Path) -> BaseStorage:
+    """Open a trial store, made if it does not exist.
+
+    Args:
+        url_or_path: A path of an Optuna journal file, or a URL of SQLAlchemy (contains ``://``).
+
+    Raises:
+        StoreError: If it cannot be opened, written, or is no trial store.
+        MissingDependencyError: If the database's driver is not installed.
+    """
+    text = os.fspath(url_or_path)
+    return _open_database(text) if "://" in text else _open_journal(Path(text))
+
+
+# Journal files --------------------------------------------------------------------------------
+
+
+class _JournalLock:
+    """A lock that the kernel frees with its process, and a journal that ends with a whole line.
+
+    Optuna's own lock is a file that survives a killed process and costs the next one 30 s.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        # Not ".lock": that name is Optuna's own, and optuna-dashboard removes it after a while.
+        self._lock = FileLock(f"{path}.flock", timeout=_PATIENCE)
+
+    def acquire(self) -> bool:
+        try:
+            self._lock.acquire()
+        except Timeout as error:
+            raise StoreError(
+                f"another process has held the lock of {self._path} for {_PATIENCE:.0f} s"
+            ) from error
+        try:
+            self._repair()
+        except BaseException:
+            self._lock.release()
+            raise
+        return True
+
+    def release(self) -> None:
+        self._lock.release()
+
+    def _repair(self) -> None:
+        """Cut off what a writer that was killed left of its last line."""
+        if not self._path.exists():
+            return
+        with open(self._path, "r+b") as file:
+            size = whole = file.seek(0, os.SEEK_END)
+            while whole > 0:
+                start = max(0, whole - _BLOCK)
+                file.seek(start)
+                newline = file.read(whole - start).rfind(b"\n")
+                whole = start + newline + 1
+                if newline >= 0:
+                    break
+            if whole == size:
+                return
+            file.truncate(whole)
+            file.flush()
+            os.fsync(file.fileno())
+        warnings.warn(
+            f"{self._path}: the last line was torn (its writer was killed); {size - whole} bytes "
+            "were cut off, all trials before are whole",
+            stacklevel=2,
+        )
+
+
+def _open_journal(path: Path) -> BaseStorage:
+    try:
+        _check_journal(path)
+        lock = _JournalLock(path)
+        lock.acquire()
+        lock.release()
+        backend = JournalFileBackend(os.fspath(path), lock_obj=lock)  # type: ignore[arg-type]
+        return JournalStorage(backend)
+    except OSError as error:
+        raise StoreError(
+            f"cannot open the trial store {path}: {error.strerror or error}; "
+            "choose a file in a folder that exists and can be written"
+        ) from error
+    except (ValueError, KeyError) as error:
+        raise StoreError(
+            f"the trial store {path} is damaged before its last line ({error}); choose another"
+        ) from error
+
+
+def _check_journal(path: Path) -> None:
+    """Refuse a file that is something else, before anything is cut off or appended."""
+    if not path.exists():
+        return
+    with open(path, "rb") as file:
+        start = file.read(12)
+    if start and start != b'{"op_code":0'[: len(start)]:
+        raise StoreError(f"{path} is no trial store (an Optuna journal); choose another file")
+
+
+# Databases ------------------------------------------------------------------------------------
+
+
+def _open_database(url: str) -> BaseStorage:
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+    try:
+        shown = make_url(url).render_as_string(hide_password=True)
+    except (ArgumentError, ValueError) as error:
+        raise InvalidArgumentError(
+            "a store must be a file (run.journal) or a URL of SQLAlchemy "
+            "(sqlite:///run.db, postgresql://user@host/name)"
+        ) from error
+    try:
+        with quiet(), explained(shown):
+            return get_storage(url)
+    except NoSuchModuleError as error:
+        raise InvalidArgumentError(f"cannot open the trial store {shown}: {error}") from error
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"the trial store {shown} needs its database's driver: {error}; install it with pip"
+        ) from error
+
+
+@contextlib.contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Turn errors of the storage into one line."""
+    from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
+
+    try:
+        yield
+    except NoSuchModuleError:
+        raise
+    except (OSError, SQLAlchemyError, optuna.exceptions.OptunaError) as error:
+        cause = error.__cause__ or error
+        reason = str(getattr(cause, "orig", None) or cause).strip().splitlines()[0]
+        raise StoreError(f"{what} cannot be used: {reason}") from error
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without Optuna's notes about each study."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)

@@ -1,0 +1,32 @@
+"""Skips what needs more than this machine has, and says why."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+def missing_for(marker: str) -> str | None:
+    """Why tests with this marker cannot run here, or None if they can."""
+    if marker == "data":
+        folder = os.environ.get("SURROGATE_NAS_DATA")
+        if not folder:
+            return "needs the measuring data: SURROGATE_NAS_DATA names no folder"
+        if not Path(folder).is_dir():
+            return f"needs the measuring data: SURROGATE_NAS_DATA={folder} is no folder"
+    if marker == "gpu":
+        import torch
+
+        if not torch.cuda.is_available():
+            return "needs a CUDA device"
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Applies the markers `data` and `gpu`; tests marked `extra` import with importorskip."""
+    for marker in ("data", "gpu"):
+        marked = [item for item in items if item.get_closest_marker(marker)]
+        reason = missing_for(marker) if marked else None
+        if reason:
+            for item in marked:
+                item.add_marker(pytest.mark.skip(reason=reason))

@@ -1,0 +1,396 @@
+"""What every registered space promises, whole, restricted, and with either rule of equality."""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import networkx as nx
+import numpy as np
+import pytest
+
+from surrogate_nas.errors import ArchitectureError, InvalidArgumentError
+from surrogate_nas.registry import SPACES, load
+from surrogate_nas.spaces.base import Architecture, Isomorphs, SearchSpace
+from surrogate_nas.spaces.graphs import INPUT, OUTPUT, ArchGraphs
+
+
+def _whole(name: str, isomorphs: Isomorphs) -> SearchSpace:
+    space: SearchSpace = load("space", name)()
+    return space.with_isomorphs(isomorphs)
+
+
+def _part(name: str, isomorphs: Isomorphs) -> SearchSpace:
+    whole = _whole(name, isomorphs)
+    drawn = whole.sample_choices(np.random.default_rng(7), 300)
+    # In a large space no two draws are neighbours.
+    return whole.restricted(np.concatenate([drawn, whole.neighbour_choices(drawn[:5])]))
+
+
+@pytest.fixture(scope="module", params=["separate", "merged"])
+def isomorphs(request: pytest.FixtureRequest) -> Isomorphs:
+    rule: Isomorphs = request.param
+    return rule
+
+
+@pytest.fixture(scope="module", params=[_whole, _part], ids=["whole", "part"])
+def extent(request: pytest.FixtureRequest) -> Callable[[str, Isomorphs], SearchSpace]:
+    make: Callable[[str, Isomorphs], SearchSpace] = request.param
+    return make
+
+
+@pytest.fixture(scope="module", params=SPACES)
+def space(
+    request: pytest.FixtureRequest,
+    isomorphs: Isomorphs,
+    extent: Callable[[str, Isomorphs], SearchSpace],
+) -> SearchSpace:
+    return extent(request.param, isomorphs)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def _samples(space: SearchSpace, n: int, seed: int = 1) -> list[Architecture]:
+    rng = np.random.default_rng(seed)
+    return [space.sample(rng) for _ in range(n)]
+
+
+def _encodings(space: SearchSpace, rng: np.random.Generator, n: int) -> list[Architecture]:
+    """Random encodings in range, valid or not."""
+    drawn = rng.integers(space.sizes, size=(n, len(space.sizes)))
+    return [Architecture(space.name, tuple(row)) for row in drawn.tolist()]
+
+
+def _array(archs: list[Architecture]) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+    return np.array([arch.choices for arch in archs])
+
+
+def _distance(a: Architecture, b: Architecture) -> int:
+    return sum(x != y for x, y in zip(a.choices, b.choices, strict=True))
+
+
+def test_has_its_registered_name() -> None:
+    for name in SPACES:
+        assert load("space", name)().name == name
+
+
+# Encodings ------------------------------------------------------------------------------------
+
+
+def test_index_counts_encodings_in_lexicographic_order(
+    space: SearchSpace, rng: np.random.Generator
+) -> None:
+    numbers = np.unique(rng.integers(0, space.encodings, size=500))
+    choices = space.from_index(numbers)
+    np.testing.assert_array_equal(space.index(choices), numbers)
+    rows = choices.tolist()
+    assert rows == sorted(rows)
+    assert (choices >= 0).all()
+    assert (choices < np.array(space.sizes)).all()
+    ends = space.from_index(np.array([0, space.encodings - 1])).tolist()
+    assert ends == [[0] * len(space.sizes), [size - 1 for size in space.sizes]]
+
+
+def test_text_round_trip(space: SearchSpace) -> None:
+    archs = _samples(space, 200)
+    texts = [space.format(arch) for arch in archs]
+    assert [space.parse(text) for text in texts] == archs
+    assert len(set(texts)) == len(set(archs))
+
+
+def test_bad_text_is_refused(space: SearchSpace) -> None:
+    good = space.format(space.sample(np.random.default_rng(3)))
+    damaged = ["", " ", "nonsense", "0", good + good, good[:-1], good[1:], good + " ", f" {good}"]
+    for text in damaged:
+        try:
+            arch = space.parse(text)
+        except ArchitectureError as error:
+            assert text in str(error)  # noqa: PT017
+        else:  # a key of a record may be as short as this
+            assert text == "0"
+            assert space.is_valid(arch)
+    with pytest.raises(ArchitectureError):
+        space.parse("nonsense")
+
+
+@pytest.mark.parametrize("damage", ["space", "short", "long", "negative", "large"])
+def test_foreign_encodings_are_refused(space: SearchSpace, damage: str) -> None:
+    arch = space.sample(np.random.default_rng(3))
+    choices = arch.choices
+    other = {
+        "space": Architecture("another", choices),
+        "short": Architecture(space.name, choices[:-1]),
+        "long": Architecture(space.name, (*choices, 0)),
+        "negative": Architecture(space.name, (*choices[:-1], -1)),
+        "large": Architecture(space.name, (*choices[:-1], space.sizes[-1])),
+    }[damage]
+    assert not space.is_valid(other)
+    with pytest.raises(ArchitectureError, match=space.name):
+        space.check(other)
+    with pytest.raises(ArchitectureError):
+        space.canonical(other)
+
+
+def test_check_all_names_the_first_bad_row(space: SearchSpace) -> None:
+    choices = _array(_samples(space, 20))
+    np.testing.assert_array_equal(space.check_all(choices), choices)
+    for column, size in enumerate(space.sizes):
+        for wrong in (-1, size):
+            damaged = choices.copy()
+            damaged[[4, 7], column] = wrong
+            with pytest.raises(ArchitectureError) as caught:
+                space.check_all(damaged)
+            assert str(tuple(damaged[4].tolist())) in str(caught.value)
+    for shape in (choices[0], choices[:, 1:], choices[None], choices.astype(float)):
+        with pytest.raises(InvalidArgumentError, match="shape"):
+            space.check_all(shape)
+
+
+def test_numpy_integers_are_as_good_as_python_ones(space: SearchSpace) -> None:
+    for arch in _samples(space, 50):
+        narrow = Architecture(space.name, tuple(np.array(arch.choices, dtype=np.int8)))
+        assert space.is_valid(narrow)
+        assert space.key(narrow) == space.key(arch)
+
+
+# Equality -------------------------------------------------------------------------------------
+
+
+def test_single_forms_agree_with_batch_forms(space: SearchSpace, rng: np.random.Generator) -> None:
+    archs = _encodings(space, rng, 500)
+    valid = space.valid(_array(archs))
+    assert [space.is_valid(arch) for arch in archs] == valid.tolist()
+    archs = [*(arch for arch, ok in zip(archs, valid, strict=True) if ok), *_samples(space, 200)]
+    choices = _array(archs)
+    assert [list(space.canonical(a).choices) for a in archs] == space.canonicalise(choices).tolist()
+    assert [list(space.key(a).choices) for a in archs] == space.keys(choices).tolist()
+
+
+def test_keys_are_idempotent_and_valid(space: SearchSpace) -> None:
+    choices = _array(_samples(space, 500))
+    whole: SearchSpace = load("space", space.name)()
+    canonical = space.canonicalise(choices)
+    np.testing.assert_array_equal(space.canonicalise(canonical), canonical)
+    assert whole.valid(canonical).all()
+    keys = space.keys(choices)
+    np.testing.assert_array_equal(space.keys(keys), keys)
+    assert space.valid(keys).all()
+    expected = canonical if space.isomorphs == "merged" else choices
+    np.testing.assert_array_equal(keys, expected)
+
+
+def test_size_counts_the_keys_of_all_valid_encodings(space: SearchSpace) -> None:
+    if not space.enumerable:
+        with pytest.raises(InvalidArgumentError, match=str(space.encodings)):
+            space.all_choices()
+        return
+    every = space.from_index(np.arange(space.encodings))
+    choices = space.all_choices()
+    np.testing.assert_array_equal(choices, every[space.valid(every)])
+    keys = set(map(tuple, space.keys(choices).tolist()))
+    assert space.size == len(keys)
+    assert list(map(tuple, space.unique().tolist())) == sorted(keys)
+
+
+def test_with_isomorphs_changes_the_copy_only(space: SearchSpace) -> None:
+    before, size = space.isomorphs, space.size
+    for rule in ("separate", "merged"):
+        other = space.with_isomorphs(rule)
+        assert (other.isomorphs, other.name) == (rule, space.name)
+        if other.size < 10**6:  # else there is no list, and the space counts in its own way
+            assert other.size == len(other.unique())
+        assert (other is space) == (rule == before)
+        if other is not space:
+            assert other.size >= size if rule == "separate" else other.size <= size
+    assert (space.isomorphs, space.size) == (before, size)
+    with pytest.raises(InvalidArgumentError, match="both"):
+        space.with_isomorphs("both")  # type: ignore[arg-type]
+
+
+# Moves ----------------------------------------------------------------------------------------
+
+
+def test_samples_are_valid(space: SearchSpace, rng: np.random.Generator) -> None:
+    assert all(space.is_valid(arch) for arch in _samples(space, 300))
+    drawn = space.sample_choices(rng, 300)
+    assert drawn.shape == (300, len(space.sizes))
+    assert space.valid(drawn).all()
+
+
+@pytest.mark.parametrize("batch", [False, True])
+def test_samples_are_uniform(space: SearchSpace, batch: bool, rng: np.random.Generator) -> None:
+    n = 4000
+    drawn = space.sample_choices(rng, n) if batch else _array(_samples(space, n))
+    pool = space.all_choices() if space.enumerable else space.sample_choices(rng, 100_000)
+    for column, everything, size in zip(drawn.T, pool.T, space.sizes, strict=True):
+        expected = np.bincount(everything, minlength=size) / len(pool)
+        seen = np.bincount(column, minlength=size) / n
+        assert (np.abs(seen - expected) <= 5 * np.sqrt(expected / n)).all()
+
+
+def test_mutation_changes_one_decision(space: SearchSpace, rng: np.random.Generator) -> None:
+    for arch in _samples(space, 300):
+        near = any(True for _ in space.neighbours(arch))
+        mutant = space.mutate(arch, rng)
+        assert space.is_valid(mutant)
+        if near:
+            assert _distance(arch, mutant) == 1
+
+
+def test_mutation_reaches_every_neighbour_evenly(
+    space: SearchSpace, rng: np.random.Generator
+) -> None:
+    arch = next(a for a in _samples(space, 300) if len(list(space.neighbours(a))) > 1)
+    near = [
+        Architecture(space.name, (*arch.choices[:i], option, *arch.choices[i + 1 :]))
+        for i, size in enumerate(space.sizes)
+        for option in range(size)
+    ]
+    weight = {
+        a: 1 / (space.sizes[i] - 1)
+        for i, a in ((_changed(arch, b), b) for b in near if b != arch)
+        if space.is_valid(a)
+    }
+    n = 4000
+    counts = dict.fromkeys(weight, 0)
+    for _ in range(n):
+        counts[space.mutate(arch, rng)] += 1
+    for a, count in counts.items():
+        share = weight[a] / sum(weight.values())
+        assert abs(count - n * share) <= 5 * np.sqrt(n * share)
+
+
+def _changed(a: Architecture, b: Architecture) -> int:
+    return next(i for i, (x, y) in enumerate(zip(a.choices, b.choices, strict=True)) if x != y)
+
+
+def test_crossover_takes_each_decision_from_a_parent(
+    space: SearchSpace, rng: np.random.Generator
+) -> None:
+    fresh = 0
+    archs = _samples(space, 200)
+    for a, b in zip(archs[:100], archs[100:], strict=True):
+        child = space.crossover(a, b, rng)
+        assert space.is_valid(child)
+        choices = zip(child.choices, a.choices, b.choices, strict=True)
+        assert all(c in (x, y) for c, x, y in choices)
+        fresh += child not in (a, b)
+    if type(space) is load("space", space.name):  # a sparse part may allow the parents only
+        assert fresh > 50
+
+
+def test_neighbours_are_all_single_changes(space: SearchSpace) -> None:
+    for arch in _samples(space, 30):
+        found = list(space.neighbours(arch))
+        assert all(space.is_valid(a) and _distance(arch, a) == 1 for a in found)
+        changes = [
+            Architecture(space.name, (*arch.choices[:i], option, *arch.choices[i + 1 :]))
+            for i, size in enumerate(space.sizes)
+            for option in range(size)
+        ]
+        expected: dict[Architecture, Architecture] = {}
+        for a in changes:
+            if space.is_valid(a) and space.key(a) != space.key(arch):
+                expected.setdefault(space.key(a), a)
+        assert found == list(expected.values())
+
+
+def test_neighbours_of_several_are_outside_them(space: SearchSpace) -> None:
+    archs = _samples(space, 5)
+    found = space.neighbour_choices(_array(archs))
+    own = {space.key(a) for a in archs}
+    expected = {space.key(a) for arch in archs for a in space.neighbours(arch)} - own
+    keys = [space.key(space.architecture(row)) for row in found]
+    assert len(keys) == len(set(keys))
+    assert set(keys) == expected
+
+
+def test_the_same_seed_makes_the_same_moves(space: SearchSpace) -> None:
+    def walk(seed: int) -> list[Architecture]:
+        rng = np.random.default_rng(seed)
+        path = [space.sample(rng), space.sample(rng)]
+        for _ in range(20):
+            path.append(space.crossover(space.mutate(path[-1], rng), path[-2], rng))
+        return [*path, *(space.architecture(row) for row in space.sample_choices(rng, 5))]
+
+    assert walk(5) == walk(5)
+    assert walk(5) != walk(6)
+
+
+def test_a_restriction_keeps_every_move_inside(
+    isomorphs: Isomorphs, rng: np.random.Generator
+) -> None:
+    for name in SPACES:
+        whole = _whole(name, isomorphs)
+        listed = whole.sample_choices(rng, 60)
+        part = whole.restricted(listed)
+        inside = set(map(tuple, whole.keys(listed).tolist()))
+        assert part.size == len(inside)
+        archs = [part.sample(rng) for _ in range(60)]
+        archs += [part.mutate(arch, rng) for arch in archs]
+        archs += [part.crossover(a, b, rng) for a, b in pairwise(archs)]
+        archs += [near for arch in archs[:20] for near in part.neighbours(arch)]
+        assert all(whole.key(arch).choices in inside for arch in archs)
+        outside = next(a for a in _samples(whole, 300) if whole.key(a).choices not in inside)
+        assert not part.is_valid(outside)
+        with pytest.raises(ArchitectureError, match="not among the"):
+            part.parse(whole.format(outside))
+
+
+# Graphs ---------------------------------------------------------------------------------------
+
+
+def _networks(graphs: ArchGraphs) -> list[nx.DiGraph]:
+    offsets = graphs.offsets
+    networks = []
+    for first, end in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
+        network = nx.DiGraph()
+        for node in range(first, end):
+            network.add_node(node - first, op=int(graphs.op[node]))
+        networks.append(network)
+    for source, target in graphs.edges.T.tolist():
+        graph = int(graphs.graph[source])
+        assert graph == graphs.graph[target]
+        networks[graph].add_edge(source - offsets[graph], target - offsets[graph])
+    return networks
+
+
+def test_graphs_are_topologically_ordered(space: SearchSpace) -> None:
+    graphs = space.graphs(_array(_samples(space, 100)))
+    assert len(graphs) == 100
+    assert (graphs.edges[0] < graphs.edges[1]).all()
+    assert (np.lexsort(graphs.edges) == np.arange(graphs.edges.shape[1])).all()
+    first, last = graphs.offsets[:-1], graphs.offsets[1:] - 1
+    np.testing.assert_array_equal(np.flatnonzero(graphs.op == INPUT), first)
+    np.testing.assert_array_equal(np.flatnonzero(graphs.op == OUTPUT), last)
+    assert not np.isin(graphs.edges[1], first).any()
+    assert not np.isin(graphs.edges[0], last).any()
+    assert (graphs.op != 0).all()  # none is unknown
+    arrays = (graphs.op, graphs.attributes, graphs.edges, graphs.graph)
+    assert [array.dtype.name for array in arrays] == ["int16", "float32", "int32", "int32"]
+    assert graphs.attributes.shape == (graphs.op.size, 6)
+
+
+def test_a_batch_of_graphs_is_the_graphs_one_by_one(space: SearchSpace) -> None:
+    choices = _array(_samples(space, 20))
+    batch = space.graphs(choices)
+    for i, row in enumerate(choices):
+        alone = space.graphs(row[None])
+        nodes = slice(batch.offsets[i], batch.offsets[i + 1])
+        edges = batch.edges[:, batch.graph[batch.edges[0]] == i] - batch.offsets[i]
+        np.testing.assert_array_equal(alone.op, batch.op[nodes])
+        np.testing.assert_array_equal(alone.attributes, batch.attributes[nodes])
+        np.testing.assert_array_equal(alone.edges, edges)
+    assert len(space.graphs(choices[:0])) == 0
+
+
+def test_pruned_keeps_the_nodes_between_input_and_output(space: SearchSpace) -> None:
+    graphs = space.graphs(_array(_samples(space, 100)))
+    for whole, pruned in zip(_networks(graphs), _networks(graphs.pruned()), strict=True):
+        last = len(whole) - 1
+        after, before = nx.descendants(whole, 0), nx.ancestors(whole, last)
+        kept = sorted({0, last} | ((after | {0}) & (before | {last})))
+        expected = nx.relabel_nodes(whole.subgraph(kept), {old: i for i, old in enumerate(kept)})
+        assert dict(pruned.nodes(data="op")) == dict(expected.nodes(data="op"))
+        assert set(pruned.edges) == set(expected.edges)

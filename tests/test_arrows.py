@@ -1,0 +1,200 @@
+"""Who may import whom, and which libraries load with what.
+
+    errors <- spaces <- evaluation <- {benchmarks, predictors, training, store}
+           <- search <- {run, verify, build, compare} <- {report, cli}
+
+An arrow points from what is imported to who imports it. Imports inside functions and under
+TYPE_CHECKING count too.
+"""
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import resolve_name
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = {
+    "surrogate_nas": ROOT / "surrogate_nas",
+    "surrogate_nas.benchmarks": ROOT / "benchmarks",
+    "surrogate_nas.predictors": ROOT / "predictors",
+}
+
+# The components in their order: a component imports those of the groups before its own. Every
+# module of surrogate_nas/ has its place here; a new one needs one.
+LAYERS: tuple[frozenset[str], ...] = (
+    frozenset({"_types", "errors"}),
+    frozenset({"parallel", "registry"}),
+    frozenset({"spaces"}),
+    frozenset({"evaluation"}),
+    frozenset({"benchmarks", "predictors", "training", "store"}),
+    frozenset({"search"}),
+    frozenset({"result", "summary"}),
+    frozenset({"run"}),
+    frozenset({"verify", "build", "compare", "evaluate"}),
+    frozenset({"report", "plots"}),
+    frozenset({"cli"}),
+    frozenset({"__main__"}),
+)
+LAYER = {name: number for number, group in enumerate(LAYERS) for name in group}
+# Groups whose members may import each other.
+OPEN = frozenset({LAYER["errors"], LAYER["compare"]})
+# What may be taken from surrogate_nas itself, whose other names are for users.
+FACADE = frozenset({"__version__"})
+
+HEAVY = frozenset({"h5py", "matplotlib", "optuna", "pandas", "scipy", "sklearn", "torch"})
+HEAVY |= {"torch_geometric", "xgboost"}
+# Where heavy libraries may be imported at all, at the top of a file or inside a function; the
+# longest name that fits decides. Components that are not listed import theirs inside functions,
+# which the test of loaded modules proves.
+ALLOWED: dict[str, frozenset[str]] = {
+    "_types": frozenset(),
+    "errors": frozenset(),
+    "registry": frozenset(),
+    "spaces": frozenset(),
+    "evaluation": frozenset(),
+    "benchmarks": frozenset({"h5py", "scipy"}),
+    "predictors": frozenset({"scipy", "sklearn", "torch", "torch_geometric", "xgboost"}),
+    "training": frozenset({"torch", "torch_geometric"}),
+    "store": frozenset({"optuna"}),
+    "search": frozenset({"scipy"}),
+    "search.reinforce": frozenset({"torch"}),
+    "search.gradient": frozenset({"torch"}),
+    "search.optuna": frozenset({"optuna"}),
+}
+
+
+def modules() -> dict[str, Path]:
+    """The file of every module of the three folders, by its dotted name."""
+    found = {}
+    for package, folder in FOLDERS.items():
+        for parent, _, files in os.walk(folder):
+            for name in files:
+                if name.endswith(".py"):
+                    path = Path(parent, name)
+                    parts = path.relative_to(folder).with_suffix("").parts
+                    parts = parts[:-1] if parts[-1] == "__init__" else parts
+                    found[".".join((package, *parts))] = path
+    return found
+
+
+MODULES = modules()
+
+
+def imported(module: str, source: str, *, package: bool) -> Iterator[tuple[int, str]]:
+    """The line and the absolute name of everything that the source imports, at any depth.
+
+    ``from a import b`` gives ``a.b``, be it a module or not.
+    """
+    base = module if package else module.rpartition(".")[0]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            origin = resolve_name("." * node.level + (node.module or ""), base)
+            yield from ((node.lineno, f"{origin}.{alias.name}") for alias in node.names)
+
+
+def allowed_libraries(place: str) -> frozenset[str]:
+    fitting = [name for name in ALLOWED if f"{place}.".startswith(f"{name}.")]
+    return ALLOWED[max(fitting, key=len)] if fitting else HEAVY
+
+
+def violations(module: str, source: str, *, package: bool = False) -> list[str]:
+    """What the source of one module imports against the arrows."""
+    place = module.partition(".")[2]
+    component = place.partition(".")[0]
+    if not component:  # surrogate_nas/__init__.py names what users import, lazily
+        return []
+    if component not in LAYER:
+        return [f"{module}: {component!r} has no place in LAYERS"]
+    bad = []
+    for line, name in imported(module, source, package=package):
+        library, _, rest = name.partition(".")
+        target = rest.partition(".")[0]
+        if library in ("benchmarks", "predictors"):
+            problem = "the bare name makes a second copy of every class"
+        elif library in HEAVY - allowed_libraries(place):
+            problem = "the library does not belong here"
+        elif library != "surrogate_nas" or target in FACADE or target == component:
+            continue
+        elif target not in LAYER:
+            known = f"surrogate_nas.{target}" in MODULES
+            remedy = "give it a place in LAYERS" if known else "import from the defining module"
+            problem = f"{target!r} has no place: {remedy}"
+        elif component == "registry" and target != "errors":
+            problem = "registry imports errors only, and loads by name"
+        elif LAYER[target] > LAYER[component]:
+            problem = "against the arrows"
+        elif LAYER[target] == LAYER[component] and LAYER[target] not in OPEN:
+            problem = "neighbours do not import each other"
+        else:
+            continue
+        bad.append(f"{module}:{line}: imports {name}: {problem}")
+    return bad
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_arrows(module: str) -> None:
+    path = MODULES[module]
+    source = path.read_text(encoding="utf-8")
+    assert not violations(module, source, package=path.name == "__init__.py")
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("spaces.base", "from surrogate_nas.evaluation import Trial"),
+        ("spaces.base", "def f():\n    from ..evaluation import Trial"),
+        ("spaces.base", "from surrogate_nas import evaluation"),
+        ("spaces.base", "import torch.nn"),
+        ("evaluation", "from surrogate_nas import Architecture"),
+        ("predictors.gp", "import surrogate_nas.benchmarks.base"),
+        ("predictors.gp", "from ..store import Stored"),
+        ("predictors.gp", "import optuna"),
+        ("benchmarks.base", "from predictors import gp"),
+        ("store", "import surrogate_nas.training"),
+        ("search.evolution", "from ..run import search"),
+        ("search.evolution", "import torch"),
+        ("registry", "from surrogate_nas.spaces import SearchSpace"),
+        ("run", "from surrogate_nas.cli import main"),
+        ("novelty", ""),
+    ],
+)
+def test_violations_are_noticed(module: str, source: str) -> None:
+    assert len(violations(f"surrogate_nas.{module}", source)) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("spaces.base", "from ..errors import SurrogateNASError\nimport numpy"),
+        ("spaces.base", "from . import operations"),
+        ("evaluation", "from surrogate_nas.spaces import SearchSpace"),
+        ("predictors.gp", "def f():\n    import scipy.optimize, torch"),
+        ("benchmarks.hdf5", "import h5py\nfrom ..evaluation import Goal"),
+        ("search.reinforce", "import torch"),
+        ("search.guided", "from ..predictors.base import Predictor"),
+        ("compare", "from .run import search\nfrom . import __version__"),
+        ("cli", "from .report import table"),
+    ],
+)
+def test_arrows_are_not_too_strict(module: str, source: str) -> None:
+    assert violations(f"surrogate_nas.{module}", source) == []
+
+
+@pytest.mark.parametrize("module", ["surrogate_nas", "surrogate_nas.run", "surrogate_nas.cli"])
+def test_no_heavy_library_loads(module: str) -> None:
+    if module not in MODULES:
+        pytest.skip(f"{module} does not exist yet")
+    code = f"import {module}, sys; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert not loaded & HEAVY

@@ -1,0 +1,205 @@
+"""What pip makes of this tree: the wheel, the editable install, the pinned versions."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = {
+    "surrogate_nas": ROOT / "surrogate_nas",
+    "surrogate_nas.benchmarks": ROOT / "benchmarks",
+    "surrogate_nas.predictors": ROOT / "predictors",
+}
+LINKS = {"benchmarks": "../benchmarks", "predictors": "../predictors"}
+
+
+def pyproject() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def packages_of_the_tree() -> set[str]:
+    """The dotted names of all folders with Python files, symbolic links not followed."""
+    found = set()
+    for package, folder in FOLDERS.items():
+        for parent, _, files in os.walk(folder):
+            if any(name.endswith(".py") for name in files):
+                found.add(".".join((package, *Path(parent).relative_to(folder).parts)))
+    return found
+
+
+def pins() -> dict[str, str]:
+    """The name and version of every line of constraints.txt."""
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pairs = [line.split("==") for line in lines if line and not line.startswith("#")]
+    return {name: version for name, version in pairs}
+
+
+def copy_of_the_tree(target: Path, *, symlinks: bool) -> Path:
+    """What git holds of the packages, with or without support for symbolic links."""
+    skipped = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    for name in ("benchmarks", "predictors", "surrogate_nas"):
+        shutil.copytree(ROOT / name, target / name, symlinks=True, ignore=skipped)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, target / name)
+    if not symlinks:
+        for name, content in LINKS.items():
+            link = target / "surrogate_nas" / name
+            link.unlink()
+            link.write_text(content, encoding="utf-8")  # as git does on Windows
+    return target
+
+
+def run(*command: str | Path, cwd: Path, **environment: str) -> str:
+    """Runs a command without network and gives what it prints."""
+    env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONSAFEPATH")}
+    env |= {"PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", **environment}
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def build_wheel(source: Path, folder: Path) -> Path:
+    flags = ("--no-deps", "--no-build-isolation", "--quiet", "--wheel-dir", str(folder))
+    run(sys.executable, "-m", "pip", "wheel", *flags, str(source), cwd=folder.parent)
+    (wheel,) = folder.glob("surrogate_nas-*.whl")
+    return wheel
+
+
+def build_by_hook(hook: str, tree: Path, folder: Path) -> Path:
+    """One of setuptools' own builds (PEP 517 and 660), as pip and build call them."""
+    folder.mkdir(exist_ok=True)
+    code = f"import setuptools.build_meta as b, sys; b.{hook}(sys.argv[1])"
+    run(sys.executable, "-c", code, str(folder), cwd=tree)
+    (made,) = folder.iterdir()
+    return made
+
+
+def assert_wheel_is_complete(wheel: Path, elsewhere: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        unpacked = elsewhere / "unpacked"
+        archive.extractall(unpacked)
+    version = pyproject()["project"]["version"]
+    assert {name.split("/")[0] for name in names} == {
+        "surrogate_nas",
+        f"surrogate_nas-{version}.dist-info",
+    }
+    assert "surrogate_nas/py.typed" in names
+    modules = {
+        "/".join((*package.split("."), *file.relative_to(folder).parts))
+        for package, folder in FOLDERS.items()
+        for parent, _, files in os.walk(folder)
+        for file in (Path(parent, name) for name in files if name.endswith(".py"))
+    }
+    assert {name for name in names if name.endswith(".py")} == modules
+
+    code = (
+        "import surrogate_nas.benchmarks as b, surrogate_nas.predictors as p;"
+        "print(b.__file__, p.__file__, sep='\\n')"
+    )
+    printed = run(sys.executable, "-c", code, cwd=elsewhere, PYTHONPATH=str(unpacked))
+    for line, name in zip(printed.splitlines(), LINKS, strict=True):
+        assert Path(line).resolve() == (unpacked / "surrogate_nas" / name / "__init__.py").resolve()
+
+
+def test_listed_packages_agree_with_the_tree() -> None:
+    settings = pyproject()["tool"]["setuptools"]
+    assert settings["packages"] == sorted(packages_of_the_tree())
+    mapped = {name: ROOT / folder for name, folder in settings["package-dir"].items()}
+    assert mapped == FOLDERS
+
+
+@pytest.mark.parametrize("name", sorted(packages_of_the_tree()))
+def test_every_folder_with_modules_is_a_package(name: str) -> None:
+    root = max((r for r in FOLDERS if f"{name}.".startswith(f"{r}.")), key=len)
+    below = name.removeprefix(root).strip(".").split(".")
+    assert FOLDERS[root].joinpath(*below, "__init__.py").is_file()
+
+
+def test_every_folder_of_tests_is_a_package() -> None:
+    """Without, two test files of one name collide, and mypy overlooks them."""
+    folders = {path.parent for path in (ROOT / "tests").rglob("*.py")}
+    assert not [str(folder) for folder in folders if not (folder / "__init__.py").is_file()]
+
+
+@pytest.mark.parametrize(("name", "content"), sorted(LINKS.items()))
+def test_links_are_relative(name: str, content: str) -> None:
+    link = ROOT / "surrogate_nas" / name
+    if link.is_symlink():
+        assert Path(os.readlink(link)).as_posix() == content
+    else:  # a checkout without symbolic links
+        assert link.read_text(encoding="utf-8") == content
+
+
+@pytest.mark.parametrize("name", sorted(LINKS))
+def test_bare_names_refuse_to_be_imported(name: str) -> None:
+    code = f"""
+try:
+    import {name}
+except ImportError as error:
+    print(error)
+"""
+    printed = run(sys.executable, "-c", code, cwd=ROOT)
+    assert f"import surrogate_nas.{name} " in printed
+
+
+def test_wheel(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    tree = copy_of_the_tree(tmp_path / "tree", symlinks=True)
+    assert_wheel_is_complete(build_wheel(tree, tmp_path / "wheels"), tmp_path)
+
+
+def test_wheel_by_way_of_an_sdist_made_without_symlinks(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    tree = copy_of_the_tree(tmp_path / "tree", symlinks=False)
+    sdist = build_by_hook("build_sdist", tree, tmp_path / "sdist")
+    assert_wheel_is_complete(build_wheel(sdist, tmp_path / "wheels"), tmp_path)
+
+
+def test_editable_install_without_symlinks(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    tree = copy_of_the_tree(tmp_path / "tree", symlinks=False)
+    wheel = build_by_hook("build_editable", tree, tmp_path / "editable")
+    site = tmp_path / "site"
+    zipfile.ZipFile(wheel).extractall(site)
+    # Without `site` (-S), so that an installed surrogate_nas does not answer in its place.
+    code = f"""
+import site, sys
+site.addsitedir({str(site)!r})
+sys.path.append({sysconfig.get_path("purelib")!r})
+import surrogate_nas.benchmarks as b, surrogate_nas.predictors as p
+print(b.__file__, p.__file__, sep="\\n")
+"""
+    printed = run(sys.executable, "-S", "-c", code, cwd=tmp_path)
+    for line, name in zip(printed.splitlines(), LINKS, strict=True):
+        assert Path(line).resolve() == (tree / name / "__init__.py").resolve()
+
+
+def test_constraints_pin_every_dependency() -> None:
+    project = pyproject()["project"]
+    listed = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    pinned = pins()
+    for requirement in map(Requirement, listed):
+        name = canonicalize_name(requirement.name)
+        if name != "pip":  # pip installs the others: it is there before the constraints are read
+            assert name in pinned
+            assert requirement.specifier.contains(pinned[name]), requirement
+
+
+def test_constraints_are_plain_versions() -> None:
+    pinned = pins()
+    assert list(pinned) == sorted(pinned)
+    for name, version in pinned.items():
+        assert name == canonicalize_name(name)
+        assert re.fullmatch(r"[0-9]+(\.[0-9]+)*(\.?(post|rc|a|b)[0-9]+)?", version), name
