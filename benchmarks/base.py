@@ -126,10 +126,16 @@ class TabularTask:
         return np.flatnonzero(np.isfinite(self._final))
 
     @cached_property
+    def _merged(self) -> bool:
+        """Whether isomorphs share a row, by choice or because only canonical forms have one."""
+        rows = self._source.choices
+        return self._isomorphs == "merged" or np.array_equal(rows, self._whole.canonicalise(rows))
+
+    @cached_property
     def _groups(self) -> tuple[IntArray, IntArray, IntArray]:
         """Key number and first member of each architecture, architecture of each member."""
         member = self._source.choices[self._member]
-        if self._isomorphs == "merged":
+        if self._merged:
             member = self._whole.canonicalise(member)
         keys, first, group = np.unique(
             self._whole.index(member), return_index=True, return_inverse=True
@@ -180,10 +186,8 @@ class TabularTask:
             separate = whole.with_isomorphs("separate")
             if whole.enumerable and len(self) == len(whole.all_choices()):
                 return separate
-            canonical = whole.index(whole.canonicalise(self.choices))
-            if not np.array_equal(canonical, self._groups[0]):
+            if not self._merged:
                 return separate.restricted(self.choices)
-            # The table keeps canonical forms only, so isomorphs share a row.
         merged = whole.with_isomorphs("merged")
         if merged.enumerable and len(self) == merged.size:
             return merged
@@ -193,7 +197,7 @@ class TabularTask:
 
     @cached_property
     def _index(self) -> RowIndex:
-        return RowIndex(self._whole, self._groups[0], merged=self._isomorphs == "merged")
+        return RowIndex(self._whole, self._groups[0], merged=self._merged)
 
     def rows(self, choices: IntArray) -> IntArray:
         """Position in `values` of each encoding (n, decisions), -1 where it has none: (n,)."""

@@ -118,7 +118,11 @@ class HDF5Benchmark(Benchmark):
             self._check_unchanged(file)
             choices: IntArray = self._verified(file["encodings"], ())
         sizes = np.array(self.space.sizes)
-        if choices.ndim != 2 or choices.shape[1] != len(sizes) or ((choices < 0) | (choices >= sizes)).any():
+        if (
+            choices.ndim != 2
+            or choices.shape[1] != len(sizes)
+            or ((choices < 0) | (choices >= sizes)).any()
+        ):
             raise FormatError(
                 f"the encodings of {self.path} do not fit the space {self.space.name!r}; "
                 "import the table again"

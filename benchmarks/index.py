@@ -15,11 +15,7 @@ _BLOCK = 1 << 16  # a block's intermediate arrays stay in the processor's cache
 
 
 class RowIndex:
-    """Finds the row of an encoding: one array access in a small space, else bisection.
-
-    An encoding's row is that of its own number, or else that of its canonical form; where
-    isomorphs are merged, only the canonical form counts.
-    """
+    """Finds the row of an encoding: one array access in a small space, else bisection."""
 
     def __init__(self, space: SearchSpace, keys: IntArray, *, merged: bool) -> None:
         """Index rows by their encodings' numbers.
@@ -27,7 +23,7 @@ class RowIndex:
         Args:
             space: The space of the encodings.
             keys: int64 (rows,), strictly ascending: `SearchSpace.index` of each row's encoding,
-                or of its canonical form if merged.
+                which is a canonical one if merged.
             merged: Whether encodings with one canonical form share a row.
         """
         self._space = space
@@ -92,15 +88,8 @@ class RowIndex:
     def _search(self, choices: IntArray) -> IntArray:
         """Row of each valid encoding (n, decisions), -1 where there is none: int64 (n,)."""
         if self._merged:
-            return self._bisect(self._space.index(self._space.canonicalise(choices)))
-        rows = self._bisect(self._space.index(choices))
-        missing = rows < 0
-        if missing.any():
-            canonical = self._space.canonicalise(choices[missing])
-            rows[missing] = self._bisect(self._space.index(canonical))
-        return rows
-
-    def _bisect(self, numbers: IntArray) -> IntArray:
+            choices = self._space.canonicalise(choices)
+        numbers = self._space.index(choices)
         place = np.searchsorted(self._keys, numbers)
         place[place == len(self._keys)] = 0
         return np.where(self._keys[place] == numbers, place, -1)

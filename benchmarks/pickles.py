@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import copyreg
+import io
 import os
 import pickle
+import pickletools
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -33,8 +34,9 @@ def load_pickle(path: str | os.PathLike[str]) -> Any:
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
-            return _Unpickler(file, encoding="latin1").load()
+        content = path.read_bytes()
+        _walk(content)
+        return _Unpickler(io.BytesIO(content), encoding="latin1").load()
     except UnsafePickleError as error:
         raise UnsafePickleError(f"{path} was not loaded: {error}") from None
     except OSError as error:
@@ -46,12 +48,75 @@ def load_pickle(path: str | os.PathLike[str]) -> Any:
         ) from error
 
 
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, file: IO[bytes], *, encoding: str) -> None:
-        super().__init__(file, encoding=encoding)
-        # An extension code of this process would else be answered from a cache, unseen.
-        copyreg.clear_extension_cache()
+def _argument_sizes() -> list[int]:
+    """Bytes of the argument of each opcode; of a counted one, minus the bytes of its count."""
+    counts = {
+        pickletools.TAKEN_FROM_ARGUMENT1: -1,
+        pickletools.TAKEN_FROM_ARGUMENT4: -4,
+        pickletools.TAKEN_FROM_ARGUMENT4U: -4,
+        pickletools.TAKEN_FROM_ARGUMENT8U: -8,
+        pickletools.UP_TO_NEWLINE: _LINE,
+    }
+    sizes = [_SPECIAL] * 256
+    for opcode in pickletools.opcodes:
+        size = 0 if opcode.arg is None else opcode.arg.n
+        sizes[ord(opcode.code)] = counts.get(size, size)
+    for name in ("GLOBAL", "INST", "PUT", "LONG_BINPUT", "EXT1", "EXT2", "EXT4", "STOP"):
+        sizes[ord(getattr(pickle, name))] = _SPECIAL
+    return sizes
 
+
+_LINE, _SPECIAL = -100, -101
+_SIZES = _argument_sizes()
+
+
+def _walk(content: bytes) -> None:
+    """Go over the opcodes without obeying them.
+
+    Refused are what the unpickler below would do unasked: extension codes, which it answers from
+    a cache of this process, and counts and positions beyond the end of the file, for which it
+    would use any amount of memory.
+    """
+    sizes, place, end = _SIZES, 0, len(content)
+    while place < end:
+        opcode = content[place]
+        size = sizes[opcode]
+        place += 1
+        if size >= 0:
+            place += size
+        elif size == -1:
+            place += content[place] + 1
+        elif size >= -8:
+            place += int.from_bytes(content[place : place - size], "little") - size
+        elif size == _LINE:
+            place = content.index(b"\n", place) + 1
+        elif opcode in pickle.STOP:
+            return
+        else:
+            place = _skip(content, opcode, place)
+    raise EOFError("no end of the pickle")
+
+
+def _skip(content: bytes, opcode: int, place: int) -> int:
+    """The end of an opcode's argument that starts at ``place``, where that takes more care."""
+    if opcode in pickle.GLOBAL + pickle.INST:
+        return content.index(b"\n", content.index(b"\n", place) + 1) + 1
+    if opcode in pickle.PUT:
+        after = content.index(b"\n", place) + 1
+        position = int(content[place:after])
+    elif opcode in pickle.LONG_BINPUT:
+        after = place + 4
+        position = int.from_bytes(content[place:after], "little")
+    elif opcode in pickle.EXT1 + pickle.EXT2 + pickle.EXT4:
+        raise UnsafePickleError("it asks for an extension code")
+    else:
+        raise ValueError(f"unknown opcode {opcode}")
+    if position > len(content):
+        raise ValueError(f"position {position}")
+    return after
+
+
+class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ALLOWED:
             raise UnsafePickleError(
@@ -60,7 +125,7 @@ class _Unpickler(pickle.Unpickler):
         return _ALLOWED[module, name]
 
     def persistent_load(self, pid: Any) -> Any:
-        raise UnsafePickleError(f"it asks for the persistent object {pid!r}")
+        raise UnsafePickleError("it asks for a persistent object")
 
 
 class _Allowed:
@@ -85,7 +150,8 @@ class _DType:
 
     def __init__(self, code: Any, *_flags: Any) -> None:
         if not isinstance(code, str) or not _DTYPE.fullmatch(code):
-            raise UnsafePickleError(f"the numpy data type {code!r} is not one of plain data")
+            shown = repr(code[:40]) if isinstance(code, str) else f"of {type(code).__name__}"
+            raise UnsafePickleError(f"the numpy data type {shown} is not one of plain data")
         self._real = np.dtype(code)
 
     def __setstate__(self, state: Any) -> None:
@@ -93,7 +159,7 @@ class _DType:
         if any(part is not None for part in rest[:3]):
             raise UnsafePickleError("a numpy data type with fields or shapes is not plain data")
         if order not in ("<", ">", "=", "|"):
-            raise ValueError(f"byte order {order!r}")
+            raise ValueError("no byte order")
         if order != "|":
             self._real = self._real.newbyteorder(order)
 
@@ -141,7 +207,7 @@ def _frombuffer(raw: Any, dtype: Any, shape: Any, order: Any) -> Any:
 
 def _latin1(text: Any, encoding: Any = "latin1") -> bytes:
     if encoding not in ("latin1", "latin-1"):
-        raise UnsafePickleError(f"it asks for the encoding {encoding!r}")
+        raise UnsafePickleError("it asks for another encoding than latin1")
     return _bytes(text)
 
 
@@ -165,6 +231,7 @@ def _allowed() -> dict[tuple[str, str], _Allowed]:
             names[f"{core}.{module}", "_reconstruct"] = _Allowed(_reconstruct)
         names[f"{core}.numeric", "_frombuffer"] = _Allowed(_frombuffer)
     for builtins in ("builtins", "__builtin__"):
+        names[builtins, "bytes"] = _Allowed(lambda: b"")  # what older protocols write for it
         names[builtins, "set"] = _Allowed(set)
         names[builtins, "frozenset"] = _Allowed(frozenset)
         names[builtins, "complex"] = _Allowed(complex)

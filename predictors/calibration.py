@@ -1,4 +1,4 @@
-"""Standard deviations that mean what they say: 90 % of the values within 1.645 of them."""
+"""Standard deviations that mean what they say: 90 % of new values within 1.645 of them."""
 
 from __future__ import annotations
 
@@ -12,26 +12,22 @@ Z90 = 1.6448536269514722
 """Half the width of a Gaussian's central 90 % interval, in standard deviations."""
 
 
-def interval_scale(residuals: FloatArray, std: FloatArray, *, prior_weight: float = 0.0) -> float:
-    """Factor on ``std`` that makes mean ± 1.645 std cover 90 % of values like the held-out ones.
+def interval_std(residuals: FloatArray, floor: float = 0.0) -> float:
+    """Standard deviation by which mean ± 1.645 std covers 90 % of values like the held-out ones.
 
-    The conformal quantile (Papadopoulos et al., "Normalized nonconformity measures for
-    regression conformal prediction", 2008), which allows for few residuals.
+    The conformal quantile, which allows for few residuals (Lei et al., "Distribution-Free
+    Predictive Inference for Regression", 2018).
 
     Args:
-        residuals: float (n,), value minus mean of rows that the mean was not fitted to.
-        std: float (n,), their uncalibrated standard deviations, positive.
-        prior_weight: How many rows the belief weighs that ``std`` is right already.
-
-    Returns:
-        The factor, 1 where there is nothing to learn from.
+        residuals: float (n,), value minus mean of rows that the mean was not fitted to, n >= 1;
+            divided by uncalibrated deviations, the result is the factor on these.
+        floor: Least result.
     """
-    ratio = np.sort(np.abs(residuals) / std)
-    if ratio.size == 0:
-        return 1.0
-    level = math.ceil(0.9 * (ratio.size + 1)) - 1
-    quantile = float(ratio[min(level, ratio.size - 1)])
-    if quantile <= 0.0:
-        return 1.0
-    weight = ratio.size / (ratio.size + prior_weight)
-    return float((quantile / Z90) ** weight)
+    size = np.sort(np.abs(residuals))
+    place = min(math.ceil(0.9 * (size.size + 1)), size.size) - 1
+    return max(float(size[place]) / Z90, floor)
+
+
+def least_std(values: FloatArray) -> float:
+    """A positive deviation that is negligible at the scale of values (n,)."""
+    return max(1e-6 * float(np.ptp(values)), 1e-9 * float(np.abs(values).max()), 1e-12)

@@ -51,6 +51,8 @@ class StructuralFeatures:
         self._space = space
         self._numbers: IntArray | None = None
         self._matrix: FloatArray | None = None
+        self._layout: _Layout
+        self._columns: IntArray
         if isinstance(space, RestrictedSpace):
             whole = StructuralFeatures.of(space.whole)
             self._layout = whole._layout
@@ -93,7 +95,7 @@ class StructuralFeatures:
         """
         keys = self._space.keys(np.asarray(choices))
         if self._numbers is None or self._matrix is None:
-            return self._layout.rows(self._space, keys)[:, self._columns]
+            return np.asarray(self._layout.rows(self._space, keys)[:, self._columns])
         number = self._space.index(keys)
         if np.array_equal(number, self._numbers):
             return self._matrix
@@ -281,10 +283,9 @@ def _statistics(name: str) -> list[str]:
 
 
 def _one_hot(number: IntArray, size: int) -> FloatArray:
-    return (number[:, None] == np.arange(size)).astype(np.float32)
+    return np.asarray(number[:, None] == np.arange(size), dtype=np.float32)
 
 
 def _histogram(count: int, size: int, graph: IntArray, number: IntArray) -> FloatArray:
     flat = np.bincount(graph.astype(np.int64) * size + number, minlength=count * size)
     return flat.reshape(count, size).astype(np.float32)
-

@@ -12,7 +12,7 @@ from scipy.stats import norm, rankdata
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.evaluation import Prediction, TaskData
 from surrogate_nas.predictors.base import Predictor, not_fitted, require_rows
-from surrogate_nas.predictors.calibration import interval_scale
+from surrogate_nas.predictors.calibration import interval_std
 from surrogate_nas.predictors.features import StructuralFeatures
 from surrogate_nas.predictors.kernels import Hyperparameters, Kernel
 
@@ -126,7 +126,7 @@ class _Posterior:
         if len(x) > 2:
             variance = 1.0 / np.diag(self._precision)
             mean, std = self._map.moments(scores - self._alpha * variance, np.sqrt(variance))
-            self._scale = interval_scale(values - mean, std)
+            self._scale = interval_std((values - mean) / std)
 
     def predict(self, choices: IntArray) -> Prediction:
         x = self._inputs(choices)
@@ -166,7 +166,7 @@ class QuantileMap:
 
     def __call__(self, scores: FloatArray) -> FloatArray:
         """Values at scores of any shape."""
-        return np.interp(scores, self._score, self._value)
+        return np.asarray(np.interp(scores, self._score, self._value))
 
     def moments(self, mean: FloatArray, std: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation of the values of Gaussian scores, each float64 (n,)."""

@@ -71,7 +71,9 @@ class Kernel:
         """Variance without noise of each row (n, d): float64 (n,)."""
         return hyper.matern + hyper.linear * ((x * x) @ hyper.relevance)
 
-    def objective(self, theta: FloatArray, x: FloatArray, y: FloatArray) -> tuple[float, FloatArray]:
+    def objective(
+        self, theta: FloatArray, x: FloatArray, y: FloatArray
+    ) -> tuple[float, FloatArray]:
         """Negative logarithm of marginal likelihood times priors, and its gradient.
 
         Constants are left out. See Rasmussen and Williams (2006), equations 5.8 and 5.9.

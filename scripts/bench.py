@@ -94,7 +94,9 @@ def evolution() -> dict[str, float]:
 
     task = open_benchmark("nas-bench-graph").task("arxiv")
     everything = task.space.all_choices()
-    table = dict(zip(map(tuple, everything.tolist()), task.lookup(everything).tolist(), strict=True))
+    table = dict(
+        zip(map(tuple, everything.tolist()), task.lookup(everything).tolist(), strict=True)
+    )
     sizes = task.space.sizes
     seeds = range(20)
 

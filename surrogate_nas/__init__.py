@@ -37,10 +37,10 @@ _WHERE = {name: module for module, names in _MODULES.items() for name in names}
 __all__ = ["__version__", *_WHERE]
 
 if TYPE_CHECKING:
-    from surrogate_nas.benchmarks.catalog import list_benchmarks as list_benchmarks
-    from surrogate_nas.benchmarks.catalog import open_benchmark as open_benchmark
     from surrogate_nas.benchmarks.base import Benchmark as Benchmark
     from surrogate_nas.benchmarks.base import TabularTask as TabularTask
+    from surrogate_nas.benchmarks.catalog import list_benchmarks as list_benchmarks
+    from surrogate_nas.benchmarks.catalog import open_benchmark as open_benchmark
     from surrogate_nas.errors import SurrogateNASError as SurrogateNASError
     from surrogate_nas.evaluation import Evaluation as Evaluation
     from surrogate_nas.evaluation import FunctionObjective as FunctionObjective

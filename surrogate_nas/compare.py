@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from surrogate_nas import __version__
-from surrogate_nas.benchmarks.catalog import open_benchmark
 from surrogate_nas.benchmarks.base import Benchmark, TabularTask
+from surrogate_nas.benchmarks.catalog import open_benchmark
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.parallel import cores, each
 from surrogate_nas.result import SearchResult, Standing, standing

@@ -1,4 +1,4 @@
-"""Every error that a user can cause. A message names the argument, the rule, the value and the repair."""
+"""Every error that a user can cause; the message names argument, rule, value and repair."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from surrogate_nas.benchmarks.catalog import open_benchmark
 from surrogate_nas.benchmarks.base import TabularTask
+from surrogate_nas.benchmarks.catalog import open_benchmark
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.parallel import cores, each
 from surrogate_nas.predictors import metrics

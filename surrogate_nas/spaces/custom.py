@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,11 @@ class CustomSpace(SearchSpace):
                     self._present[i, j] = True
         edges = read.edges or [(s, t) for t in range(shape[0] + 2) for s in range(t)]
         self._edges = np.array(edges).T
+
+    @cached_property
+    def size(self) -> int:
+        """Number of different keys: all encodings."""
+        return self.encodings
 
     @property
     def unknown(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from optuna.storages.journal import JournalFileBackend
 from surrogate_nas.errors import InvalidArgumentError, MissingDependencyError, StoreError
 
 _BLOCK = 4096
+_START = b'{"op_code":0'  # of every journal: its first entry makes a study
 _PATIENCE = 60.0  # seconds; a lock is held for milliseconds, and freed when its process dies
 
 
@@ -45,7 +46,8 @@ class _JournalLock:
     def __init__(self, path: Path) -> None:
         self._path = path
         # Not ".lock": that name is Optuna's own, and optuna-dashboard removes it after a while.
-        self._lock = FileLock(f"{path}.flock", timeout=_PATIENCE)
+        self.file = f"{path}.flock"
+        self._lock = FileLock(self.file, timeout=_PATIENCE)
 
     def acquire(self) -> bool:
         try:
@@ -90,31 +92,38 @@ class _JournalLock:
 
 
 def _open_journal(path: Path) -> BaseStorage:
+    if path.suffix != ".journal":
+        raise InvalidArgumentError(
+            "a store must be a file that ends with .journal, or a URL of SQLAlchemy such as "
+            f"sqlite:///run.db, got {os.fspath(path)!r}"
+        )
+    lock = _JournalLock(path)
     try:
-        _check_journal(path)
-        lock = _JournalLock(path)
+        _check_journal(path, lock.file)
         lock.acquire()
         lock.release()
-        backend = JournalFileBackend(os.fspath(path), lock_obj=lock)  # type: ignore[arg-type]
-        return JournalStorage(backend)
     except OSError as error:
         raise StoreError(
             f"cannot open the trial store {path}: {error.strerror or error}; "
             "choose a file in a folder that exists and can be written"
         ) from error
+    backend = JournalFileBackend(os.fspath(path), lock_obj=lock)  # type: ignore[arg-type]
+    try:
+        return JournalStorage(backend)
     except (ValueError, KeyError) as error:
         raise StoreError(
             f"the trial store {path} is damaged before its last line ({error}); choose another"
         ) from error
 
 
-def _check_journal(path: Path) -> None:
-    """Refuse a file that is something else, before anything is cut off or appended."""
-    if not path.exists():
-        return
+def _check_journal(path: Path, lock: str) -> None:
+    """Refuse what is something else or cannot be written, before anything is changed."""
+    for name in (path, lock):  # filelock would make folders, and wait where it may not write
+        with open(name, "ab"):
+            pass
     with open(path, "rb") as file:
-        start = file.read(12)
-    if start and start != b'{"op_code":0'[: len(start)]:
+        start = file.read(len(_START))
+    if start != _START[: len(start)]:
         raise StoreError(f"{path} is no trial store (an Optuna journal); choose another file")
 
 

@@ -134,7 +134,7 @@ def test_trials_come_in_any_order_late_never_or_unasked(case: str, space_name: s
             keys.add(space.key(proposal.arch))
             numbers.add(proposal.number)
         pending += asked
-        rng.shuffle(pending)  # type: ignore[arg-type]
+        rng.shuffle(pending)
         done, pending = pending[:1], pending[1:]  # half of them never return
         searcher.tell([succeed(p, function) for p in done])
         searcher.tell([])
@@ -165,9 +165,7 @@ def test_all_trials_may_fail(case: str) -> None:
 @pytest.mark.parametrize("isomorphs", ["separate", "merged"])
 @pytest.mark.parametrize("batch", [1, 4])
 @pytest.mark.parametrize("tell", [True, False])
-def test_a_tiny_space_is_used_up_exactly(
-    case: str, isomorphs: str, batch: int, tell: bool
-) -> None:
+def test_a_tiny_space_is_used_up_exactly(case: str, isomorphs: str, batch: int, tell: bool) -> None:
     space = ToySpace((3, 3, 3), "merged" if isomorphs == "merged" else "separate")
     expected = 26 if isomorphs == "separate" else 9  # 27 or 10 multisets, without all zeros
     searcher = make(case, space)

@@ -26,7 +26,7 @@ class ToySpace(SearchSpace):
         self.isomorphs = isomorphs
 
     def valid(self, choices: IntArray) -> BoolArray:
-        return np.asarray(choices).any(axis=1)
+        return np.asarray(np.asarray(choices).any(axis=1))
 
     def canonicalise(self, choices: IntArray) -> IntArray:
         return np.sort(np.asarray(choices), axis=1)
@@ -93,12 +93,12 @@ def run(
     return found
 
 
-def additive(space: SearchSpace, seed: int) -> Function:
-    """A sum of one random effect a decision and weaker effects of pairs."""
+def additive(space: SearchSpace, seed: int, pairs: float = 0.3) -> Function:
+    """A sum of one random effect a decision and, weaker or stronger, effects of pairs."""
     rng = np.random.default_rng(seed)
     single = [rng.normal(size=n) for n in space.sizes]
     pair = [
-        rng.normal(size=(m, n)) * 0.3
+        rng.normal(size=(m, n)) * pairs
         for m, n in zip(space.sizes[:-1], space.sizes[1:], strict=True)
     ]
 
