@@ -5,7 +5,7 @@ Layout of version 1, attributes in brackets::
     /                   [format, format_version, name, space, tasks, architectures, source,
                          licence, checksum]
     /encodings          int16 (rows, decisions), by ascending number of the encoding [crc32]
-    /tasks/<task>       [budgets, costs, seeds]
+    /tasks/<task>       [columns, budgets, costs, seeds]
         validation      float64 (budgets, rows, seeds), one contiguous plane a budget
                         [metric, maximise, unit, role, crc32: one a plane]
         test            likewise, where there is a test metric
@@ -32,7 +32,7 @@ import numpy as np
 from surrogate_nas import registry
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.benchmarks.base import Benchmark, TabularTask
-from surrogate_nas.benchmarks.sources import METRICS, TEST, VALIDATION
+from surrogate_nas.benchmarks.sources import VALIDATION
 from surrogate_nas.errors import FormatError, InvalidArgumentError, UnknownNameError
 from surrogate_nas.evaluation import Goal
 from surrogate_nas.spaces.base import Isomorphs, SearchSpace, frozen
@@ -55,17 +55,17 @@ class HDF5Benchmark(Benchmark):
         self._intact: set[tuple[str, int | tuple[()]]] = set()
         with self._opened() as file:
             self._check_header(file)
-            self.name = str(file.attrs["name"])
-            self.checksum = str(file.attrs["checksum"])
-            self.source = str(file.attrs["source"])
-            self.licence = str(file.attrs["licence"])
-            self._space_name = str(file.attrs["space"])
-            self._tasks = tuple(str(task) for task in file.attrs["tasks"])
+            self.name = _text(file, "name")
+            self.checksum = _text(file, "checksum")
+            self.source = _text(file, "source")
+            self.licence = _text(file, "licence")
+            self._space_name = _text(file, "space")
+            self._tasks = _texts(file, "tasks")
             self._architectures = int(file.attrs["architectures"])
         self.how_to_get = f"the file {self.path}"
 
     def _check_header(self, file: h5py.File) -> None:
-        if file.attrs.get("format") != FORMAT:
+        if "format" not in file.attrs or _text(file, "format") != FORMAT:
             raise FormatError(
                 f"{self.path} is an HDF5 file, but no table of surrogate-nas; "
                 "convert it with 'surrogate-nas import'"
@@ -155,9 +155,10 @@ class HDF5Benchmark(Benchmark):
         """
         with self._opened() as file:
             self._verified(file["encodings"], ())
-            for _, dataset in _datasets(file[f"tasks/{task}"]):
-                for plane in range(len(dataset)):
-                    self._verified(dataset, plane)
+            group = file[f"tasks/{task}"]
+            for column in _texts(group, "columns"):
+                for plane in range(len(group[column])):
+                    self._verified(group[column], plane)
 
     def check(self) -> None:
         """Verify all of the content.
@@ -167,7 +168,7 @@ class HDF5Benchmark(Benchmark):
         """
         self._intact.clear()
         with self._opened() as file:
-            if content_checksum(file) != file.attrs["checksum"]:
+            if content_checksum(file) != self.checksum:
                 raise FormatError(
                     f"the attributes of {self.path} do not have the checksum of the file; "
                     "import the table again"
@@ -176,7 +177,7 @@ class HDF5Benchmark(Benchmark):
             self.verify(task)
 
     def _check_unchanged(self, file: h5py.File) -> None:
-        if file.attrs["checksum"] != self.checksum:
+        if _text(file, "checksum") != self.checksum:
             raise FormatError(f"{self.path} was replaced since it was opened; open it again")
 
     def _verified(self, dataset: h5py.Dataset, plane: int | tuple[()]) -> Any:
@@ -201,12 +202,10 @@ class StoredTask(TabularTask):
         self._table = table
         with table._opened() as file:
             group = file[f"tasks/{name}"]
-            attributes = group[VALIDATION].attrs
-            goal = Goal(
-                str(attributes["metric"]), bool(attributes["maximise"]), str(attributes["unit"])
-            )
-            columns = tuple(column for column, _ in _datasets(group))
-            source = _TaskFile(table, name, columns, int(group.attrs["seeds"]))
+            first = group[VALIDATION]
+            goal = Goal(_text(first, "metric"), bool(first.attrs["maximise"]), _text(first, "unit"))
+            columns, seeds = _texts(group, "columns"), int(group.attrs["seeds"])
+            source = _TaskFile(table, name, columns, seeds)
             budgets, costs = group.attrs["budgets"].tolist(), group.attrs["costs"]
         self._open(name, table.space, source, goal, budgets, costs, isomorphs, table.name)
 
@@ -241,12 +240,13 @@ class _TaskFile:
         return self._table.read(self._task, column, budget)
 
 
-def _datasets(task: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
-    for column in (VALIDATION, TEST):
-        if column in task:
-            yield column, task[column]
-    for name, dataset in task.get(METRICS.rstrip("/"), {}).items():
-        yield METRICS + name, dataset
+def _text(item: h5py.Group | h5py.Dataset, name: str) -> str:
+    """An attribute; texts have a fixed length, so HDF5 gives them as bytes."""
+    return bytes(item.attrs[name]).decode()
+
+
+def _texts(item: h5py.Group | h5py.Dataset, name: str) -> tuple[str, ...]:
+    return tuple(bytes(text).decode() for text in item.attrs[name])
 
 
 def content_checksum(file: h5py.File) -> str:

@@ -123,14 +123,14 @@ def _image(spec: TableSpec) -> bytes:
     with h5py.File(
         "table", "w", driver="core", backing_store=False, libver=("v110", "v110")
     ) as file:
-        file.attrs["format"] = FORMAT
+        _write_text(file, "format", FORMAT)
         file.attrs["format_version"] = FORMAT_VERSION
-        file.attrs["name"] = spec.name
-        file.attrs["space"] = spec.space.name
-        file.attrs["tasks"] = names
+        _write_text(file, "name", spec.name)
+        _write_text(file, "space", spec.space.name)
+        _write_text(file, "tasks", names)
         file.attrs["architectures"] = len(choices)
-        file.attrs["source"] = spec.source
-        file.attrs["licence"] = spec.licence
+        _write_text(file, "source", spec.source)
+        _write_text(file, "licence", spec.licence)
         encodings = choices[order].astype("<i2")
         file.create_dataset("encodings", data=encodings).attrs["crc32"] = zlib.crc32(encodings.data)
         for task, source in zip(spec.tasks, sources, strict=True):
@@ -138,11 +138,12 @@ def _image(spec: TableSpec) -> bytes:
             group.attrs["budgets"] = np.array(task.budgets, dtype="<i8")
             group.attrs["costs"] = np.array(task.costs or task.budgets, dtype="<f8")
             group.attrs["seeds"] = source.seeds
+            _write_text(group, "columns", source.columns)
             goals = {METRICS + goal.metric: goal for goal, _ in task.metrics}
             for column in source.columns:
                 goal = goals.get(column, task.goal)
                 _write_column(group, column, source.cube(column)[order], goal)
-        file.attrs["checksum"] = content_checksum(file)
+        _write_text(file, "checksum", content_checksum(file))
         file.flush()
         image: bytes = file.id.get_file_image()
     return image
@@ -168,8 +169,15 @@ def _source(space: SearchSpace, choices: IntArray, task: TaskSpec) -> ArraySourc
 def _write_column(group: h5py.Group, column: str, cube: FloatArray, goal: Goal) -> None:
     planes = np.ascontiguousarray(cube.transpose(2, 0, 1), dtype="<f8")
     dataset = group.create_dataset(column, data=planes)
-    dataset.attrs["metric"] = goal.metric
+    _write_text(dataset, "metric", goal.metric)
     dataset.attrs["maximise"] = goal.maximise
-    dataset.attrs["unit"] = goal.unit
-    dataset.attrs["role"] = {VALIDATION: "goal", TEST: "test"}.get(column, "metric")
+    _write_text(dataset, "unit", goal.unit)
+    _write_text(dataset, "role", {VALIDATION: "goal", TEST: "test"}.get(column, "metric"))
     dataset.attrs["crc32"] = np.array([zlib.crc32(plane.data) for plane in planes], dtype="<u4")
+
+
+def _write_text(item: h5py.Group | h5py.Dataset, name: str, text: str | Sequence[str]) -> None:
+    """Write an attribute of fixed length: HDF5 keeps no checksum of texts of variable length."""
+    raw = np.char.encode(np.array(text), "utf-8")
+    length = max(raw.dtype.itemsize, 1)
+    item.attrs.create(name, raw.astype(f"S{length}"), dtype=h5py.string_dtype("utf-8", length))

@@ -13,10 +13,8 @@ from surrogate_nas.predictors.base import Predictor, not_fitted, require_rows
 from surrogate_nas.predictors.calibration import interval_std, least_std
 from surrogate_nas.predictors.features import StructuralFeatures
 
-FAMILIES = ("counts", "paths", "weighted", "skip", "place", "degrees", "depth", "sets")
-
 FAMILIES = ("counts", "paths", "weighted", "skip", "depth", "sets", "degrees")
-"""Families of features that the trees see: all but the hundred widest, which cost time only."""
+"""Families of features that the trees see; places and path strings only cost time."""
 
 
 class XGBoost(Predictor):

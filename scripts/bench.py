@@ -62,14 +62,17 @@ import json, resource, sys, time
 import numpy, h5py
 from surrogate_nas.benchmarks.hdf5 import HDF5Benchmark
 
-def peak():
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+def resident():
+    try:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * resource.getpagesize() / 1e6
+    except OSError:  # not Linux: the peak, in bytes on macOS
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
-before, start = peak(), time.perf_counter()
+before, start = resident(), time.perf_counter()
 HDF5Benchmark(sys.argv[1]).task("arxiv")
 print(json.dumps({
-    "milliseconds": 1e3 * (time.perf_counter() - start), "megabytes": peak() - before
+    "milliseconds": 1e3 * (time.perf_counter() - start), "megabytes": resident() - before
 }))
 """
 

@@ -27,7 +27,7 @@ class GeneticAlgorithm(Searcher):
         space: SearchSpace,
         *,
         seed: int | np.random.SeedSequence = 0,
-        population: int = 20,
+        population: int = 10,
         tournament: int = 3,
         crossover: float = 0.5,
     ) -> None:

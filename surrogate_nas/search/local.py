@@ -67,8 +67,9 @@ class LocalSearch(Searcher):
         self._advance()
         if self._tried < len(self._neighbours):
             return self._neighbours[self._tried]
-        self._waited += 1
-        return self.space.sample(self.rng)
+        start = self.space.sample(self.rng)
+        self._waited += not self.seen(start)
+        return start
 
     def _observe(self, trial: Trial) -> None:
         key = self.space.key(trial.arch)

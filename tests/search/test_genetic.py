@@ -62,5 +62,5 @@ def test_failed_trials_do_not_join() -> None:
     "arguments", [{"population": 0}, {"tournament": 0}, {"crossover": 1.5}, {"crossover": -0.1}]
 )
 def test_bad_settings(arguments: dict[str, float]) -> None:
-    with pytest.raises(InvalidArgumentError, match="must be|between"):
+    with pytest.raises(InvalidArgumentError, match=r"must be|between"):
         GeneticAlgorithm(SPACE, **arguments)  # type: ignore[arg-type]

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import gzip
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.optimize import approx_fprime
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import ConstantKernel, DotProduct, Matern
+
+from surrogate_nas.benchmarks.base import TabularTask
+from surrogate_nas.predictors.gp import GaussianProcess, QuantileMap, normal_scores
+from surrogate_nas.predictors.kernels import Kernel
+from surrogate_nas.predictors.metrics import kendall_tau
+from surrogate_nas.spaces.nasbench201 import NASBench201Space
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(25, 6))
+Y = np.sin(X[:, 0]) + 0.3 * X[:, 1] + 0.1 * RNG.normal(size=25)
+GROUPS = np.array([0, 0, 0, 1, 1, 2])
+
+
+def test_kernel_and_likelihood_are_those_of_scikit_learn() -> None:
+    kernel = Kernel(GROUPS)
+    theta = kernel.prior_mean + 0.3 * RNG.normal(size=len(kernel.prior_mean))
+    hyper = kernel.unpack(theta)
+    root = np.sqrt(hyper.relevance)
+    oracle = ConstantKernel(hyper.matern) * Matern(nu=2.5) + ConstantKernel(
+        hyper.linear
+    ) * DotProduct(sigma_0=1e-12)
+    np.testing.assert_allclose(kernel(X, X[:9], hyper), oracle(X * root, X[:9] * root), rtol=1e-9)
+    np.testing.assert_allclose(kernel.diagonal(X, hyper), oracle.diag(X * root), rtol=1e-9)
+    process = GaussianProcessRegressor(oracle, alpha=hyper.noise, optimizer=None).fit(X * root, Y)
+    z = (theta - kernel.prior_mean) / kernel.prior_std
+    constant = 0.5 * len(Y) * np.log(2 * np.pi)
+    expected = -process.log_marginal_likelihood_value_ - constant + 0.5 * z @ z
+    assert kernel.objective(theta, X, Y)[0] == pytest.approx(expected, rel=1e-8)
+
+
+def test_gradient_against_finite_differences() -> None:
+    kernel = Kernel(GROUPS)
+    for scale in (0.0, 0.5):
+        theta = kernel.prior_mean + scale * RNG.normal(size=len(kernel.prior_mean))
+        _, gradient = kernel.objective(theta, X, Y)
+        numeric = approx_fprime(theta, lambda t: kernel.objective(t, X, Y)[0], 1e-6)
+        np.testing.assert_allclose(gradient, numeric, rtol=1e-3, atol=1e-3)
+
+
+def test_normal_scores_share_ties_and_ignore_the_scale() -> None:
+    values = np.array([3.0, 1.0, 3.0, 2.0])
+    scores = normal_scores(values)
+    assert scores[0] == scores[2] > scores[3] > scores[1]
+    np.testing.assert_allclose(scores, normal_scores(np.exp(values)))
+
+
+def test_quantile_map_returns_the_values_and_goes_on_beyond() -> None:
+    values = np.array([1.0, 2.0, 5.0, 6.0, 6.5])
+    scores = normal_scores(values)
+    back = QuantileMap(scores, values)
+    np.testing.assert_allclose(back(scores), values)
+    grid = back(np.linspace(-3, 3, 200))
+    assert (np.diff(grid) > 0).all()
+    assert grid[-1] > values.max()
+
+
+@pytest.mark.data
+def test_few_labels_on_nasbench201() -> None:
+    path = Path(os.environ["SURROGATE_NAS_DATA"]) / "nasbench201.csv.gz"
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        header = file.readline().strip().split(",")
+        rows = [line.strip().split(",") for line in file]
+    space = NASBench201Space()
+    choices = np.array([space.parse(row[header.index("arch_str")]).choices for row in rows])
+    values = np.array([float(row[header.index("cifar10_val200")] or "nan") for row in rows])
+    task = TabularTask("cifar10", space, choices, values)
+    taus = []
+    for seed in range(3):
+        order = np.random.default_rng(seed).permutation(len(task))
+        fitted = GaussianProcess().fit(task.data(order[:78]))
+        rest = order[78:]
+        taus.append(kendall_tau(fitted.predict(task.choices[rest]).mean, task.values[rest]))
+    assert np.mean(taus) > 0.75

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+import pytest
+
+from surrogate_nas._types import IntArray
+from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.evaluation import Evaluation, Objective, Prediction, Proposal, TaskData, Trial
+from surrogate_nas.predictors.base import Predictor
+from surrogate_nas.search.base import Searcher
+from surrogate_nas.search.evolution import RegularizedEvolution
+from surrogate_nas.search.guided import Guided
+from surrogate_nas.search.predicted import PredictedObjective
+from surrogate_nas.search.random import RandomSearch
+from surrogate_nas.spaces.base import Architecture
+from tests.search.toys import Linear, ToySpace, additive, run, succeed
+
+SMALL = ToySpace((5,) * 5)
+LARGE = ToySpace((8,) * 6)
+
+
+class Recorder(Predictor):
+    """Keeps what it is fitted to; predicts the sum of the choices with one std for all."""
+
+    def __init__(self) -> None:
+        self.data: list[TaskData] = []
+        self.asked: list[IntArray] = []
+
+    def fit(self, data: TaskData) -> Self:
+        self.data.append(data)
+        return self
+
+    def predict(self, choices: IntArray) -> Prediction:
+        self.asked.append(choices)
+        return Prediction(np.asarray(choices).sum(axis=1) * 1.0, np.ones(len(choices)))
+
+
+def total(arch: Architecture) -> float:
+    return float(sum(arch.choices))
+
+
+@pytest.mark.parametrize("space", [SMALL, LARGE])
+@pytest.mark.parametrize("batch", [1, 5])
+def test_a_guide_beats_random_search_by_far(space: ToySpace, batch: int) -> None:
+    guided, plain = [], []
+    for seed in range(8):
+        function = additive(space, seed)
+        searcher = Guided(RandomSearch(space, seed=seed), Linear(), seed=seed)
+        guided.append(max(map(function, run(searcher, function, 50, batch=batch))))
+        other = RandomSearch(space, seed=seed)
+        plain.append(max(map(function, run(other, function, 500))))
+    assert np.median(np.subtract(guided, plain)) >= 0, "it needs ten times as many trials"
+
+
+def test_the_inner_searcher_proposes_until_enough_is_known() -> None:
+    predictor = Recorder()
+    searcher = Guided(RandomSearch(SMALL, seed=4), predictor, initial=6)
+    plain = RandomSearch(SMALL, seed=4)
+    run(searcher, total, 6)
+    assert not predictor.data
+    assert [p.arch for p in plain.ask(6)] == [
+        Architecture("toy", tuple(row)) for row in _fitted(searcher, predictor).choices.tolist()
+    ]
+
+
+def _fitted(searcher: Searcher, predictor: Recorder) -> TaskData:
+    searcher.ask()
+    return predictor.data[-1]
+
+
+def test_the_predicted_best_comes_first() -> None:
+    searcher = Guided(RandomSearch(SMALL, seed=4), Recorder(), initial=6)
+    run(searcher, total, 6)
+    assert searcher.ask()[0].arch.choices == (4, 4, 4, 4, 4)
+
+
+def test_it_is_fitted_once_for_several_proposals() -> None:
+    for batch, every in ((1, 5), (5, 5), (3, 4), (20, 10)):
+        predictor = Linear()
+        searcher = Guided(RandomSearch(SMALL), predictor, initial=10, refit_every=every)
+        run(searcher, additive(SMALL, 0), 10)
+        run(searcher, additive(SMALL, 0), 60, batch=batch)
+        assert 60 / every <= predictor.fits <= 60 / every + 60 / batch
+
+
+def test_pending_proposals_count_with_their_prediction() -> None:
+    predictor = Recorder()
+    searcher = Guided(RandomSearch(SMALL, seed=4), predictor, initial=6, refit_every=3)
+    run(searcher, total, 6)
+    pending = searcher.ask(3)
+    searcher.ask()
+    data = predictor.data[-1]
+    rows = {tuple(c): v for c, v in zip(data.choices.tolist(), data.values, strict=True)}
+    assert len(rows) == 9
+    for proposal in pending:
+        assert rows[proposal.arch.choices] == total(proposal.arch)
+    # A result replaces the belief.
+    searcher.tell([Trial(p, Evaluation((-7.0,))) for p in pending])
+    searcher.ask(3)
+    data = predictor.data[-1]
+    rows = {tuple(c): v for c, v in zip(data.choices.tolist(), data.values, strict=True)}
+    assert [rows[p.arch.choices] for p in pending] == [-7.0] * 3
+
+
+def test_failed_trials_count_as_the_worst_value() -> None:
+    predictor = Recorder()
+    searcher = Guided(RandomSearch(SMALL, seed=4), predictor, initial=6)
+    run(searcher, total, 6)
+    strange = SMALL.architecture(np.array([4, 4, 4, 4, 4]))
+    searcher.tell([Trial(Proposal(50, strange), error="OOM")])
+    data = _fitted(searcher, predictor)
+    failed = (data.choices == 4).all(axis=1)
+    assert data.values[failed].tolist() == [data.values[~failed].min()]
+
+
+def test_candidates_are_all_unseen_ones_where_they_can_be_listed() -> None:
+    predictor = Recorder()
+    searcher = Guided(RandomSearch(SMALL, seed=4), predictor, initial=6)
+    run(searcher, total, 6)
+    searcher.ask()
+    assert len(predictor.asked[-1]) == SMALL.size - 6
+
+
+def test_candidates_of_a_large_space_come_from_the_inner_search_and_the_best() -> None:
+    predictor = Recorder()
+    inner = RegularizedEvolution(LARGE, seed=1)
+    searcher = Guided(inner, predictor, initial=30, steps=200)
+    known = run(searcher, total, 30)
+    searcher.ask()
+    candidates = {tuple(row) for row in predictor.asked[-1].tolist()}
+    assert 200 <= len(candidates) < 1000
+    best = max(known, key=total)
+    near = {tuple(row) for row in LARGE.neighbour_choices(np.array([best.choices])).tolist()}
+    assert near - {arch.choices for arch in known} <= candidates
+    # The fork climbed on the predictions.
+    assert max(map(sum, candidates)) > total(best) + 1
+
+
+def test_a_fork_of_a_guided_search_does_not_refit_its_guide() -> None:
+    searcher = Guided(RandomSearch(SMALL, seed=4), Linear())
+    function = additive(SMALL, 1)
+    run(searcher, function, 20)
+    predictor = searcher.predictor
+    assert isinstance(predictor, Linear)
+    before = predictor.fits
+    expected = predictor.predict(SMALL.unique()).mean
+    run(searcher.fork(), lambda arch: -function(arch), 20)
+    assert predictor.fits == before
+    np.testing.assert_array_equal(predictor.predict(SMALL.unique()).mean, expected)
+
+
+@pytest.mark.parametrize("arguments", [{"initial": 1}, {"refit_every": 0}, {"steps": 0}])
+def test_bad_settings(arguments: dict[str, int]) -> None:
+    with pytest.raises(InvalidArgumentError, match=f"{next(iter(arguments))} must be"):
+        Guided(RandomSearch(SMALL), Linear(), **arguments)
+
+
+def test_a_predicted_objective_answers_with_the_mean() -> None:
+    predictor = Linear().fit(
+        TaskData("t", SMALL, SMALL.unique(), np.array([sum(c) for c in SMALL.unique()]) * 1.0)
+    )
+    objective: Objective = PredictedObjective(SMALL, predictor)
+    arch = SMALL.architecture(np.array([1, 2, 3, 0, 4]))
+    assert objective.evaluate(arch).value == pytest.approx(10.0, abs=0.1)
+    trial = succeed(Proposal(0, arch), lambda a: objective.evaluate(a).value)
+    assert trial.evaluation is not None
