@@ -277,9 +277,11 @@ class TabularTask:
         """Values at a budget and seed, larger is better, and a NaN behind the last: (n + 1,)."""
         epoch = self._position(budget, seed)
         if (epoch, seed) not in self._padded:
-            last = epoch == len(self.budgets) - 1 and seed is None
-            column = self._column(VALIDATION, epoch, seed) * self.goal.sign
-            self._padded[epoch, seed] = np.append(self.values if last else column, np.nan)
+            if epoch == len(self.budgets) - 1 and seed is None:
+                values = self.values
+            else:
+                values = self._column(VALIDATION, epoch, seed) * self.goal.sign
+            self._padded[epoch, seed] = np.append(values, np.nan)
         return self._padded[epoch, seed]
 
     def _column(self, column: str, epoch: int, seed: int | None) -> FloatArray:

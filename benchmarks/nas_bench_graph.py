@@ -164,12 +164,17 @@ def _records(path: Path) -> tuple[IntArray, FloatArray]:
     try:
         keys = np.array(list(data), dtype=np.int64)
         rows = [[record[field] for field in _FIELDS] for record in data.values()]
-        return keys, np.array(rows, dtype=np.float64).reshape(len(keys), len(_FIELDS))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        columns = np.array(rows, dtype=np.float64).reshape(len(keys), len(_FIELDS))
+        if len(keys) == 0 or keys.min() < 0 or keys.max() > 88_887 or (_choices(keys) > 8).any():
+            raise ValueError("the key of a record has the digits 0 to 8")
+        if not np.isfinite(columns).all() or not NASBenchGraphSpace().valid(_choices(keys)).all():
+            raise ValueError("a record without values or of four skips")
+    except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
         raise FormatError(
             f"{path} does not hold the records of NAS-Bench-Graph ({error!r}); "
             f"install the package again: pip install --force-reinstall {_PACKAGE}==1.4.0"
         ) from error
+    return keys, columns
 
 
 def _choices(keys: IntArray) -> IntArray:

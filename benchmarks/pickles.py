@@ -48,72 +48,77 @@ def load_pickle(path: str | os.PathLike[str]) -> Any:
         ) from error
 
 
-def _argument_sizes() -> list[int]:
-    """Bytes of the argument of each opcode; of a counted one, minus the bytes of its count."""
-    counts = {
-        pickletools.TAKEN_FROM_ARGUMENT1: -1,
-        pickletools.TAKEN_FROM_ARGUMENT4: -4,
-        pickletools.TAKEN_FROM_ARGUMENT4U: -4,
-        pickletools.TAKEN_FROM_ARGUMENT8U: -8,
-        pickletools.UP_TO_NEWLINE: _LINE,
-    }
-    sizes = [_SPECIAL] * 256
-    for opcode in pickletools.opcodes:
+_COUNTS = {
+    pickletools.TAKEN_FROM_ARGUMENT1: 1,
+    pickletools.TAKEN_FROM_ARGUMENT4: 4,
+    pickletools.TAKEN_FROM_ARGUMENT4U: 4,
+    pickletools.TAKEN_FROM_ARGUMENT8U: 8,
+}
+"""How many bytes the count of an argument takes, by the mark that pickletools gives it."""
+
+_OPCODES = {ord(opcode.code): opcode for opcode in pickletools.opcodes}
+
+
+def _harmless_run() -> re.Pattern[bytes]:
+    """A sequence of opcodes with arguments of fixed size, except those that need care."""
+    careful = pickle.STOP + pickle.LONG_BINPUT + pickle.EXT1 + pickle.EXT2 + pickle.EXT4
+    by_size: dict[int, bytes] = {}
+    for code, opcode in _OPCODES.items():
         size = 0 if opcode.arg is None else opcode.arg.n
-        sizes[ord(opcode.code)] = counts.get(size, size)
-    for name in ("GLOBAL", "INST", "PUT", "LONG_BINPUT", "EXT1", "EXT2", "EXT4", "STOP"):
-        sizes[ord(getattr(pickle, name))] = _SPECIAL
-    return sizes
+        if size >= 0 and code not in careful:
+            by_size[size] = by_size.get(size, b"") + re.escape(bytes([code]))
+    kinds = [b"[%b].{%d}" % (codes, size) for size, codes in by_size.items()]
+    # The data of one number, and a low position: nearly all that a table of numbers has besides.
+    kinds += [rb"C\x08.{8}", rb"r..[\x00-\x3f]\x00"]
+    return re.compile(b"(?s)(?:" + b"|".join(kinds) + b")*+")
 
 
-_LINE, _SPECIAL = -100, -101
-_SIZES = _argument_sizes()
+_RUN = _harmless_run()
 
 
 def _walk(content: bytes) -> None:
     """Go over the opcodes without obeying them.
 
     Refused are what the unpickler below would do unasked: extension codes, which it answers from
-    a cache of this process, and counts and positions beyond the end of the file, for which it
+    a cache of this process, and positions and counts beyond the end of the file, for which it
     would use any amount of memory.
     """
-    sizes, place, end = _SIZES, 0, len(content)
-    while place < end:
-        opcode = content[place]
-        size = sizes[opcode]
-        place += 1
-        if size >= 0:
-            place += size
-        elif size == -1:
-            place += content[place] + 1
-        elif size >= -8:
-            place += int.from_bytes(content[place : place - size], "little") - size
-        elif size == _LINE:
-            place = content.index(b"\n", place) + 1
-        elif opcode in pickle.STOP:
+    place = 0
+    while True:
+        run = _RUN.match(content, place)
+        place = run.end() if run else place
+        if place >= len(content):
+            raise EOFError("no end of the pickle")
+        if content[place] in pickle.STOP:
             return
-        else:
-            place = _skip(content, opcode, place)
-    raise EOFError("no end of the pickle")
+        place = _step(content, place)
 
 
-def _skip(content: bytes, opcode: int, place: int) -> int:
-    """The end of an opcode's argument that starts at ``place``, where that takes more care."""
-    if opcode in pickle.GLOBAL + pickle.INST:
-        return content.index(b"\n", content.index(b"\n", place) + 1) + 1
-    if opcode in pickle.PUT:
-        after = content.index(b"\n", place) + 1
-        position = int(content[place:after])
-    elif opcode in pickle.LONG_BINPUT:
-        after = place + 4
-        position = int.from_bytes(content[place:after], "little")
-    elif opcode in pickle.EXT1 + pickle.EXT2 + pickle.EXT4:
+def _step(content: bytes, place: int) -> int:
+    """The place behind one opcode with an argument of variable size, or one that needs care."""
+    code, place = content[place : place + 1], place + 1
+    if code in (pickle.EXT1, pickle.EXT2, pickle.EXT4):
         raise UnsafePickleError("it asks for an extension code")
-    else:
-        raise ValueError(f"unknown opcode {opcode}")
+    if code == pickle.LONG_BINPUT:
+        _check_position(int.from_bytes(content[place : place + 4], "little"), content)
+        return place + 4
+    opcode = _OPCODES.get(code[0])
+    if opcode is None or opcode.arg is None:
+        raise ValueError(f"unknown opcode {code!r}")
+    if opcode.arg.n in _COUNTS:
+        start = place + _COUNTS[opcode.arg.n]
+        return start + int.from_bytes(content[place:start], "little")
+    end = content.index(b"\n", place)  # all others are lines
+    if code == pickle.PUT:
+        _check_position(int(content[place:end]), content)
+    if code in (pickle.GLOBAL, pickle.INST):
+        end = content.index(b"\n", end + 1)
+    return end + 1
+
+
+def _check_position(position: int, content: bytes) -> None:
     if position > len(content):
-        raise ValueError(f"position {position}")
-    return after
+        raise ValueError(f"an object is to be remembered at {position}")
 
 
 class _Unpickler(pickle.Unpickler):

@@ -41,7 +41,7 @@ class StructuralFeatures:
     Attributes:
         names: Name of each column, for example ``count[skip]``.
         families: Family of each column: counts, paths, weighted, skip, place, degrees, depth,
-            sets or strings.
+            order, without, through, without_max, sets or strings.
         centre: float32 (k,), mean of each column over the space (or a sample of it).
         scale: float32 (k,), standard deviation, never 0.
     """
@@ -182,6 +182,7 @@ def feature_columns(
         degree = _histogram(paths.count, size, graphs.graph[ends], paths.number[ends])
         yield "degrees", [f"{label}[{n}]" for n in names], degree
     yield "depth", [f"depth[{n}]" for n in names], _depth(paths, size)
+    yield from _order_columns(paths, catalogue, longest)
     yield from _set_columns(paths, names)
     labels = ["-".join(str(i) for i in row if i >= 0) for row in strings.tolist()]
     yield "strings", [f"path[{s}]" for s in labels], _string_counts(paths, strings, size)
@@ -217,7 +218,11 @@ def _codes(operation: IntArray, size: int) -> IntArray:
 
 
 def _set_columns(paths: Paths, names: tuple[str, ...]) -> Iterator[Columns]:
-    """Paths through sets of operations and without them, the most telling columns first."""
+    """Paths through sets of operations and without them, the most telling columns first.
+
+    Through a set: how many of its operations a path has. Without it: how many paths have none,
+    which is also how many consist of its complement only, and the longest of these.
+    """
     size = len(names)
     small = size <= FEW_OPERATIONS
     sets = [s for k in range(1, size if small else 3) for s in combinations(range(size), k)]
@@ -227,26 +232,40 @@ def _set_columns(paths: Paths, names: tuple[str, ...]) -> Iterator[Columns]:
         member[list(chosen), column] = 1
     through = paths.counts @ member
     without = (through == 0).astype(np.float32)
-    length = paths.length[:, None].astype(np.float32)
-    single, other = slice(0, size), slice(size, None)
-    plan: tuple[tuple[str, slice, Callable[[FloatArray], FloatArray], FloatArray], ...] = (
-        ("through_min", single, paths.least, through),
-        ("through_max", single, paths.most, through),
-        ("through_mean", single, paths.mean, through),
-        ("without", single, paths.total, without),
-        ("without_max", single, paths.most, without * length),
-        ("without", other, paths.total, without),
-        ("through_max", other, paths.most, through),
-        ("through_min", other, paths.least, through),
-        ("without_max", other, paths.most, without * length),
+    longest = without * paths.length[:, None].astype(np.float32)
+    one, more, every = slice(0, size), slice(size, None), slice(None)
+    plan: tuple[tuple[str, str, slice, Callable[[FloatArray], FloatArray], FloatArray], ...] = (
+        ("without", "without", every, lambda x: np.log2(1 + paths.total(x)), without),
+        ("through", "through.mean", one, paths.mean, through),
+        ("through", "through.max", one, paths.most, through),
+        ("through", "through.min", one, paths.least, through),
+        ("without_max", "without.max", one, paths.most, longest),
+        ("sets", "through.max", more, paths.most, through),
+        ("sets", "through.min", more, paths.least, through),
+        ("sets", "without.max", more, paths.most, longest),
     )
     left = len(plan) * len(sets) if small else SET_COLUMNS
-    for what, part, reduce, values in plan:
+    for family, what, part, reduce, values in plan:
         chosen_labels = labels[part][:left]
         left -= len(chosen_labels)
         if chosen_labels:
-            columns = values[:, part][:, : len(chosen_labels)]
-            yield "sets", [f"{what}[{n}]" for n in chosen_labels], reduce(columns)
+            columns = reduce(values[:, part][:, : len(chosen_labels)])
+            yield family, [f"{what}[{n}]" for n in chosen_labels], columns
+
+
+def _order_columns(paths: Paths, catalogue: Catalogue, longest: int) -> Iterator[Columns]:
+    """Whether an operation occurs with so many operations with weights before or after it."""
+    size = len(catalogue)
+    has_weights = np.isin(paths.operation, catalogue.weighted)
+    before = np.cumsum(has_weights, axis=1) - has_weights
+    after = has_weights.sum(axis=1, keepdims=True) - before - has_weights
+    for number in range(longest):
+        for what, others in (("before", before), ("after", after)):
+            there = np.zeros((len(paths.length), size), dtype=np.float32)
+            row, place = np.nonzero((others == number) & (paths.operation >= 0))
+            there[row, paths.operation[row, place]] = 1
+            labels = [f"{number}_{what}[{n}]" for n in catalogue.names]
+            yield "order", labels, paths.most(there)
 
 
 def _depth(paths: Paths, size: int) -> FloatArray:

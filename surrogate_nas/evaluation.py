@@ -6,7 +6,6 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -14,8 +13,6 @@ import numpy as np
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.spaces.base import Architecture, SearchSpace
-
-_EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +47,8 @@ class Evaluation:
     cost: float = 1.0
     budget: int = 1
     seed: int | None = None
-    metrics: Mapping[str, float] = field(default_factory=lambda: _EMPTY)
-    hidden: Mapping[str, float] = field(default_factory=lambda: _EMPTY)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    hidden: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def value(self) -> float:
@@ -66,7 +63,7 @@ class Proposal:
     number: int
     arch: Architecture
     budget: int | None = None
-    info: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
+    info: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
