@@ -257,7 +257,7 @@ def _order_columns(paths: Paths, catalogue: Catalogue, longest: int) -> Iterator
     """Whether an operation occurs with so many operations with weights before or after it."""
     size = len(catalogue)
     has_weights = np.isin(paths.operation, catalogue.weighted)
-    before = np.cumsum(has_weights, axis=1) - has_weights
+    before: IntArray = np.cumsum(has_weights, axis=1) - has_weights
     after = has_weights.sum(axis=1, keepdims=True) - before - has_weights
     for number in range(longest):
         for what, others in (("before", before), ("after", after)):

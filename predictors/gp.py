@@ -89,7 +89,8 @@ class _Inputs:
         self._scale = features.scale[self._columns]
 
     def __call__(self, choices: IntArray) -> FloatArray:
-        return (self._features.transform(choices)[:, self._columns] - self._centre) / self._scale
+        columns = self._features.transform(choices)[:, self._columns]
+        return np.asarray((columns - self._centre) / self._scale)
 
 
 def fit_hyperparameters(
@@ -168,7 +169,7 @@ class QuantileMap:
 
     def __call__(self, scores: FloatArray) -> FloatArray:
         """Values at scores of any shape."""
-        return np.interp(scores, self._score, self._value)
+        return np.asarray(np.interp(scores, self._score, self._value))
 
     def moments(self, mean: FloatArray, std: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation of the values of Gaussian scores, each float64 (n,)."""

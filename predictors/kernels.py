@@ -89,7 +89,9 @@ class FamilyKernel:
         constant = float(hyper.families.sum()) + hyper.joint
         return constant + hyper.linear * ((x * x) @ hyper.relevance.astype(x.dtype))
 
-    def objective(self, theta: FloatArray, x: FloatArray, y: FloatArray) -> tuple[float, FloatArray]:
+    def objective(
+        self, theta: FloatArray, x: FloatArray, y: FloatArray
+    ) -> tuple[float, FloatArray]:
         """Negative logarithm of marginal likelihood times priors, and its gradient.
 
         Constants are left out. See Rasmussen and Williams (2006), equations 5.8 and 5.9.

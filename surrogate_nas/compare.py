@@ -7,6 +7,7 @@ import functools
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -133,7 +134,8 @@ def _folder(out: Path) -> Path:
     folder = out / "runs"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(out / "runs.csv", "") if not (out / "runs.csv").exists() else None
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise InvalidArgumentError(
             f"out must be a folder that can be written, got {os.fspath(out)!r}: {error.strerror}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 _STYLES = ("-", "--", ":")
 _ACROSS = 3
+_MEAN = "mean of the tasks"
 _ALPHA = 0.05
 _STYLE: Any = {
     "font.size": 10,
@@ -110,24 +112,25 @@ def _curves(table: Grid, x: FloatArray, percent: FloatArray, label: str, title: 
 
     panels = [(task, percent[:, t]) for t, task in enumerate(table.tasks)]
     if len(panels) > 1:
-        panels.insert(0, ("mean of the tasks", percent.mean(axis=1)))
-    across = min(_ACROSS, len(panels))
-    down = -(-len(panels) // across)
+        panels.insert(0, (_MEAN, percent.mean(axis=1)))
+    across = min(_ACROSS, math.ceil(math.sqrt(len(panels))))
+    down = math.ceil(len(panels) / across)
     size = (3.6 * across, 2.7 * down + 0.6) if across > 1 else (6.4, 4.4)
     figure = Figure(figsize=size, layout="constrained")
-    axes = figure.subplots(down, across, squeeze=False, sharex=True)
-    for ax, (name, samples) in zip(axes.flat, panels, strict=False):
+    axes = figure.subplots(down, across, squeeze=False).flat
+    for ax, (name, samples) in zip(axes, panels, strict=False):
         for m, samples_of_method in enumerate(samples):
             _curve(ax, x, samples_of_method, m, table.methods[m])
         ax.set_yscale("log")
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        ax.set_title(name, fontweight="bold" if name == "mean of the tasks" else "normal")
-    for ax in axes.flat[len(panels) :]:
+        ax.set_title(name, fontweight="bold" if name == _MEAN else "normal")
+    for ax in axes[len(panels) :]:
         ax.remove()
-    figure.supxlabel(label, fontsize=10)
+    for ax in axes[max(0, len(panels) - across) : len(panels)]:  # the lowest of each column
+        ax.set_xlabel(label)
     figure.supylabel("rank of the best so far (% of the table)", fontsize=10)
     figure.suptitle(f"{title}: mean of {percent.shape[2]} seeds, 95 % bootstrap bands", fontsize=11)
-    handles, labels = axes.flat[0].get_legend_handles_labels()
+    handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
     return figure
 
@@ -146,45 +149,32 @@ def _ranks(summary: Mapping[str, Any], title: str) -> Figure:
     from matplotlib.figure import Figure
 
     rows = sorted(summary["methods"], key=lambda row: row["average_rank"][-1])
-    places = [row["average_rank"][-1] for row in rows]
-    at = summary["at"][-1]
+    at, count = summary["at"][-1], len(rows)
     same = {
         frozenset((test["better"], test["worse"]))
         for test in summary["tests"]
         if test["at"] == at and test["p_holm"] >= _ALPHA
     }
-    groups = _groups([row["method"] for row in rows], same)
-    count = len(rows)
-    figure = Figure(figsize=(7, 1.3 + 0.38 * (count + 0.6 * len(groups))), layout="constrained")
+    figure = Figure(figsize=(7, 1.5 + 0.4 * count), layout="constrained")
     axes = figure.subplots()
-    for y, (row, place) in enumerate(zip(rows, places, strict=True)):
+    for y, row in enumerate(rows):
+        place = row["average_rank"][-1]
         axes.plot([1, place], [y, y], color="#d0d0d0", lw=1.2, zorder=1)
         axes.scatter(place, y, s=46, color=_COLOURS[0], zorder=2)
-        axes.annotate(
-            f"{row['average_rank'][-1]:.2f}", (place, y), (8, -3.5), textcoords="offset points"
-        )
+        axes.annotate(f"{place:.2f}", (place, y), (8, -3.5), textcoords="offset points")
+    groups = _groups([row["method"] for row in rows], same)
     for step, (first, last) in enumerate(groups):
-        below = count - 0.3 + 0.45 * step
-        axes.plot([places[first], places[last]], [below, below], color="#444444", lw=4)
+        x = count * (1.12 + 0.04 * step)
+        axes.plot([x, x], [first - 0.15, last + 0.15], color="#444444", lw=4)
     axes.set_yticks(range(count), [row["method"] for row in rows])
+    axes.set_xticks(range(1, count + 1))
     axes.set(
-        xlim=(1 - 0.03 * count, count + 0.25),
-        ylim=(count - 0.3 + 0.45 * len(groups), -0.6),
+        xlim=(0.95, count * (1.15 + 0.04 * len(groups))),
+        ylim=(count - 0.5, -0.5),
         xlabel=f"average rank among the methods after {at} trials (1 is best)",
-        title=title,
     )
+    axes.set_title(title + (": bars join what does not differ (p ≥ .05, Holm)" if groups else ""))
     axes.grid(visible=False, axis="y")
-    if groups:
-        axes.text(
-            1,
-            -0.02,
-            "bars: no significant difference (p ≥ .05, Holm)",
-            transform=axes.transAxes,
-            ha="right",
-            va="bottom",
-            fontsize=8,
-            color="#444444",
-        )
     return figure
 
 

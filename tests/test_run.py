@@ -1,115 +1,269 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+import os
+import signal
+import time
+from collections.abc import Sequence
+from multiprocessing import active_children
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from surrogate_nas.benchmarks.base import TabularTask
-from surrogate_nas.errors import InvalidArgumentError
-from surrogate_nas.evaluation import Evaluation, FunctionObjective, Goal, Trial
+from surrogate_nas.errors import InvalidArgumentError, UnknownNameError
+from surrogate_nas.evaluation import Evaluation, FunctionObjective, Goal, Proposal, Trial
 from surrogate_nas.result import SearchResult, standing
 from surrogate_nas.run import search
+from surrogate_nas.search.base import Searcher
 from surrogate_nas.search.factory import make_searcher
-from surrogate_nas.search.random import RandomSearch
 from surrogate_nas.spaces.base import Architecture
-from tests.search.toys import ToySpace, additive
+from tests.search.toys import ToySpace
+from tests.tables import LoggedTask, toy_task
 
-SPACE = ToySpace((3, 4, 3))
-VALUE = additive(SPACE, 0)
-CHOICES = SPACE.all_choices()
-VALUES = np.array([VALUE(SPACE.architecture(row)) for row in CHOICES])
-TASK = TabularTask("toy", SPACE, CHOICES, VALUES, test=VALUES - 1)
+SPACE = ToySpace((4, 3, 4, 3))
 
 
-class Spy(RandomSearch):
-    def tell(self, trials: Iterable[Trial]) -> None:
-        trials = list(trials)
-        for trial in trials:
-            assert trial.evaluation is None or not trial.evaluation.hidden
-        super().tell(trials)
+class Listed(Searcher):
+    """Proposes every architecture in its order, and keeps what it is told."""
+
+    def __init__(self, space: ToySpace, *, seed: int = 0) -> None:
+        super().__init__(space, seed=seed)
+        self.asked = 0
+        self.told: list[Trial] = []
+        self.batches: list[int] = []
+
+    def ask(self, n: int = 1) -> list[Proposal]:
+        self.batches.append(n)
+        return super().ask(n)
+
+    def _candidate(self) -> Architecture:
+        rows = self.space.all_choices()
+        self.asked += 1
+        return self.space.architecture(rows[min(self.asked, len(rows)) - 1])
+
+    def _observe(self, trial: Trial) -> None:
+        self.told.append(trial)
 
 
-def test_the_searcher_never_sees_the_test_metric() -> None:
-    result = search(Spy(SPACE, seed=0), TASK, trials=10, batch=3)
-    assert len(result.trials) == 10
-    for trial in result.trials:
-        assert trial.evaluation is not None
-        assert trial.evaluation.hidden["value"] == pytest.approx(trial.evaluation.value - 1)
+def number(arch: Architecture) -> int:
+    return int(SPACE.index(np.array([arch.choices]))[0])
 
 
-def test_the_whole_space_holds_the_optimum() -> None:
-    result = search(RandomSearch(SPACE, seed=1), TASK, trials=len(CHOICES))
-    assert result.value == VALUES.max()
-    place = standing(TASK, result.best)
-    assert (place.rank, place.regret) == (1, 0.0)
-    assert place.test == pytest.approx(VALUES.max() - 1)
-    np.testing.assert_array_equal(
-        result.curve, np.maximum.accumulate([t.value for t in result.trials])
+class Diverging:
+    """Values are the numbers of the architectures; some evaluations fail."""
+
+    space = SPACE
+    goals = (Goal("score"),)
+
+    def evaluate(
+        self, arch: Architecture, *, budget: int | None = None, seed: int | None = None
+    ) -> Evaluation:
+        if number(arch) % 5 == 0:
+            raise MemoryError("out of memory")
+        value = math.nan if number(arch) % 5 == 1 else float(number(arch))
+        return Evaluation((value,), cost=2.0, budget=budget or 7, hidden={"score": -value})
+
+
+def test_failures_are_trials() -> None:
+    searcher = Listed(SPACE)
+    result = search(searcher, Diverging(), trials=10)
+    assert [number(t.arch) for t in result.trials] == list(range(1, 11))
+    failed = {number(t.arch): t.error or "" for t in result.trials if t.error}
+    assert sorted(failed) == [1, 5, 6, 10]
+    assert failed[5] == "MemoryError: out of memory"
+    assert "finite" in failed[1]
+    assert len(searcher.told) == 10
+    assert np.isnan(result.curve[0])
+    assert result.curve[1:].tolist() == [2, 3, 4, 4, 4, 7, 8, 9, 9]
+    assert result.costs.tolist() == [0, 2, 4, 6, 6, 6, 8, 10, 12, 12]
+    assert result.value == 9
+
+
+def test_a_mistake_of_the_user_ends_the_search() -> None:
+    def lost(arch: Architecture) -> float:
+        raise UnknownNameError("task", "x", ["y"])
+
+    with pytest.raises(UnknownNameError):
+        search(Listed(SPACE), FunctionObjective(SPACE, lost), trials=3)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_searchers_never_see_hidden_metrics(workers: int) -> None:
+    searcher = Listed(SPACE)
+    result = search(searcher, toy_task(), trials=6, workers=workers)
+    assert all(t.evaluation is not None and not t.evaluation.hidden for t in searcher.told)
+    assert all(t.evaluation is not None and t.evaluation.hidden for t in result.trials)
+
+
+def test_batches_are_asked_whole_and_told_together() -> None:
+    searcher = Listed(SPACE)
+    seen: list[int] = []
+    search(
+        searcher,
+        Diverging(),
+        trials=7,
+        batch=3,
+        callbacks=[lambda t: seen.append(len(searcher.told))],
     )
-    assert result.costs[-1] == len(CHOICES)
+    assert searcher.batches == [3, 3, 3]
+    assert seen == [0, 0, 0, 3, 3, 3, 6]
+    assert len(searcher.told) == 7
+
+
+def test_a_used_up_space_ends_the_search() -> None:
+    class Tired(Listed):
+        def _fresh(self) -> Architecture | None:
+            return super()._fresh() if self.asked < 4 else None
+
+    result = search(Tired(SPACE), Diverging(), trials=9, batch=2)
+    assert (len(result.trials), result.stopped) == (4, "exhausted")
+    whole = search(make_searcher("random", SPACE, seed=0), Diverging(), trials=143, batch=10)
+    assert (len({t.arch for t in whole.trials}), whole.stopped) == (143, None)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"trials": 0}, "trials must be at least 1, got 0"),
+        ({"trials": -3}, "trials must be at least 1, got -3"),
+        ({"trials": 144}, "trials must be at most 143"),
         ({"trials": 5, "batch": 0}, "batch must be at least 1"),
         ({"trials": 5, "workers": 0}, "workers must be at least 1"),
-        ({"trials": len(CHOICES) + 1}, f"trials must be at most {len(CHOICES)}"),
-        ({"trials": 5, "budget": 7}, "budget must be one of those recorded"),
+        ({"trials": 5, "budget": 50}, r"budget must be one of those recorded \(10, 100\), got 50"),
     ],
 )
-def test_bad_arguments_are_refused_before_the_start(
-    arguments: dict[str, int], message: str
-) -> None:
+def test_bad_arguments(arguments: dict[str, int], message: str) -> None:
+    searcher = Listed(SPACE)
     with pytest.raises(InvalidArgumentError, match=message):
-        search(RandomSearch(SPACE, seed=0), TASK, **arguments)  # type: ignore[arg-type]
-
-
-def test_a_failure_is_a_trial() -> None:
-    def fragile(arch: Architecture) -> float:
-        if arch.choices[0] == 1:
-            raise RuntimeError("diverged")
-        return VALUE(arch)
-
-    objective = FunctionObjective(SPACE, fragile, goal=Goal("loss", maximise=False))
-    result = search(make_searcher("evolution", SPACE, seed=0), objective, trials=30)
-    failed = [t for t in result.trials if t.error is not None]
-    assert failed
-    assert all(t.arch.choices[0] == 1 and t.error == "RuntimeError: diverged" for t in failed)
-    done = [VALUE(t.arch) for t in result.trials if t.error is None]
-    assert result.value == -min(done)
-
-
-def test_nothing_but_strictly_better_changes_the_incumbent() -> None:
-    archs = [SPACE.architecture(row) for row in CHOICES[:5]]
-    from surrogate_nas.evaluation import Proposal
-
-    values = [1.0, 3.0, 3.0, 2.0, 4.0]
-    budgets = [9, 9, 9, 9, 3]
-    trials = tuple(
-        Trial(Proposal(i, a), Evaluation((v,), budget=b))
-        for i, (a, v, b) in enumerate(zip(archs, values, budgets, strict=True))
-    )
-    assert SearchResult(trials, (Goal("value"),)).incumbents == (0, 1, 1, 1, 1)
+        search(searcher, toy_task(), **arguments)  # type: ignore[arg-type]
+    assert searcher.batches == []
 
 
 def test_an_interrupt_keeps_what_is_there() -> None:
-    seen = []
+    def interrupt(arch: Architecture) -> float:
+        if number(arch) == 5:
+            raise KeyboardInterrupt
+        return 1.0
+
+    result = search(Listed(SPACE), FunctionObjective(SPACE, interrupt), trials=9)
+    assert (len(result.trials), result.stopped) == (4, "interrupted")
+
+
+def test_the_budget_reaches_the_table() -> None:
+    task = toy_task()
+    result = search(Listed(SPACE), task, trials=3, budget=10)
+    assert [t.evaluation.budget for t in result.trials if t.evaluation] == [10, 10, 10]
+    assert result.costs.tolist() == [10, 20, 30]
+    # Ranks are those of the largest budget only.
+    assert standing(task, result.best).rank is None
+    assert standing(task, result.best).test is not None
+
+
+# Results ----------------------------------------------------------------------------------------
+
+
+def made(values: Sequence[float | None], budgets: Sequence[int] = ()) -> SearchResult:
+    trials = []
+    for i, value in enumerate(values):
+        proposal = Proposal(i, Architecture("toy", (i,)))
+        budget = budgets[i] if budgets else 1
+        evaluation = None if value is None else Evaluation((value,), budget=budget)
+        trials.append(Trial(proposal, evaluation, "failed" if value is None else None))
+    return SearchResult(tuple(trials), (Goal("value"),))
+
+
+def test_incumbents_change_only_on_strictly_better() -> None:
+    assert made([1, 1, None, 2, 2, 0]).incumbents == (0, 0, 0, 3, 3, 3)
+    assert made([None, None]).best is None
+    assert made([]).value is None
+
+
+def test_incumbents_are_of_the_largest_budget() -> None:
+    assert made([9, 1, 8, 2], [1, 3, 1, 3]).incumbents == (None, 1, 1, 3)
+
+
+def test_standing_counts_strictly_better_rows() -> None:
+    task = toy_task("loss", maximise=False)
+    order = np.argsort(-task.values, kind="stable")
+    space = task.space
+    for place in (0, 1, 40, 142):
+        arch = space.architecture(task.choices[order[place]])
+        found = standing(task, Trial(Proposal(0, arch), task.evaluate(arch)))
+        assert found.rank == place + 1
+        assert found.percent == pytest.approx(100 * (place + 1) / 143)
+        assert found.regret == pytest.approx(task.values.max() - task.values[order[place]])
+    assert standing(task, None).rank is None
+
+
+# Several processes ------------------------------------------------------------------------------
+
+
+def test_workers_evaluate_everything_once(tmp_path: Path) -> None:
+    objective = LoggedTask(toy_task(), tmp_path / "log", seconds=0.02)
+    searcher = make_searcher("evolution", objective.space, seed=1)
+    told: list[Trial] = []
+    result = search(searcher, objective, trials=30, batch=4, workers=2, callbacks=[told.append])
+    assert len(result.trials) == 30 == objective.count()
+    assert tuple(told) == result.trials
+    assert len({t.arch for t in result.trials}) == 30
+    assert {t.error for t in result.trials if t.error} <= {"FloatingPointError: diverged"}
+    assert result.stopped is None
+
+
+def test_workers_use_up_a_space() -> None:
+    small = toy_task()
+    searcher = make_searcher("random", small.space, seed=0)
+    result = search(searcher, small, trials=143, batch=10, workers=2)
+    assert len({t.arch for t in result.trials}) == 143
+
+
+class Crashing(Diverging):
+    """Kills its process now and then, as a system without memory does."""
+
+    def evaluate(
+        self, arch: Architecture, *, budget: int | None = None, seed: int | None = None
+    ) -> Evaluation:
+        if number(arch) == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return Evaluation((float(number(arch)),))
+
+
+def test_a_crash_is_one_failed_trial() -> None:
+    result = search(Listed(SPACE), Crashing(), trials=6, workers=2)
+    failed = [(number(t.arch), t.error) for t in result.trials if t.error]
+    assert failed == [(3, "BrokenProcessPool: the process that evaluated it died")]
+    assert len(result.trials) == 6
+
+
+class Stuck(Diverging):
+    """Takes very long from the fifth architecture on."""
+
+    def evaluate(
+        self, arch: Architecture, *, budget: int | None = None, seed: int | None = None
+    ) -> Evaluation:
+        if number(arch) > 4:
+            time.sleep(100)
+        return Evaluation((float(number(arch)),))
+
+
+def test_an_interrupt_ends_the_workers_too() -> None:
+    done: list[Trial] = []
 
     def interrupt(trial: Trial) -> None:
-        seen.append(trial)
-        if len(seen) == 4:
+        done.append(trial)
+        if len(done) == 4:
             raise KeyboardInterrupt
 
-    result = search(RandomSearch(SPACE, seed=0), TASK, trials=20, callbacks=[interrupt])
-    assert result.stopped == "interrupted"
-    assert list(result.trials) == seen
+    start = time.perf_counter()
+    result = search(Listed(SPACE), Stuck(), trials=9, workers=2, callbacks=[interrupt])
+    assert (len(result.trials), result.stopped) == (4, "interrupted")
+    while active_children():
+        assert time.perf_counter() - start < 60
+        time.sleep(0.05)
 
 
-def test_processes_evaluate_all_and_nothing_twice() -> None:
-    result = search(RandomSearch(SPACE, seed=0), TASK, trials=25, workers=2)
-    assert len({t.arch for t in result.trials}) == 25
-    for trial in result.trials:
-        assert trial.value == VALUE(trial.arch)
+def test_what_cannot_be_sent_is_refused() -> None:
+    objective = FunctionObjective(SPACE, lambda arch: 1.0)
+    with pytest.raises(InvalidArgumentError, match="workers must be 1"):
+        search(Listed(SPACE), objective, trials=3, workers=2)

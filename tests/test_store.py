@@ -1,171 +1,357 @@
 from __future__ import annotations
 
 import json
-import signal
+import os
+import random
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import optuna
 import pytest
+from optuna.trial import TrialState
 
-from surrogate_nas.errors import StoreError, SurrogateNASError
-from surrogate_nas.evaluation import FunctionObjective, Goal
+from surrogate_nas.errors import InvalidArgumentError, StoreError
+from surrogate_nas.evaluation import Evaluation, Goal, Proposal, Trial
+from surrogate_nas.result import SearchResult
 from surrogate_nas.run import search
 from surrogate_nas.search.factory import make_searcher
 from surrogate_nas.spaces.base import Architecture
-from surrogate_nas.store import Stored, open_storage
-from tests.search.toys import ToySpace, additive
+from surrogate_nas.store import Stored, open_storage, study_name
+from tests.search.toys import ToySpace
+from tests.tables import LoggedTask, toy_task
 
-SPACE = ToySpace((4, 4, 4))
-VALUE = additive(SPACE, 0)
-OBJECTIVE = FunctionObjective(SPACE, VALUE, goal=Goal("loss", maximise=False))
-
-
-def stored(path: Path, *, space: ToySpace = SPACE, batch: int = 1) -> Stored:
-    objective = FunctionObjective(space, VALUE, goal=Goal("loss", maximise=False))
-    return Stored(objective, open_storage(str(path)), name="toy", settings={"batch": batch})
+ROOT = Path(__file__).resolve().parent.parent
+NAME = study_name("toy", "easy", "evolution", None, 3)
+SETTINGS = {"searcher": "evolution", "seed": 3, "batch": 4, "budget": None}
+TRIALS = 30
 
 
-@pytest.mark.parametrize("where", ["run.journal", "sqlite:///{}/run.db"])
-def test_optuna_reads_what_was_measured(where: str, tmp_path: Path) -> None:
-    url = where.format(tmp_path) if "{" in where else str(tmp_path / where)
-    keep = Stored(OBJECTIVE, open_storage(url), name="toy", settings={})
-    result = search(make_searcher("evolution", SPACE, seed=0), keep, trials=12)
-    study = optuna.load_study(study_name="toy", storage=open_storage(url))
-    assert [t.value for t in study.trials] == [VALUE(t.arch) for t in result.trials]
-    for trial, ours in zip(study.trials, result.trials, strict=True):
-        assert trial.params == {f"d{i}": str(c) for i, c in enumerate(ours.arch.choices)}
-    assert study.best_value == min(VALUE(t.arch) for t in result.trials)
+@pytest.fixture(params=["journal", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "journal":
+        return str(tmp_path / "run.journal")
+    return f"sqlite:///{tmp_path / 'run.db'}"
 
 
-def test_a_longer_search_goes_on_from_a_shorter_one(tmp_path: Path) -> None:
-    calls: list[Architecture] = []
-
-    def count(arch: Architecture) -> float:
-        calls.append(arch)
-        return VALUE(arch)
-
-    objective = FunctionObjective(SPACE, count)
-    whole = search(make_searcher("evolution", SPACE, seed=0), objective, trials=30)
-    calls.clear()
-    for trials in (11, 30):
-        keep = Stored(objective, open_storage(str(tmp_path / "a.journal")), name="toy", settings={})
-        result = search(make_searcher("evolution", SPACE, seed=0), keep, trials=trials)
-    assert [t.arch for t in result.trials] == [t.arch for t in whole.trials]
-    assert result.curve.tolist() == whole.curve.tolist()
-    assert len(calls) == len(set(calls)) == 30
+def objective(tmp_path: Path, seconds: float = 0.0) -> LoggedTask:
+    return LoggedTask(toy_task(), tmp_path / "log", seconds)
 
 
-def test_failures_are_remembered_with_their_reason(tmp_path: Path) -> None:
-    def fail(arch: Architecture) -> float:
-        raise RuntimeError("out of memory")
-
-    for _ in range(2):
-        keep = Stored(
-            FunctionObjective(SPACE, fail),
-            open_storage(str(tmp_path / "a.journal")),
-            name="toy",
-            settings={},
-        )
-        result = search(make_searcher("random", SPACE, seed=0), keep, trials=3)
-    assert [t.error for t in result.trials] == ["RuntimeError: out of memory"] * 3
-    study = optuna.load_study(study_name="toy", storage=open_storage(str(tmp_path / "a.journal")))
-    assert [t.state.name for t in study.trials] == ["FAIL"] * 3
-
-
-def test_a_torn_last_line_is_cut_off(tmp_path: Path) -> None:
-    path = tmp_path / "a.journal"
-    search(make_searcher("random", SPACE, seed=0), stored(path), trials=5)
-    whole = path.read_bytes()
-    for cut in (1, 10):
-        path.write_bytes(whole[:-cut])
-        with pytest.warns(UserWarning, match="torn"):
-            again = stored(path)
-        assert len(again.known) == 4
-        result = search(make_searcher("random", SPACE, seed=0), again, trials=5)
-        assert len(result.trials) == 5
+def run(
+    task: LoggedTask,
+    store: str | None,
+    *,
+    trials: int = TRIALS,
+    searcher: str = "evolution",
+    workers: int = 1,
+    settings: dict[str, object] = SETTINGS,
+) -> SearchResult:
+    kept = (
+        task if store is None else Stored(task, open_storage(store), name=NAME, settings=settings)
+    )
+    asks = make_searcher(searcher, task.space, seed=3)
+    return search(asks, kept, trials=trials, batch=4, workers=workers)
 
 
-def test_other_settings_or_another_space_are_named(tmp_path: Path) -> None:
-    path = tmp_path / "a.journal"
-    search(make_searcher("random", SPACE, seed=0), stored(path), trials=2)
-    before = path.read_bytes()
-    with pytest.raises(StoreError, match="batch 1, now 3"):
-        stored(path, batch=3)
-    with pytest.raises(StoreError, match="toy"):
-        stored(path, space=ToySpace((4, 4, 3)))
-    assert path.read_bytes().startswith(before)
-    assert len(stored(path).known) == 2
+def load(store: str) -> optuna.Study:
+    return optuna.load_study(study_name=NAME, storage=open_storage(store))
 
 
-def test_another_replay_keeps_what_was_paid_for(tmp_path: Path) -> None:
-    path = tmp_path / "a.journal"
-    first = search(make_searcher("random", SPACE, seed=0), stored(path), trials=6)
-    with pytest.warns(UserWarning, match="no longer repeats"):
-        other = search(make_searcher("random", SPACE, seed=1), stored(path), trials=10)
-    assert {t.arch for t in first.trials} <= {t.arch for t in other.trials}
-    assert len({t.arch for t in other.trials}) == 10
+def test_what_optuna_reads(store: str, tmp_path: Path) -> None:
+    task = LoggedTask(toy_task("loss", maximise=False), tmp_path / "log")
+    result = run(task, store)
+    if store.endswith(".journal"):  # as optuna-dashboard opens it
+        backend = optuna.storages.journal.JournalFileBackend(store)
+        study = optuna.load_study(study_name=NAME, storage=optuna.storages.JournalStorage(backend))
+    else:
+        study = optuna.load_study(study_name=NAME, storage=store)
+    assert study.study_name == "toy/easy/evolution/3"
+    assert study.user_attrs["searcher"] == "evolution"
+    assert study.user_attrs["versions"]["numpy"]
+    assert study.direction.name == "MINIMIZE"
+    assert len(study.trials) == TRIALS
+    failed = 0
+    for stored, trial in zip(study.trials, result.trials, strict=True):
+        options = [
+            d.options[c] for d, c in zip(task.space.decisions, trial.arch.choices, strict=True)
+        ]
+        assert list(stored.params.values()) == options
+        assert stored.user_attrs["arch"] == task.space.format(trial.arch)
+        if trial.evaluation is None:
+            failed += 1
+            assert stored.state == TrialState.FAIL
+            assert stored.user_attrs["error"] == "FloatingPointError: diverged"
+        else:
+            assert stored.value == -trial.evaluation.value
+            assert stored.user_attrs["hidden"] == trial.evaluation.hidden
+    assert failed
+    assert result.value == -study.best_value
 
 
-@pytest.mark.parametrize("name", ["a.txt", "none/a.journal", "mysql://"])
-def test_bad_places(name: str, tmp_path: Path) -> None:
-    with pytest.raises(SurrogateNASError):
-        open_storage(name if "://" in name else str(tmp_path / name))
+def test_a_finished_search_is_not_repeated(store: str, tmp_path: Path) -> None:
+    task = objective(tmp_path)
+    first = run(task, store)
+    again = run(task, store)
+    assert task.count() == TRIALS
+    assert again.trials == first.trials == run(objective(tmp_path), None).trials
 
 
-def test_a_file_of_something_else_is_not_touched(tmp_path: Path) -> None:
-    path = tmp_path / "letter.journal"
-    path.write_text("Dear Sir")
-    with pytest.raises(StoreError, match="no trial store"):
-        open_storage(str(path))
-    assert path.read_text() == "Dear Sir"
+@pytest.mark.parametrize("before", [1, 8, 13])
+def test_more_trials_continue(store: str, tmp_path: Path, before: int) -> None:
+    task = objective(tmp_path)
+    run(task, store, trials=before)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        longer = run(task, store)
+        shorter = run(task, store, trials=5)
+    assert task.count() == TRIALS
+    assert longer.trials == run(objective(tmp_path), None).trials
+    assert shorter.trials == longer.trials[:5]
 
 
-_SLOW = """
-import sys, time
-import surrogate_nas.run, surrogate_nas.store as store
-from surrogate_nas.evaluation import FunctionObjective
-from surrogate_nas.search.factory import make_searcher
-from tests.test_store import SPACE, VALUE
+def test_several_goals(store: str) -> None:
+    class Two:
+        space = ToySpace((4, 3))
+        goals = (Goal("accuracy"), Goal("latency", maximise=False))
 
-def slow(arch):
-    time.sleep(0.02)
-    print("evaluated", *arch.choices, flush=True)
-    return VALUE(arch)
+        def evaluate(
+            self, arch: Architecture, *, budget: int | None = None, seed: int | None = None
+        ) -> Evaluation:
+            return Evaluation((1.0, -2.5), metrics={"odd": float("nan")})
 
-keep = store.Stored(
-    FunctionObjective(SPACE, slow), store.open_storage(sys.argv[1]), name="toy", settings={}
+    stored = Stored(Two(), open_storage(store), name=NAME, settings={})
+    arch = Two.space.parse("21")
+    stored.record(Trial(Proposal(0, arch, budget=3), Two().evaluate(arch)))
+    study = load(store)
+    assert [d.name for d in study.directions] == ["MAXIMIZE", "MINIMIZE"]
+    assert study.trials[0].values == [1.0, 2.5]
+    json.dumps(study.trials[0].user_attrs, allow_nan=False)
+    (known,) = Stored(Two(), open_storage(store), name=NAME, settings={}).known
+    assert known.evaluation is not None
+    assert known.evaluation.values == (1.0, -2.5)
+    assert known.proposal.budget == 3
+    assert str(known.evaluation.metrics["odd"]) == "nan"
+
+
+# Refusals ---------------------------------------------------------------------------------------
+
+
+def test_other_settings_are_named(store: str, tmp_path: Path) -> None:
+    run(objective(tmp_path), store, trials=3)
+    with pytest.raises(StoreError, match="batch 4, now 5"):
+        run(objective(tmp_path), store, settings={**SETTINGS, "batch": 5})
+    assert len(load(store).trials) == 3
+
+
+def test_a_study_that_was_never_finished_is_completed(store: str, tmp_path: Path) -> None:
+    optuna.create_study(storage=open_storage(store), study_name=NAME, direction="maximize")
+    run(objective(tmp_path), store, trials=3)
+    assert load(store).user_attrs["batch"] == 4
+
+
+def test_another_space_is_refused(store: str, tmp_path: Path) -> None:
+    run(objective(tmp_path), store, trials=3)
+
+    class Other:
+        goals = (Goal("accuracy"),)
+
+        def __init__(self, name: str) -> None:
+            self.space = ToySpace((4, 4, 4, 3))
+            self.space.name = name
+
+        def evaluate(
+            self, arch: Architecture, *, budget: int | None = None, seed: int | None = None
+        ) -> Evaluation:
+            raise NotImplementedError
+
+    with pytest.raises(StoreError, match="is of the space 'toy', not 'circus'"):
+        Stored(Other("circus"), open_storage(store), name=NAME, settings={})
+    with pytest.raises(StoreError, match="with other decisions"):
+        Stored(Other("toy"), open_storage(store), name=NAME, settings={})
+
+
+def test_another_direction_is_refused(store: str, tmp_path: Path) -> None:
+    optuna.create_study(storage=open_storage(store), study_name=NAME, direction="minimize")
+    with pytest.raises(StoreError, match="MINIMIZE"):
+        run(objective(tmp_path), store)
+
+
+def test_trials_of_another_program_are_refused(store: str, tmp_path: Path) -> None:
+    run(objective(tmp_path), store, trials=3)
+    load(store).add_trial(optuna.trial.create_trial(value=1.0))
+    with pytest.raises(StoreError, match="trial 3 .* was not written by this program"):
+        run(objective(tmp_path), store)
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "message"),
+    [
+        ("nowhere/run.journal", StoreError, "No such file or directory; choose a file"),
+        ("file/run.journal", StoreError, "Not a directory"),
+        ("run.txt", InvalidArgumentError, "must be a file that ends with .journal"),
+        ("folder.journal", StoreError, "Is a directory"),
+        ("text.journal", StoreError, "is no trial store"),
+        ("damaged.journal", StoreError, "damaged before its last line"),
+    ],
 )
-surrogate_nas.run.search(make_searcher("evolution", SPACE, seed=0), keep, trials=40)
+def test_places_that_cannot_be_used(
+    tmp_path: Path, place: str, kind: type[Exception], message: str
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder.journal").mkdir()
+    (tmp_path / "text.journal").write_text("keep me")
+    (tmp_path / "damaged.journal").write_text('{"op_code":0,"wor\n{"op_code":0,\n')
+    with pytest.raises(kind, match=message):
+        open_storage(tmp_path / place)
+    assert (tmp_path / "text.journal").read_text() == "keep me"
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write it")
+def test_a_folder_without_permission(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    start = time.monotonic()
+    with pytest.raises(StoreError, match="Permission denied"):
+        open_storage(tmp_path / "run.journal")
+    assert time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://me:secret@localhost/x", "nonsense://me:secret@host/x", "sqlite:////no/x"]
+)
+def test_databases_that_cannot_be_used(url: str) -> None:
+    with pytest.raises((StoreError, InvalidArgumentError, ImportError)) as caught:
+        open_storage(url)
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+# Kills ------------------------------------------------------------------------------------------
+
+CHILD = """
+import sys
+from pathlib import Path
+from tests.test_store import objective, run
+run(objective(Path(sys.argv[1]), seconds=0.01), sys.argv[2])
 """
 
 
-def test_kill_9_loses_nothing_and_repeats_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "a.journal"
-    command = [sys.executable, "-W", "ignore", "-c", _SLOW, str(path)]
-    evaluated: list[str] = []
-    for lines in (7, 9, 5):
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
-        for _ in range(lines):
-            evaluated.append(process.stdout.readline())
-        process.send_signal(signal.SIGKILL)
-        evaluated += process.stdout.readlines()
-        process.wait()
-    start = time.monotonic()
-    evaluated += subprocess.check_output(command, text=True).splitlines(keepends=True)
-    assert time.monotonic() - start < 25  # Optuna's own lock would wait for 30 s
+def recorded(store: str) -> list[str]:
+    if store.endswith(".journal") and not Path(store).exists():
+        return []
+    try:
+        return [t.user_attrs["arch"] for t in load(store).trials]
+    except KeyError:  # killed before the study was there
+        return []
 
-    # The evaluation under way at a kill was not recorded and may be made again, no other.
-    assert 40 <= len(evaluated) <= 43
-    assert len(set(evaluated)) == 40
-    whole = search(
-        make_searcher("evolution", SPACE, seed=0), FunctionObjective(SPACE, VALUE), trials=40
+
+def evaluated(task: LoggedTask) -> list[str]:
+    return (
+        [line.split()[0] for line in task.log.read_text().splitlines()] if task.log.exists() else []
     )
-    study = optuna.load_study(study_name="toy", storage=open_storage(str(path)))
-    assert [t.value for t in study.trials] == [t.value for t in whole.trials]
-    assert [json.loads(json.dumps(t.params)) for t in study.trials] == [
-        {f"d{i}": str(c) for i, c in enumerate(t.arch.choices)} for t in whole.trials
-    ]
+
+
+@pytest.mark.filterwarnings("ignore:.*torn")
+def test_kill_at_any_moment(store: str, tmp_path: Path) -> None:
+    task = objective(tmp_path)
+    chance = random.Random(0)
+    kills = 0
+    while True:
+        before, past = recorded(store), len(evaluated(task))
+        child = subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path), store], cwd=ROOT)
+        goal = past + chance.randint(1, 9)
+        deadline = time.monotonic() + 60
+        while child.poll() is None and len(evaluated(task)) < goal:
+            assert time.monotonic() < deadline
+        time.sleep(chance.random() * 0.01)
+        child.kill()
+        finished = child.wait() == 0
+        kills += not finished
+        after = recorded(store)
+        assert after[: len(before)] == before  # nothing is lost
+        assert not set(before) & set(evaluated(task)[past:])  # nor evaluated again
+        if finished:
+            break
+    assert kills >= 3
+    count = task.count()
+    whole = run(task, store)
+    assert task.count() == count
+    assert whole.trials == run(objective(tmp_path), None).trials
+
+
+@pytest.mark.parametrize("cut", [1, 2, 60, 700])
+def test_a_torn_line_is_cut_off(tmp_path: Path, cut: int) -> None:
+    task, store = objective(tmp_path), tmp_path / "run.journal"
+    whole = run(task, str(store))
+    content = store.read_bytes()
+    last = content[:-1].rfind(b"\n") + 1
+    store.write_bytes(content[:last] + content[last:-cut])
+    with pytest.warns(UserWarning, match="the last line was torn"):
+        again = run(task, str(store))
+    assert again.trials == whole.trials
+    assert task.count() == TRIALS + 1  # the torn one was never recorded
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert run(task, str(store)).trials == whole.trials
+
+
+def test_a_journal_torn_in_its_first_line(tmp_path: Path) -> None:
+    store = tmp_path / "run.journal"
+    store.write_bytes(b'{"op_co')
+    with pytest.warns(UserWarning, match="7 bytes"):
+        run(objective(tmp_path), str(store), trials=2)
+    assert len(load(str(store)).trials) == 2
+
+
+def test_a_dead_lock_does_not_wait(tmp_path: Path) -> None:
+    store = tmp_path / "run.journal"
+    run(objective(tmp_path), str(store), trials=2)
+    code = f"""
+import time
+from surrogate_nas.store.storages import _JournalLock
+from pathlib import Path
+_JournalLock(Path({str(store)!r})).acquire()
+print("held", flush=True)
+time.sleep(100)
+"""
+    child = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    assert child.stdout.readline() == b"held\n"
+    child.kill()
+    start = time.monotonic()
+    run(objective(tmp_path), str(store), trials=4)
+    assert time.monotonic() - start < 10
+    child.wait()
+    child.stdout.close()
+
+
+# Replay -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stored", [9, 12])
+def test_a_replay_that_differs_keeps_everything(store: str, tmp_path: Path, stored: int) -> None:
+    task = objective(tmp_path)
+    before = run(task, store, trials=stored)
+    with pytest.warns(UserWarning, match="no longer repeats the stored one") as caught:
+        after = run(task, store, trials=20, searcher="local")
+    assert len(caught) == 1
+    assert {t.arch for t in before.trials} <= {t.arch for t in after.trials}
+    assert len(after.trials) == len({t.arch for t in after.trials}) == 20
+    assert task.count() == 20
+    with pytest.warns(UserWarning, match="no longer repeats"):
+        again = run(task, store, trials=20, searcher="local")
+    assert task.count() == 20
+    assert {t.arch for t in again.trials} == {t.arch for t in after.trials}
+
+
+def test_several_workers_take_what_is_known(store: str, tmp_path: Path) -> None:
+    task = objective(tmp_path)
+    before = run(task, store, trials=9)
+    after = run(task, store, trials=20, workers=2)
+    assert after.trials[:9] == before.trials
+    assert len({t.arch for t in after.trials}) == 20
+    assert task.count() == 20
+    assert len(load(store).trials) == 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections import deque
 from typing import Any
 
@@ -26,9 +27,13 @@ class Guided(Searcher):
     The inner searcher is told every real trial and proposes until enough are known. From then
     on the candidates are all architectures in a space that can be listed, else what a fork of
     the inner searcher visits on the predictions, and the neighbours of the best known ones.
-    The predictor is fitted once for every few proposals; trials that are still under way count
-    with the value that was predicted for them (kriging believer, Ginsbourger et al., "Kriging is
-    well-suited to parallelize optimization", 2010). Failed trials count as the worst value seen.
+    They are compared by an upper confidence bound (Srinivas et al., "Gaussian process
+    optimization in the bandit setting", ICML 2010).
+
+    The predictor is fitted once for every few proposals, no two of which are neighbours. Trials
+    that are still under way count with the value that was predicted for them (kriging believer,
+    Ginsbourger et al., "Kriging is well-suited to parallelize optimization", 2010), failed ones
+    with the worst value seen.
     """
 
     def __init__(
@@ -39,6 +44,7 @@ class Guided(Searcher):
         seed: int | np.random.SeedSequence = 0,
         initial: int = 10,
         refit_every: int = 5,
+        exploration: float = 0.5,
         steps: int = 400,
     ) -> None:
         """Guide ``inner`` by ``predictor``.
@@ -49,6 +55,8 @@ class Guided(Searcher):
             seed: Source of the choices' randomness.
             initial: Number of successful trials before the predictor is trusted.
             refit_every: Number of proposals, or of new results, for one fit.
+            exploration: How many standard deviations an architecture may be better than its mean
+                when candidates are compared.
             steps: Steps of the inner searcher's fork where the space cannot be listed.
         """
         for name, value, least in (
@@ -58,11 +66,14 @@ class Guided(Searcher):
         ):
             if value < least:
                 raise InvalidArgumentError(f"{name} must be at least {least}, got {value}")
+        if not 0 <= exploration < math.inf:
+            raise InvalidArgumentError(f"exploration must be 0 or larger, got {exploration}")
         super().__init__(inner.space, seed=seed)
         self.inner = inner
         self.predictor = predictor
         self.initial = initial
         self.refit_every = refit_every
+        self.exploration = exploration
         self.steps = steps
         self._values: dict[Architecture, float] = {}
         self._failed: set[Architecture] = set()
@@ -117,11 +128,10 @@ class Guided(Searcher):
         if len(candidates) == 0:
             return
         prediction = self.predictor.predict(candidates)
-        best = max(self._values.values())
-        chosen = _most_promising(prediction, best, self.refit_every)
+        chosen = _most_promising(candidates, prediction, self.exploration, self.refit_every)
         self._plan = deque(
-            (Architecture(self.space.name, tuple(candidates[i].tolist())), prediction.mean[i])
-            for i in chosen
+            (Architecture(self.space.name, tuple(candidates[i].tolist())), float(mean))
+            for i, mean in zip(chosen, prediction.mean[chosen], strict=True)
         )
 
     def _data(self) -> TaskData:
@@ -154,6 +164,20 @@ class Guided(Searcher):
         return keys[np.unique(self.space.index(keys), return_index=True)[1]]
 
 
-def _most_promising(prediction: Prediction, best: float, n: int) -> IntArray:
-    score = prediction.mean + prediction.std
-    return np.argsort(-score, kind="stable")[:n]
+def _most_promising(
+    candidates: IntArray, prediction: Prediction, exploration: float, n: int
+) -> list[int]:
+    """Positions of up to n candidates by upper confidence bound, no two of them neighbours.
+
+    What differs in one decision is predicted nearly alike and would teach nearly the same.
+    """
+    score = prediction.mean + exploration * prediction.std
+    chosen: list[int] = []
+    for _ in range(n):
+        best = int(score.argmax())
+        if score[best] == -np.inf:
+            break
+        chosen.append(best)
+        near = (candidates != candidates[best]).sum(axis=1) <= 1
+        score[near] = -np.inf
+    return chosen

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.errors import InvalidArgumentError, NotFittedError
 from surrogate_nas.evaluation import TaskData
 from surrogate_nas.predictors.base import Predictor
@@ -24,9 +25,7 @@ def make(name: str, seed: int = 0) -> Predictor:
     return predictor
 
 
-def values_of(
-    choices: np.ndarray[tuple[int, ...], np.dtype[np.int16]], noise: float
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def values_of(choices: IntArray, noise: float) -> FloatArray:
     """Accuracy-like numbers: convolutions help, `none` on the direct edge hurts."""
     rng = np.random.default_rng(5)
     clean = (choices == 3).sum(axis=1) + 0.5 * (choices == 2).sum(axis=1)
@@ -95,8 +94,8 @@ def test_each_architecture_is_predicted_alone(name: str) -> None:
     whole = fitted.predict(CELLS[:60])
     order = np.random.default_rng(0).permutation(60)[:20]
     part = fitted.predict(CELLS[:60][order])
-    np.testing.assert_allclose(part.mean, whole.mean[order], rtol=1e-9)
-    np.testing.assert_allclose(part.std, whole.std[order], rtol=1e-9)
+    np.testing.assert_allclose(part.mean, whole.mean[order], rtol=1e-5)
+    np.testing.assert_allclose(part.std, whole.std[order], rtol=1e-5)
 
 
 def test_predictions_follow_the_unit_of_the_values(name: str) -> None:

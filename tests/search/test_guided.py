@@ -45,7 +45,7 @@ def total(arch: Architecture) -> float:
 @pytest.mark.parametrize("batch", [1, 5])
 def test_a_guide_beats_random_search_by_far(space: ToySpace, batch: int) -> None:
     guided, plain = [], []
-    for seed in range(8):
+    for seed in range(5):
         function = additive(space, seed)
         searcher = Guided(RandomSearch(space, seed=seed), Linear(), seed=seed)
         guided.append(max(map(function, run(searcher, function, 50, batch=batch))))

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from surrogate_nas.errors import SurrogateNASError
+from surrogate_nas.parallel import Pool, cores, each, one_thread
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def square(x: int) -> int:
+    if x < 0:
+        raise ValueError("negative")
+    return x * x
+
+
+def threads(_: int) -> list[int]:
+    import numpy as np
+    import sklearn.linear_model
+    from threadpoolctl import threadpool_info
+
+    np.ones((50, 50)) @ np.ones((50, 50))
+    assert sklearn.linear_model
+    return [int(pool["num_threads"]) for pool in threadpool_info()]
+
+
+def die(_: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def nap(folder: str) -> None:
+    Path(folder, str(os.getpid())).touch()
+    time.sleep(100)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 9])
+def test_each_job_once(workers: int) -> None:
+    found = dict(each(square, [3, 1, 2], workers=workers))
+    assert found == {0: 9, 1: 1, 2: 4}
+    assert list(each(square, [], workers=workers)) == []
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_exception_of_a_job_is_raised(workers: int) -> None:
+    with pytest.raises(ValueError, match="negative"):
+        list(each(square, [3, -1], workers=workers))
+
+
+def test_a_killed_worker_is_explained() -> None:
+    with pytest.raises(SurrogateNASError, match="worker process was killed"):
+        list(each(die, [0, 1], workers=2))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_one_thread(workers: int) -> None:
+    for _, found in each(threads, [0, 1], workers=workers):
+        assert found
+        assert set(found) == {1}
+
+
+def test_one_thread_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    with one_thread(), one_thread():
+        assert os.environ["OMP_NUM_THREADS"] == os.environ["MKL_NUM_THREADS"] == "1"
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+    assert "MKL_NUM_THREADS" not in os.environ
+
+
+def test_cores() -> None:
+    assert 1 <= cores() <= (os.cpu_count() or 1)
+
+
+def alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{process}/stat")
+    return not stat.exists() or ") Z" not in stat.read_text()
+
+
+def test_workers_end_with_their_killed_parent(tmp_path: Path) -> None:
+    code = (
+        "from surrogate_nas.parallel import each\n"
+        "from tests.test_parallel import nap\n"
+        f"list(each(nap, [{str(tmp_path)!r}] * 2, workers=2))\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.iterdir())) < 2:
+        assert time.monotonic() < deadline
+        assert parent.poll() is None
+        time.sleep(0.05)
+    parent.kill()
+    parent.wait()
+    workers = [int(path.name) for path in tmp_path.iterdir()]
+    while any(alive(process) for process in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_process_that_cannot_start_is_explained() -> None:
+    with Pool(1, square, -1) as pool:  # the setup fails
+        pool.submit(square, 2)
+        with pytest.raises(SurrogateNASError, match="could not start"):
+            pool.wait()
