@@ -77,7 +77,7 @@ class Pool:
     """
 
     def __init__(
-        self, workers: int, setup: Callable[..., None] | None = None, *arguments: Any
+        self, workers: int, setup: Callable[..., object] | None = None, *arguments: Any
     ) -> None:
         """Plan ``workers`` processes, each of which calls ``setup(*arguments)`` once."""
         self._workers = workers
@@ -197,7 +197,7 @@ def _interrupts_blocked() -> Iterator[None]:
 
 
 def _prepare(
-    lifeline: Connection, setup: Callable[..., None] | None, arguments: tuple[Any, ...]
+    lifeline: Connection, setup: Callable[..., object] | None, arguments: tuple[Any, ...]
 ) -> None:
     """Prepare a new process; runs before it loads anything heavy."""
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()

@@ -15,7 +15,7 @@ from surrogate_nas.spaces.base import Architecture, Isomorphs
 from tests.search.toys import ToySpace, additive
 
 TABLE = "tests.tables:ToyTable"
-SIZES = (4, 3, 4, 3)
+SIZES = (3,) * 5
 
 
 def toy_task(
@@ -24,8 +24,9 @@ def toy_task(
     isomorphs: Isomorphs = "separate",
     maximise: bool = True,
     budgets: tuple[int, ...] = (10, 100),
+    kind: type[TabularTask] = TabularTask,
 ) -> TabularTask:
-    """143 architectures with two budgets, a test metric and a further one."""
+    """242 architectures with two budgets, a test metric and a further one."""
     space = ToySpace(SIZES)
     choices = space.all_choices()
     seed = sum(map(ord, name))
@@ -35,7 +36,7 @@ def toy_task(
     noise = rng.normal(scale=0.2, size=(len(best), 1, len(budgets)))
     noise[..., -1] = 0
     values = best[:, None, None] + noise
-    return TabularTask(
+    return kind(
         name,
         space,
         choices,
@@ -54,8 +55,8 @@ class ToyTable(Benchmark):
 
     name = "toy"
     space = ToySpace(SIZES)
-    tasks = ("easy", "hard", "loss")
-    architectures = 143
+    tasks: tuple[str, ...] = ("easy", "hard", "loss")
+    architectures = 242
 
     def task(self, name: str, *, isomorphs: Isomorphs = "separate") -> TabularTask:
         if name not in self.tasks:
@@ -64,6 +65,27 @@ class ToyTable(Benchmark):
 
     def check(self) -> None:
         pass
+
+
+class SlowTask(TabularTask):
+    """Answers after a while, and fails now and then."""
+
+    def evaluate(
+        self, arch: Architecture, *, budget: int | None = None, seed: int | None = None
+    ) -> Evaluation:
+        time.sleep(0.01)
+        if arch.choices[:2] == (2, 1):
+            raise FloatingPointError("diverged")
+        return super().evaluate(arch, budget=budget, seed=seed)
+
+
+class SlowTable(ToyTable):
+    """One task that takes its time."""
+
+    tasks = ("easy",)
+
+    def task(self, name: str, *, isomorphs: Isomorphs = "separate") -> TabularTask:
+        return toy_task(name, isomorphs=isomorphs, kind=SlowTask)
 
 
 class LoggedTask:

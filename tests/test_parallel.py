@@ -23,11 +23,10 @@ def square(x: int) -> int:
 
 def threads(_: int) -> list[int]:
     import numpy as np
-    import sklearn.linear_model
     from threadpoolctl import threadpool_info
 
     np.ones((50, 50)) @ np.ones((50, 50))
-    assert sklearn.linear_model
+    assert os.environ["OMP_NUM_THREADS"] == "1"
     return [int(pool["num_threads"]) for pool in threadpool_info()]
 
 

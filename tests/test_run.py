@@ -19,9 +19,9 @@ from surrogate_nas.search.base import Searcher
 from surrogate_nas.search.factory import make_searcher
 from surrogate_nas.spaces.base import Architecture
 from tests.search.toys import ToySpace
-from tests.tables import LoggedTask, toy_task
+from tests.tables import SIZES, LoggedTask, toy_task
 
-SPACE = ToySpace((4, 3, 4, 3))
+SPACE = ToySpace(SIZES)
 
 
 class Listed(Searcher):
@@ -118,8 +118,8 @@ def test_a_used_up_space_ends_the_search() -> None:
 
     result = search(Tired(SPACE), Diverging(), trials=9, batch=2)
     assert (len(result.trials), result.stopped) == (4, "exhausted")
-    whole = search(make_searcher("random", SPACE, seed=0), Diverging(), trials=143, batch=10)
-    assert (len({t.arch for t in whole.trials}), whole.stopped) == (143, None)
+    whole = search(make_searcher("random", SPACE, seed=0), Diverging(), trials=242, batch=10)
+    assert (len({t.arch for t in whole.trials}), whole.stopped) == (242, None)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_used_up_space_ends_the_search() -> None:
     [
         ({"trials": 0}, "trials must be at least 1, got 0"),
         ({"trials": -3}, "trials must be at least 1, got -3"),
-        ({"trials": 144}, "trials must be at most 143"),
+        ({"trials": 243}, "trials must be at most 242"),
         ({"trials": 5, "batch": 0}, "batch must be at least 1"),
         ({"trials": 5, "workers": 0}, "workers must be at least 1"),
         ({"trials": 5, "budget": 50}, r"budget must be one of those recorded \(10, 100\), got 50"),
@@ -187,11 +187,11 @@ def test_standing_counts_strictly_better_rows() -> None:
     task = toy_task("loss", maximise=False)
     order = np.argsort(-task.values, kind="stable")
     space = task.space
-    for place in (0, 1, 40, 142):
+    for place in (0, 1, 40, 241):
         arch = space.architecture(task.choices[order[place]])
         found = standing(task, Trial(Proposal(0, arch), task.evaluate(arch)))
         assert found.rank == place + 1
-        assert found.percent == pytest.approx(100 * (place + 1) / 143)
+        assert found.percent == pytest.approx(100 * (place + 1) / 242)
         assert found.regret == pytest.approx(task.values.max() - task.values[order[place]])
     assert standing(task, None).rank is None
 
@@ -208,14 +208,16 @@ def test_workers_evaluate_everything_once(tmp_path: Path) -> None:
     assert tuple(told) == result.trials
     assert len({t.arch for t in result.trials}) == 30
     assert {t.error for t in result.trials if t.error} <= {"FloatingPointError: diverged"}
+    for trial in result.trials:
+        assert trial.error or trial.evaluation == objective.task.evaluate(trial.arch)
     assert result.stopped is None
 
 
 def test_workers_use_up_a_space() -> None:
     small = toy_task()
     searcher = make_searcher("random", small.space, seed=0)
-    result = search(searcher, small, trials=143, batch=10, workers=2)
-    assert len({t.arch for t in result.trials}) == 143
+    result = search(searcher, small, trials=242, batch=10, workers=2)
+    assert len({t.arch for t in result.trials}) == 242
 
 
 class Crashing(Diverging):

@@ -59,22 +59,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     2 is a mistake in what was asked, 130 an interrupt by the keyboard, 141 a closed pipe.
     """
-    arguments = parser().parse_args(argv)
-    # Only now: `--help` needs neither, and they cost.
-    from surrogate_nas.cli.console import plain_warnings
-    from surrogate_nas.parallel import one_thread
-
+    program = "surrogate-nas"
     try:
+        arguments = parser().parse_args(argv)
+        program = f"surrogate-nas {arguments.command}"
+        # Only now: `--help` needs neither, and they cost.
+        from surrogate_nas.cli.console import plain_warnings
+        from surrogate_nas.parallel import one_thread
+
         with plain_warnings(), one_thread():
             code: int = arguments.run(arguments)
             sys.stdout.flush()
         return code
     except SurrogateNASError as error:
         message = " ".join(str(error).split())
-        print(f"surrogate-nas {arguments.command}: error: {message}", file=sys.stderr)
+        print(f"{program}: error: {message}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"surrogate-nas {arguments.command}: interrupted", file=sys.stderr)
+        print(f"{program}: interrupted", file=sys.stderr)
         return _INTERRUPTED
     except BrokenPipeError:
         # The interpreter flushes standard output once more when it ends.
