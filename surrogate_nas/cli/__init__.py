@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from surrogate_nas import __version__
-from surrogate_nas.cli import benchmarks, compare, evaluate, search
+from surrogate_nas.cli import benchmarks, compare, evaluate, import_, search
 from surrogate_nas.errors import SurrogateNASError
 
-_COMMANDS = (benchmarks, search, compare, evaluate)
+_COMMANDS = (benchmarks, import_, search, compare, evaluate)
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 
@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for module in _COMMANDS:
         command = commands.add_parser(
-            module.__name__.rpartition(".")[2],
+            module.__name__.rpartition(".")[2].rstrip("_"),  # `import` is a keyword
             help=module.SUMMARY,
             description=module.DESCRIPTION,
             epilog=f"example:\n  {module.EXAMPLE}",
