@@ -11,10 +11,7 @@ from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.evaluation import Prediction, TaskData
 from surrogate_nas.predictors.base import Predictor, not_fitted, require_rows
 from surrogate_nas.predictors.calibration import interval_std, least_std
-from surrogate_nas.predictors.features import StructuralFeatures
-
-FAMILIES = ("counts", "paths", "weighted", "skip", "depth", "sets", "degrees")
-"""Families of features that the trees see; places and path strings only cost time."""
+from surrogate_nas.predictors.features import TREE_FAMILIES, StructuralFeatures
 
 
 class XGBoost(Predictor):
@@ -57,7 +54,7 @@ class XGBoost(Predictor):
         """Boost on all folds but one, for each fold."""
         require_rows(data)
         self._features = StructuralFeatures.of(data.space)
-        self._columns = self._features.columns(FAMILIES)
+        self._columns = self._features.columns(TREE_FAMILIES)
         values = np.asarray(data.values, dtype=np.float64)
         self._centre = float(values.mean())
         self._scale = float(values.std()) or 1.0
@@ -93,19 +90,24 @@ class XGBoost(Predictor):
             rows = np.flatnonzero(fold == member)
             left_out[rows] = booster.inplace_predict(x[rows])
         residuals = values - (left_out * self._scale + self._centre)
-        self._constant_std = interval_std(residuals, floor)
+        # A member errs by its distance from the mean of all more than that mean does (Krogh and
+        # Vedelsby, NeurIPS 1995), and `predict` adds this distance: it is in twice.
+        apart = self._members(x).var(axis=0) * self._scale**2
+        variance = interval_std(residuals) ** 2 - 2 * float(np.median(apart))
+        self._constant_std = max(np.sqrt(max(variance, 0.0)), floor)
         return self
 
     def predict(self, choices: IntArray) -> Prediction:
         """Predict; float64 mean and std (n,)."""
         if self._constant_std == 0.0:
             raise not_fitted(self)
-        members = self._members(choices) * self._scale + self._centre
+        x = np.ascontiguousarray(self._features.transform(choices)[:, self._columns])
+        members = self._members(x) * self._scale + self._centre
         std = np.sqrt(members.var(axis=0) + self._constant_std**2)
         return Prediction(members.mean(axis=0), std)
 
-    def _members(self, choices: IntArray) -> FloatArray:
+    def _members(self, x: FloatArray) -> FloatArray:
+        """Standardised prediction of each booster: float64 (members, n)."""
         if not self._boosters:
-            return np.zeros((1, len(choices)))
-        x = np.ascontiguousarray(self._features.transform(choices)[:, self._columns])
+            return np.zeros((1, len(x)))
         return np.stack([b.inplace_predict(x) for b in self._boosters]).astype(np.float64)

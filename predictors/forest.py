@@ -11,7 +11,7 @@ from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.evaluation import Prediction, TaskData
 from surrogate_nas.predictors.base import Predictor, not_fitted, require_rows
 from surrogate_nas.predictors.calibration import interval_std, least_std
-from surrogate_nas.predictors.features import StructuralFeatures
+from surrogate_nas.predictors.features import TREE_FAMILIES, StructuralFeatures
 
 
 class Forest(Predictor):
@@ -43,7 +43,8 @@ class Forest(Predictor):
         require_rows(data)
         self._features = StructuralFeatures.of(data.space)
         values = np.asarray(data.values, dtype=np.float64)
-        x = self._features.transform(data.choices)
+        self._columns = self._features.columns(TREE_FAMILIES)
+        x = self._features.transform(data.choices)[:, self._columns]
         forest = RandomForestRegressor(
             self.trees,
             max_features=self.column_share,
@@ -57,7 +58,7 @@ class Forest(Predictor):
         seen = np.stack([np.isin(np.arange(len(x)), s) for s in forest.estimators_samples_])
         judged = np.flatnonzero((~seen).sum(axis=0) >= 2)
         if judged.size:
-            trees = np.ma.MaskedArray(self._trees(x)[:, judged], mask=seen[:, judged])
+            trees = np.ma.MaskedArray(_trees(forest, x)[:, judged], mask=seen[:, judged])
             spread = np.maximum(np.asarray(trees.std(axis=0)), self._floor)
             self._factor = interval_std((values[judged] - np.asarray(trees.mean(axis=0))) / spread)
         return self
@@ -66,11 +67,11 @@ class Forest(Predictor):
         """Predict; float64 mean and std (n,)."""
         if self._forest is None:
             raise not_fitted(self)
-        trees = self._trees(self._features.transform(choices))
+        trees = _trees(self._forest, self._features.transform(choices)[:, self._columns])
         std = np.maximum(trees.std(axis=0) * self._factor, self._floor)
         return Prediction(trees.mean(axis=0), std)
 
-    def _trees(self, x: FloatArray) -> FloatArray:
-        """Prediction of each tree: float64 (trees, n)."""
-        assert self._forest is not None
-        return np.stack([tree.tree_.predict(x)[:, 0] for tree in self._forest.estimators_])
+
+def _trees(forest: RandomForestRegressor, x: FloatArray) -> FloatArray:
+    """Prediction of each tree: float64 (trees, n)."""
+    return np.stack([tree.tree_.predict(x)[:, 0] for tree in forest.estimators_])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Self
 
 import numpy as np
@@ -13,11 +14,8 @@ from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.evaluation import Prediction, TaskData
 from surrogate_nas.predictors.base import Predictor, not_fitted, require_rows
 from surrogate_nas.predictors.calibration import interval_std, least_std
-from surrogate_nas.predictors.features import StructuralFeatures
+from surrogate_nas.predictors.features import FAMILIES, StructuralFeatures
 from surrogate_nas.predictors.kernels import FamilyKernel, Hyperparameters
-
-FAMILIES = ("without", "order", "through", "weighted", "without_max", "skip")
-"""Families of features that the process sees."""
 
 _FIT_ROWS = 400  # beyond it the hyperparameters change little, and the time grows cubically
 _CHUNK = 2_000  # rows predicted at once, so that they stay in the processor's cache
@@ -65,7 +63,9 @@ class GaussianProcess(Predictor):
         self._factor = 1.0
         if np.ptp(values) > 0:
             mean, std = self._map.moments(*posterior.left_out())
-            self._factor = interval_std((values - mean) / std)
+            # The hyperparameters saw the row that is left out: a correction by their number.
+            freedom = math.sqrt(1 + kernel.shared / len(values))
+            self._factor = freedom * interval_std((values - mean) / std)
         return self
 
     def predict(self, choices: IntArray) -> Prediction:

@@ -49,7 +49,10 @@ class FamilyKernel:
     """
 
     def __init__(self, groups: IntArray) -> None:
-        """Columns with one number in ``groups`` (d,) are a family; they stand side by side."""
+        """Columns with one number in ``groups`` (d,) are a family; they stand side by side.
+
+        `shared` is the number of parameters that are not of a single column.
+        """
         numbers, first, self._group, sizes = np.unique(
             groups, return_index=True, return_inverse=True, return_counts=True
         )
@@ -57,6 +60,7 @@ class FamilyKernel:
         self._slices = [slice(a, a + n) for a, n in zip(first, sizes, strict=True)]
         self._sizes = sizes[self._group].astype(np.float64)
         columns = len(groups)
+        self.shared = 2 * self._count + 3
         zeros = np.zeros(2 * self._count + columns)
         self.prior_mean = np.concatenate([zeros, _PARTS_MEAN])
         self.prior_std = np.ones(len(self.prior_mean))

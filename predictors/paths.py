@@ -18,6 +18,10 @@ from surrogate_nas.spaces.operations import (
 PATHS_PER_GRAPH = 1_000
 """At most so many paths of one graph are listed; published cell spaces have a few dozen."""
 
+MANY_OPERATIONS = 12
+"""Where widths make more operations than this, they do not make an operation another one."""
+
+_CHANNELS = [ATTRIBUTES.index(name) for name in ("channels_in", "channels_out")]
 _WEIGHTLESS = tuple(OPERATION_IDS[name] for name in ("skip", "max_pool", "avg_pool"))
 
 
@@ -35,7 +39,11 @@ class Catalogue:
     def __init__(self, graphs: ArchGraphs) -> None:
         """Collect the operations of graphs that show all of them."""
         computing = _computes(graphs.op)
-        self.operations = _unique_rows(_signature(graphs, computing))[0]
+        self._ignored: list[int] = []
+        self.operations = _unique_rows(self._signature(graphs, computing))[0]
+        if len(self.operations) > MANY_OPERATIONS:
+            self._ignored = _CHANNELS
+            self.operations = _unique_rows(self._signature(graphs, computing))[0]
         self.names = tuple(_operation_name(row) for row in self.operations)
         kind = self.operations[:, 0]
         self.weighted = np.flatnonzero(~np.isin(kind, _WEIGHTLESS))
@@ -48,13 +56,19 @@ class Catalogue:
         """Catalogue number of each node: int64 (nodes,), -1 if structural or not listed."""
         number = np.full(graphs.op.size, -1, dtype=np.int64)
         computing = _computes(graphs.op)
-        rows, inverse = _unique_rows(_signature(graphs, computing))
+        rows, inverse = _unique_rows(self._signature(graphs, computing))
         equal = (rows[:, None, :] == self.operations[None]).all(axis=2)
         known = np.full(len(rows), -1, dtype=np.int64)
         row, entry = np.nonzero(equal)
         known[row] = entry
         number[computing] = known[inverse]
         return number
+
+    def _signature(self, graphs: ArchGraphs, nodes: BoolArray) -> FloatArray:
+        op = graphs.op[nodes, None].astype(np.float32)
+        attributes = graphs.attributes[nodes]
+        attributes[:, self._ignored] = 0
+        return np.concatenate([op, attributes], axis=1, dtype=np.float32)
 
 
 class Paths:
@@ -66,6 +80,7 @@ class Paths:
         graph: int64 (p,), the graph of each path.
         length: int64 (p,), operations on each path.
         node: int64 (p, longest), the nodes with operations along each path, -1 after its end.
+        channels: float32 (nodes,), log2 of the channels that leave each node, 0 if unknown.
     """
 
     def __init__(self, graphs: ArchGraphs, catalogue: Catalogue) -> None:
@@ -80,6 +95,7 @@ class Paths:
         place = (np.cumsum(computing, axis=1) - 1)[computing]
         self.node = np.full((len(nodes), int(self.length.max(initial=0))), -1, dtype=np.int64)
         self.node[row, place] = nodes[computing]
+        self.channels = graphs.attributes[:, _CHANNELS[1]]
         self._owners, self._start = np.unique(self.graph, return_index=True)
 
     @cached_property
@@ -158,11 +174,6 @@ def _computes(op: IntArray) -> BoolArray:
     table = np.ones(len(OPERATIONS), dtype=np.bool_)
     table[list(STRUCTURAL_OPERATIONS)] = False
     return table[op]
-
-
-def _signature(graphs: ArchGraphs, nodes: BoolArray) -> FloatArray:
-    op = graphs.op[nodes, None].astype(np.float32)
-    return np.concatenate([op, graphs.attributes[nodes]], axis=1, dtype=np.float32)
 
 
 def _unique_rows(rows: FloatArray) -> tuple[FloatArray, IntArray]:

@@ -1,20 +1,13 @@
 from __future__ import annotations
 
-import gzip
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
 from scipy.stats import multivariate_normal
 from sklearn.gaussian_process.kernels import RationalQuadratic
 
-from surrogate_nas.benchmarks.base import TabularTask
-from surrogate_nas.predictors.gp import GaussianProcess, QuantileMap, normal_scores
+from surrogate_nas.predictors.gp import QuantileMap, normal_scores
 from surrogate_nas.predictors.kernels import FamilyKernel
-from surrogate_nas.predictors.metrics import kendall_tau
-from surrogate_nas.spaces.nasbench201 import NASBench201Space
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(25, 6))
@@ -67,22 +60,3 @@ def test_quantile_map_returns_the_values_and_goes_on_beyond() -> None:
     grid = back(np.linspace(-3, 3, 200))
     assert (np.diff(grid) > 0).all()
     assert grid[-1] > values.max()
-
-
-@pytest.mark.data
-def test_few_labels_on_nasbench201() -> None:
-    path = Path(os.environ["SURROGATE_NAS_DATA"]) / "nasbench201.csv.gz"
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        header = file.readline().strip().split(",")
-        rows = [line.strip().split(",") for line in file]
-    space = NASBench201Space()
-    choices = np.array([space.parse(row[header.index("arch_str")]).choices for row in rows])
-    values = np.array([float(row[header.index("cifar10_val200")] or "nan") for row in rows])
-    task = TabularTask("cifar10", space, choices, values)
-    taus = []
-    for seed in range(3):
-        order = np.random.default_rng(seed).permutation(len(task))
-        fitted = GaussianProcess().fit(task.data(order[:78]))
-        rest = order[78:]
-        taus.append(kendall_tau(fitted.predict(task.choices[rest]).mean, task.values[rest]))
-    assert np.mean(taus) > 0.75
