@@ -14,7 +14,8 @@ from surrogate_nas.errors import InvalidArgumentError, SpaceExhaustedError
 from surrogate_nas.evaluation import Proposal, Trial
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 
-_TRIES = 100
+_TRIES = 20  # wishes that may repeat themselves before chance decides
+_DRAWS = 10_000  # draws from a space that cannot be listed before it counts as used up
 
 
 class Searcher(ABC):
@@ -122,7 +123,7 @@ class Searcher(ABC):
     def _unclaimed(self) -> Architecture | None:
         """An architecture that was never proposed, drawn uniformly where that is affordable."""
         if not self.space.enumerable:
-            for _ in range(_TRIES * _TRIES):
+            for _ in range(_DRAWS):
                 arch = self.space.sample(self.rng)
                 if self.claim(arch):
                     return arch

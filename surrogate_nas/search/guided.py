@@ -28,7 +28,8 @@ class Guided(Searcher):
     on the candidates are all architectures in a space that can be listed, else what a fork of
     the inner searcher visits on the predictions, and the neighbours of the best known ones.
     They are compared by an upper confidence bound (Srinivas et al., "Gaussian process
-    optimization in the bandit setting", ICML 2010).
+    optimization in the bandit setting", ICML 2010). Every few proposals one stays the inner
+    searcher's own.
 
     The predictor is fitted once for every few proposals, no two of which are neighbours. Trials
     that are still under way count with the value that was predicted for them (kriging believer,
@@ -42,9 +43,10 @@ class Guided(Searcher):
         predictor: Predictor,
         *,
         seed: int | np.random.SeedSequence = 0,
-        initial: int = 10,
+        initial: int = 20,
         refit_every: int = 5,
         exploration: float = 0.5,
+        inner_every: int = 5,
         steps: int = 400,
     ) -> None:
         """Guide ``inner`` by ``predictor``.
@@ -57,6 +59,8 @@ class Guided(Searcher):
             refit_every: Number of proposals, or of new results, for one fit.
             exploration: How many standard deviations an architecture may be better than its mean
                 when candidates are compared.
+            inner_every: Each how-many-th proposal is the inner searcher's own, so that a predictor
+                which is wrong about a region cannot keep the search from it; 0 for none.
             steps: Steps of the inner searcher's fork where the space cannot be listed.
         """
         for name, value, least in (
@@ -66,6 +70,8 @@ class Guided(Searcher):
         ):
             if value < least:
                 raise InvalidArgumentError(f"{name} must be at least {least}, got {value}")
+        if inner_every < 0:
+            raise InvalidArgumentError(f"inner_every must be at least 0, got {inner_every}")
         if not 0 <= exploration < math.inf:
             raise InvalidArgumentError(f"exploration must be 0 or larger, got {exploration}")
         super().__init__(inner.space, seed=seed)
@@ -74,12 +80,14 @@ class Guided(Searcher):
         self.initial = initial
         self.refit_every = refit_every
         self.exploration = exploration
+        self.inner_every = inner_every
         self.steps = steps
         self._values: dict[Architecture, float] = {}
         self._failed: set[Architecture] = set()
         self._believed: dict[Architecture, float] = {}
         self._plan: deque[tuple[Architecture, float]] = deque()
         self._news = 0
+        self._guided = 0
 
     def claim(self, arch: Architecture) -> bool:
         """Mark an architecture as proposed, for the inner searcher too; False if it was."""
@@ -100,7 +108,10 @@ class Guided(Searcher):
             return None
 
     def _candidate(self) -> Architecture:
-        if len(self._values) >= self.initial:
+        if len(self._values) < self.initial:
+            return self.inner.ask(1)[0].arch
+        self._guided += 1
+        if not self.inner_every or self._guided % self.inner_every:
             if self._news >= self.refit_every or not self._plan:
                 self._replan()
             while self._plan:
