@@ -32,7 +32,7 @@ class RowIndex:
 
     def row(self, arch: Architecture) -> int:
         """Row of one architecture, -1 where there is none or it is of another space."""
-        number = self._space._number(arch)
+        number = self._space.number(arch)
         if number < 0:
             return -1
         if self._space.enumerable:

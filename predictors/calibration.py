@@ -12,7 +12,7 @@ Z90 = 1.6448536269514722
 """Half the width of a Gaussian's central 90 % interval, in standard deviations."""
 
 
-def interval_std(residuals: FloatArray, floor: float = 0.0) -> float:
+def interval_std(residuals: FloatArray) -> float:
     """Standard deviation by which mean ± 1.645 std covers 90 % of values like the held-out ones.
 
     The conformal quantile, which allows for few residuals (Lei et al., "Distribution-Free
@@ -21,11 +21,10 @@ def interval_std(residuals: FloatArray, floor: float = 0.0) -> float:
     Args:
         residuals: float (n,), value minus mean of rows that the mean was not fitted to, n >= 1;
             divided by uncalibrated deviations, the result is the factor on these.
-        floor: Least result.
     """
     size = np.sort(np.abs(residuals))
     place = min(math.ceil(0.9 * (size.size + 1)), size.size) - 1
-    return max(float(size[place]) / Z90, floor)
+    return float(size[place]) / Z90
 
 
 def least_std(values: FloatArray) -> float:

@@ -21,21 +21,17 @@ class Forest(Predictor):
     by the trees that did not see it.
     """
 
-    def __init__(
-        self, *, seed: int = 0, trees: int = 100, column_share: float = 0.3, leaf: int = 1
-    ) -> None:
+    def __init__(self, *, seed: int = 0, trees: int = 100, column_share: float = 0.3) -> None:
         """Store the arguments.
 
         Args:
             seed: Source of the bootstrap samples and of the columns that a split may use.
             trees: Number of trees.
             column_share: Share of the columns that one split may choose from.
-            leaf: Least number of rows in a leaf.
         """
         self.seed = seed
         self.trees = trees
         self.column_share = column_share
-        self.leaf = leaf
         self._forest: RandomForestRegressor | None = None
 
     def fit(self, data: TaskData) -> Self:
@@ -48,7 +44,6 @@ class Forest(Predictor):
         forest = RandomForestRegressor(
             self.trees,
             max_features=self.column_share,
-            min_samples_leaf=self.leaf,
             n_jobs=1,
             random_state=self.seed,
         ).fit(x, values)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from surrogate_nas.cli.console import (
     add_table_options,
+    add_trial_options,
     names,
     note,
     only_json,
@@ -37,20 +38,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="S,…",
         help="with its predictor, if it has one: random,evolution,evolution+gp",
     )
-    option("--trials", type=positive, default=100, metavar="N", help="default: %(default)s")
+    add_trial_options(parser)
     option(
         "--seeds",
         type=positive,
         default=10,
         metavar="K",
         help="runs of each searcher on each task (default: %(default)s)",
-    )
-    option(
-        "--batch",
-        type=positive,
-        default=5,
-        metavar="N",
-        help="proposals that are made without knowing each other's values (default: %(default)s)",
     )
     option("--workers", type=positive, metavar="W", help="processes (default: all cores)")
     option("--out", type=Path, required=True, metavar="DIR", help="folder of the results")

@@ -76,6 +76,20 @@ def add_table_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_trial_options(parser: argparse.ArgumentParser) -> None:
+    """The options that say how many architectures a search evaluates, and how many at once."""
+    parser.add_argument(
+        "--trials", type=positive, default=100, metavar="N", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--batch",
+        type=positive,
+        default=5,
+        metavar="N",
+        help="proposals that are made without knowing each other's values (default: %(default)s)",
+    )
+
+
 # Output ---------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from surrogate_nas.cli.console import (
     add_table_options,
+    add_trial_options,
     check_picture,
     natural,
     note,
@@ -52,14 +53,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="the guide: xgboost, gp, forest, …, or none (default: "
         f"{_PREDICTOR}, unless the searcher names one)",
     )
-    option("--trials", type=positive, default=100, metavar="N", help="default: %(default)s")
-    option(
-        "--batch",
-        type=positive,
-        default=5,
-        metavar="N",
-        help="proposals that are made without knowing each other's values (default: %(default)s)",
-    )
+    add_trial_options(parser)
     option(
         "--workers",
         type=positive,

@@ -159,14 +159,14 @@ class SearchSpace(ABC):
 
     def is_valid(self, arch: Architecture) -> bool:
         """Whether this is an architecture of this space."""
-        number = self._number(arch)
+        number = self.number(arch)
         if number < 0:
             return False
         if self.enumerable:
             return bool(self._validity[number])
         return bool(self.valid(np.array([arch.choices]))[0])
 
-    def _number(self, arch: Architecture) -> int:
+    def number(self, arch: Architecture) -> int:
         """`index` of one encoding; -1 where it is out of range or of another space."""
         if arch.space != self.name or len(arch.choices) != len(self.sizes):
             return -1
@@ -225,7 +225,7 @@ class SearchSpace(ABC):
         Raises:
             ArchitectureError: If the encoding is not part of this space.
         """
-        number = self._number(arch)
+        number = self.number(arch)
         if number < 0:
             return self.check(arch)
         if not self.enumerable:

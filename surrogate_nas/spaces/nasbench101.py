@@ -64,7 +64,7 @@ class NASBench101Space(SearchSpace):
 
     def is_valid(self, arch: Architecture) -> bool:
         """Whether this is an architecture of this space."""
-        number = self._number(arch)
+        number = self.number(arch)
         return number >= 0 and bool(pruning()[0][number // LABELLINGS] >= 0)
 
     def canonicalise(self, choices: IntArray) -> IntArray:
