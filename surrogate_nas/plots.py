@@ -63,7 +63,13 @@ def draw_search(path: Path, task: TabularTask, result: SearchResult, *, method: 
             title=f"{task.benchmark} / {task.name}: {method}",
             xlim=(0, len(numbers) + 1),
         )
-        axes.legend(loc="lower right" if sign > 0 else "upper right")
+        axes.legend(
+            loc="lower right" if sign > 0 else "upper right",
+            frameon=True,  # trials may lie behind it
+            facecolor="white",
+            framealpha=0.8,
+            edgecolor="none",
+        )
         _save(figure, path)
 
 
