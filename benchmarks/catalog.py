@@ -10,6 +10,7 @@ from surrogate_nas import registry
 from surrogate_nas.benchmarks.base import Benchmark
 from surrogate_nas.benchmarks.folders import tables_folder
 from surrogate_nas.benchmarks.hdf5 import HDF5Benchmark
+from surrogate_nas.benchmarks.published import PUBLISHED, Published, how_to_get
 from surrogate_nas.errors import SurrogateNASError, UnknownNameError
 
 _SUFFIXES = (".h5", ".hdf5")
@@ -69,9 +70,22 @@ def open_benchmark(name_or_path: str | os.PathLike[str]) -> Benchmark:
 
 
 def list_benchmarks() -> list[Listing]:
-    """Everything that `open_benchmark` knows by name, also what is not available or damaged."""
-    names = dict.fromkeys([*registry.names("benchmark"), *installed_tables()])
-    return [_listing(name) for name in names]
+    """Everything that `open_benchmark` knows by name, and the published tables that are missing."""
+    tables = installed_tables()
+    names = dict.fromkeys([*registry.names("benchmark"), *tables])
+    missing = [_obtainable(word, PUBLISHED[word]) for word in PUBLISHED if word not in names]
+    return [_listing(name) for name in names] + missing
+
+
+def _obtainable(word: str, table: Published) -> Listing:
+    return Listing(
+        name=word,
+        space=table.space,
+        tasks=table.tasks,
+        architectures=table.architectures,
+        available=False,
+        how_to_get=how_to_get(word),
+    )
 
 
 def _listing(name: str) -> Listing:

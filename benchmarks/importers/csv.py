@@ -6,49 +6,23 @@ One row an architecture; columns hold its notation and its measurements. An empt
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from surrogate_nas import registry
-from surrogate_nas._types import BoolArray, FloatArray, IntArray
-from surrogate_nas.benchmarks.folders import tables_folder
+from surrogate_nas._types import FloatArray, IntArray
+from surrogate_nas.benchmarks.importers.base import Imported, check_name, differs, install
 from surrogate_nas.benchmarks.importers.columns import TaskColumns, read_columns
 from surrogate_nas.benchmarks.importers.text import parse_all, parse_numbers, read_rows
-from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec, write_table
+from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec
 from surrogate_nas.errors import FormatError, InvalidArgumentError
 from surrogate_nas.evaluation import Goal
 from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.base import SearchSpace
 
 _SHOWN = 5  # bad rows in a message
-_NAME = re.compile(r"\w[\w.+-]*")
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """What an import made, and what it met on the way.
-
-    Attributes:
-        name: What `open_benchmark` takes.
-        path: The file.
-        architectures: Number of rows.
-        tasks: Names of the tasks.
-        skipped: A line of text for each bad row that was left out.
-        repeated: Number of rows that repeated another one, values and all.
-        isomorphic: Number of networks that have several encodings with different values.
-    """
-
-    name: str
-    path: Path
-    architectures: int
-    tasks: tuple[str, ...]
-    skipped: tuple[str, ...]
-    repeated: int
-    isomorphic: int
 
 
 def import_csv(
@@ -87,7 +61,7 @@ def import_csv(
         UnknownNameError: If there is no such space, column or task.
         FormatError: If the file is no such text, or a row is bad; nothing is written then.
     """
-    _check_name(name)
+    check_name(name)
     columns = read_columns(tasks, tests or {}, metrics or {}, costs or {}, minimise)
     opened = open_space(space)
     if opened.name not in registry.names("space"):
@@ -118,32 +92,13 @@ def import_csv(
     choices = choices[kept]
     numbers = {column: values[kept] for column, values in numbers.items()}
 
-    path = tables_folder() / f"{name}.h5"
-    specs = [_task(task, numbers) for task in columns]
-    write_table(path, TableSpec(name, opened, choices, specs, source=file.name))
-    goals = dict.fromkeys(column for task in columns for column in task.validation.values())
-    return Imported(
-        name=name,
-        path=path,
-        architectures=len(choices),
-        tasks=tuple(task.name for task in columns),
+    return install(
+        TableSpec(
+            name, opened, choices, [_task(task, numbers) for task in columns], source=file.name
+        ),
         skipped=tuple(_lines(bad)),
         repeated=repeated,
-        isomorphic=_isomorphic(opened, choices, np.column_stack([numbers[c] for c in goals])),
     )
-
-
-def _check_name(name: str) -> None:
-    if not _NAME.fullmatch(name) or name.endswith((".h5", ".hdf5")):
-        raise InvalidArgumentError(
-            f"name must consist of letters, digits and '_.+-', begin with a letter or digit, and "
-            f"have no suffix .h5, got {name!r}"
-        )
-    if name in registry.names("benchmark"):
-        raise InvalidArgumentError(
-            f"name must not be that of a registered benchmark, which would hide the table, "
-            f"got {name!r}"
-        )
 
 
 def _different(
@@ -160,26 +115,15 @@ def _different(
     first = good[leading]
     other = np.zeros(len(good), dtype=np.bool_)
     for column, values in numbers.items():
-        differs = _differs(values[good], values[first[group]])
-        for i in np.flatnonzero(differs & ~other).tolist():
+        different = differs(values[good], values[first[group]])
+        for i in np.flatnonzero(different & ~other).tolist():
             row, before = good[i], first[group[i]]
             bad[int(lines[row])] = (
                 f"the architecture of line {lines[before]} again, with another {column}: "
                 f"{values[row]:g}, not {values[before]:g}"
             )
-        other |= differs
+        other |= different
     return np.sort(first), len(good) - len(first) - int(other.sum())
-
-
-def _differs(a: FloatArray, b: FloatArray) -> BoolArray:
-    return np.asarray((a != b) & ~(np.isnan(a) & np.isnan(b)))
-
-
-def _isomorphic(space: SearchSpace, choices: IntArray, values: FloatArray) -> int:
-    """Number of canonical forms whose encodings have different values (rows, columns)."""
-    index = space.index(space.canonicalise(choices))
-    _, first, group = np.unique(index, return_index=True, return_inverse=True)
-    return len(np.unique(group[_differs(values, values[first[group]]).any(axis=1)]))
 
 
 def _task(task: TaskColumns, numbers: Mapping[str, FloatArray]) -> TaskSpec:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from surrogate_nas.benchmarks.published import PUBLISHED
+from surrogate_nas.cli import import_csv
+
+if TYPE_CHECKING:
+    from surrogate_nas.benchmarks.importers.base import Imported, Listener
 
 SUMMARY = "make a table of a file"
 DESCRIPTION = "Make a table of published results or of one's own, to be searched by its name."
@@ -14,114 +22,68 @@ EXAMPLE = (
     "  surrogate-nas search --benchmark mine --task mnist"
 )
 
+
+class Format(Protocol):
+    """A module of a format with options of its own."""
+
+    HELP: str
+    DESCRIPTION: str
+
+    def add_options(self, parser: argparse.ArgumentParser, /) -> None:
+        """Options of this format."""
+        ...
+
+    def run(self, arguments: argparse.Namespace, listener: Listener, /) -> Imported:
+        """Import."""
+        ...
+
+
+_OWN: dict[str, Format] = {"csv": import_csv}
+"""Formats with options of their own."""
 _SHOWN = 5  # skipped rows
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of this command, by format."""
     formats = parser.add_subparsers(dest="format", metavar="FORMAT", required=True)
-    csv = formats.add_parser(
-        "csv",
-        help="comma-separated text with a header, one row an architecture",
-        description="Make a table of a CSV file (also .csv.gz) with one row an architecture. An "
-        "empty cell is a missing value.",
-        allow_abbrev=False,
-    )
-    _add_csv_options(csv)
-    csv.add_argument(
+    for word, module in _OWN.items():
+        own = _add_format(formats, word, module.HELP, module.DESCRIPTION)
+        module.add_options(own)
+    for word, table in PUBLISHED.items():
+        about = f"{table.file} from {table.origin}"
+        published = _add_format(formats, word, about, f"Make a table of {about}.")
+        published.add_argument("source", metavar="SOURCE", help=table.file)
+        published.add_argument(
+            "--name",
+            default=word,
+            metavar="N",
+            help="name of the table; an old one is replaced (default: %(default)s)",
+        )
+
+
+def _add_format(
+    formats: argparse._SubParsersAction[argparse.ArgumentParser],
+    word: str,
+    help_text: str,
+    description: str,
+) -> argparse.ArgumentParser:
+    parser = formats.add_parser(word, help=help_text, description=description, allow_abbrev=False)
+    parser.add_argument(
         "--json",
         action="store_true",
         default=argparse.SUPPRESS,  # it may stand before the format, too
         help="print one JSON object on standard output, all else on standard error",
     )
-
-
-def _add_csv_options(parser: argparse.ArgumentParser) -> None:
-    option = parser.add_argument
-    option("file", metavar="FILE", help="the file")
-    option("--name", required=True, metavar="N", help="name of the table; an old one is replaced")
-    option("--space", required=True, metavar="S", help="nasbench201, nats-size, …")
-    option("--arch", required=True, metavar="COLUMN", help="architectures, in the space's notation")
-    option(
-        "--task",
-        type=_assignment,
-        action="append",
-        required=True,
-        metavar="NAME[@EPOCHS][#SEED]=COLUMN",
-        help="a column with the validation metric of a task; without a seed it is a mean over "
-        "seeds, without epochs the only budget (repeats)",
-    )
-    option(
-        "--test",
-        type=_assignment,
-        action="append",
-        default=[],
-        metavar="NAME[@EPOCHS][#SEED]=COLUMN",
-        help="a column with its test metric, which no search sees (repeats)",
-    )
-    option(
-        "--metric",
-        type=_assignment,
-        action="append",
-        default=[],
-        metavar="[TASK:]NAME=COLUMN",
-        help="a further metric, of one task or of all (repeats)",
-    )
-    option(
-        "--cost",
-        type=_cost,
-        action="append",
-        default=[],
-        metavar="[TASK:]COLUMN",
-        help="a column whose mean is the cost of one evaluation at the largest budget; others in "
-        "proportion to their epochs (repeats; default: the epochs)",
-    )
-    option(
-        "--minimise",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="a task or metric of which less is better (repeats)",
-    )
-    option(
-        "--skip-bad",
-        action="store_true",
-        help="leave bad rows out instead of refusing the file; of rows that contradict each other "
-        "the first is kept",
-    )
-
-
-def _assignment(text: str) -> tuple[str, str]:
-    name, equals, column = text.partition("=")
-    if not (name and equals and column):
-        raise argparse.ArgumentTypeError(f"must be NAME=COLUMN, got {text!r}")
-    return name, column
-
-
-def _cost(text: str) -> tuple[str, str]:
-    task, _, column = text.rpartition(":")
-    return task, column
+    return parser
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Import, and report."""
     started = time.perf_counter()
-    from surrogate_nas.benchmarks.importers.csv import import_csv
     from surrogate_nas.cli.console import note, only_json, write_json
 
     with only_json(arguments.json):
-        made = import_csv(
-            arguments.file,
-            name=arguments.name,
-            space=arguments.space,
-            arch=arguments.arch,
-            tasks=_mapping("--task", arguments.task),
-            tests=_mapping("--test", arguments.test),
-            metrics=_mapping("--metric", arguments.metric),
-            costs=_mapping("--cost", arguments.cost),
-            minimise=arguments.minimise,
-            skip_bad=arguments.skip_bad,
-        )
+        made = _import(arguments)
     seconds = time.perf_counter() - started
     for text in made.skipped[:_SHOWN]:
         note(f"skipped {text}")
@@ -153,15 +115,28 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _mapping(option: str, pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
-    from surrogate_nas.errors import InvalidArgumentError
+def _import(arguments: argparse.Namespace) -> Imported:
+    listener = _listener()
+    if arguments.format in _OWN:
+        return _OWN[arguments.format].run(arguments, listener)
+    from surrogate_nas.benchmarks.published import reader
 
-    found: dict[str, str] = {}
-    for name, column in pairs:
-        if name in found:
-            raise InvalidArgumentError(
-                f"{option} must name {name or 'all tasks'!r} once, got the columns "
-                f"{found[name]!r} and {column!r}"
-            )
-        found[name] = column
-    return found
+    return reader(arguments.format)(arguments.source, name=arguments.name, listener=listener)
+
+
+def _listener() -> Listener:
+    from surrogate_nas.benchmarks.importers.base import Listener
+    from surrogate_nas.cli.console import note, progress
+
+    class Console(Listener):
+        """Shows what it hears."""
+
+        def note(self, text: str) -> None:
+            note(text)
+
+        @contextmanager
+        def progress(self, label: str, total: int) -> Iterator[Callable[[str], None]]:
+            with progress(label, total) as advance:
+                yield advance
+
+    return Console()

@@ -13,7 +13,8 @@ from nats_bench.genotype_utils import topology_str2structure
 
 from surrogate_nas.benchmarks.catalog import open_benchmark
 from surrogate_nas.benchmarks.folders import tables_folder
-from surrogate_nas.benchmarks.importers.csv import Imported, import_csv
+from surrogate_nas.benchmarks.importers.base import Imported
+from surrogate_nas.benchmarks.importers.csv import import_csv
 from surrogate_nas.cli import main
 from surrogate_nas.errors import (
     FormatError,
@@ -70,7 +71,7 @@ def tables() -> list[str]:
 
 def test_values_arrive_in_their_places(home: Path) -> None:
     made = imported(written(home, *ROWS))
-    assert made == Imported("mine", tables_folder() / "mine.h5", 4, ("toy",), (), 0, 0)
+    assert made == Imported("mine", tables_folder() / "mine.h5", 4, ("toy",))
     task = open_benchmark("mine").task("toy")
     assert (task.budgets, task.goal.maximise, len(task)) == ((1, 3), True, 3)
     assert task.values.tolist() == [30.5, 31.5, 5]  # by ascending number of the encoding

@@ -1,0 +1,111 @@
+"""What all importers share: how they are heard, and how their tables are installed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from surrogate_nas import registry
+from surrogate_nas._types import BoolArray, FloatArray
+from surrogate_nas.benchmarks.folders import tables_folder
+from surrogate_nas.benchmarks.table_writer import TableSpec, write_table
+from surrogate_nas.errors import InvalidArgumentError
+
+_NAME = re.compile(r"\w[\w.+-]*")
+
+
+class Listener:
+    """Hears how an import goes; this one keeps silent."""
+
+    def note(self, text: str) -> None:
+        """Something that the user should know."""
+
+    @contextmanager
+    def progress(self, label: str, total: int) -> Iterator[Callable[[str], None]]:
+        """Long work of ``total`` steps; what it gives is called with a text at each of them."""
+        yield lambda text: None
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import made, and what it met on the way.
+
+    Attributes:
+        name: What `open_benchmark` takes.
+        path: The file.
+        architectures: Number of rows.
+        tasks: Names of the tasks.
+        isomorphic: Number of networks that have several encodings with different values.
+        skipped: A line of text for each bad row that was left out.
+        repeated: Number of rows that repeated another one, values and all.
+    """
+
+    name: str
+    path: Path
+    architectures: int
+    tasks: tuple[str, ...]
+    isomorphic: int = 0
+    skipped: tuple[str, ...] = ()
+    repeated: int = 0
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that no table can have.
+
+    Raises:
+        InvalidArgumentError: If it would not be a file name, or hide a registered benchmark.
+    """
+    if not _NAME.fullmatch(name) or name.endswith((".h5", ".hdf5")):
+        raise InvalidArgumentError(
+            f"name must consist of letters, digits and '_.+-', begin with a letter or digit, and "
+            f"have no suffix .h5, got {name!r}"
+        )
+    if name in registry.names("benchmark"):
+        raise InvalidArgumentError(
+            f"name must not be that of a registered benchmark, which would hide the table, "
+            f"got {name!r}"
+        )
+
+
+def install(spec: TableSpec, *, skipped: tuple[str, ...] = (), repeated: int = 0) -> Imported:
+    """Write a table where `open_benchmark` finds it by name; an older one is replaced.
+
+    Raises:
+        InvalidArgumentError: If the name or the arrays break a rule, see `write_table`.
+        SurrogateNASError: If the file cannot be written.
+    """
+    check_name(spec.name)
+    path = tables_folder() / f"{spec.name}.h5"
+    write_table(path, spec)
+    return Imported(
+        name=spec.name,
+        path=path,
+        architectures=len(spec.choices),
+        tasks=tuple(task.name for task in spec.tasks),
+        isomorphic=_isomorphic(spec),
+        skipped=skipped,
+        repeated=repeated,
+    )
+
+
+def _isomorphic(spec: TableSpec) -> int:
+    """Number of canonical forms whose encodings have different values."""
+    index = spec.space.index(spec.space.canonicalise(spec.choices))
+    _, first, group = np.unique(index, return_index=True, return_inverse=True)
+    if len(first) == len(index):
+        return 0
+    differ = np.zeros(len(index), dtype=np.bool_)
+    for task in spec.tasks:
+        values = task.values.reshape(len(index), -1)
+        differ |= differs(values, values[first[group]]).any(axis=1)
+    return len(np.unique(group[differ]))
+
+
+def differs(a: FloatArray, b: FloatArray) -> BoolArray:
+    """Where two arrays differ; what is missing in both is equal."""
+    return np.asarray((a != b) & ~(np.isnan(a) & np.isnan(b)))
