@@ -81,11 +81,11 @@ class TabularTask:
         self.benchmark = benchmark
         self.goals = (goal,)
         self.budgets = tuple(int(b) for b in budgets)
-        self._costs = tuple(float(c) for c in (self.budgets if costs is None else costs))
-        if len(self._costs) != len(self.budgets):
+        self.costs = tuple(float(c) for c in (self.budgets if costs is None else costs))
+        if len(self.costs) != len(self.budgets):
             raise InvalidArgumentError(
                 f"costs must have one number for each of the {len(self.budgets)} budgets, "
-                f"got {len(self._costs)}"
+                f"got {len(self.costs)}"
             )
         space.with_isomorphs(isomorphs)  # refuses other words
         self._isomorphs = isomorphs
@@ -189,7 +189,7 @@ class TabularTask:
             if not self._merged:
                 return separate.restricted(self.choices)
         merged = whole.with_isomorphs("merged")
-        if merged.enumerable and len(self) == merged.size:
+        if merged.countable and len(self) == merged.size:
             return merged
         return merged.restricted(self.choices)
 
@@ -261,7 +261,7 @@ class TabularTask:
 
         answers = _Answers(
             values=_view(self._values_at(budget, seed)),
-            cost=self._costs[epoch],
+            cost=self.costs[epoch],
             budget=self.budgets[epoch],
             metrics=tuple((name.removeprefix(METRICS), view(name)) for name in metrics),
             hidden=tuple((self.goal.metric, view(name)) for name in hidden),

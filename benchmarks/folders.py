@@ -15,8 +15,20 @@ def tables_folder() -> Path:
 
     It may not exist yet.
     """
+    return _home() / "tables"
+
+
+def weights_folder() -> Path:
+    """Folder of the user's own meta-trained weights, beside that of the tables.
+
+    It may not exist yet.
+    """
+    return _home() / "weights"
+
+
+def _home() -> Path:
     home = os.environ.get("SURROGATE_NAS_HOME")
-    return (Path(home).expanduser() if home else platformdirs.user_data_path(_APP)) / "tables"
+    return Path(home).expanduser() if home else platformdirs.user_data_path(_APP)
 
 
 def cache_folder() -> Path:

@@ -17,7 +17,6 @@ from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.benchmarks.base import Benchmark, TabularTask
 from surrogate_nas.benchmarks.folders import cache_folder
 from surrogate_nas.benchmarks.hdf5 import FORMAT_VERSION, HDF5Benchmark
-from surrogate_nas.benchmarks.pickles import load_pickle
 from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec, write_table
 from surrogate_nas.errors import (
     FormatError,
@@ -26,6 +25,7 @@ from surrogate_nas.errors import (
     UnknownNameError,
 )
 from surrogate_nas.evaluation import Goal
+from surrogate_nas.pickles import load_pickle
 from surrogate_nas.spaces.base import Isomorphs
 from surrogate_nas.spaces.nas_bench_graph import NASBenchGraphSpace
 

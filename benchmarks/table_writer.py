@@ -1,4 +1,4 @@
-"""Writing tables: what one consists of, and how it becomes a file, whole or not at all."""
+"""What a table consists of, and how it becomes a file, whole or not at all, and comes back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ import h5py
 import numpy as np
 
 from surrogate_nas._types import FloatArray, IntArray
-from surrogate_nas.benchmarks.hdf5 import FORMAT, FORMAT_VERSION, content_checksum
+from surrogate_nas.benchmarks.hdf5 import (
+    DEFINED_VERSION,
+    DEFINITION,
+    FORMAT,
+    FORMAT_VERSION,
+    HDF5Benchmark,
+    content_checksum,
+)
 from surrogate_nas.benchmarks.sources import METRICS, TEST, VALIDATION, ArraySource
 from surrogate_nas.errors import InvalidArgumentError, SurrogateNASError
 from surrogate_nas.evaluation import Goal
@@ -51,7 +58,7 @@ class TableSpec:
 
     Attributes:
         name: Name of the benchmark.
-        space: A registered space.
+        space: A registered space, or one of one's own, whose definition becomes part of the table.
         choices: int (rows, decisions), one row an encoding, in any order.
         tasks: The tasks, over the same rows; a task lacks a row where its value is NaN.
         source: Where the values come from.
@@ -64,6 +71,35 @@ class TableSpec:
     tasks: Sequence[TaskSpec] = field(default_factory=tuple)
     source: str = ""
     licence: str = ""
+
+
+def read_table(table: HDF5Benchmark) -> TableSpec:
+    """All of a table, to be written again with changes.
+
+    Raises:
+        FormatError: If its file is damaged.
+    """
+    return TableSpec(
+        name=table.name,
+        space=table.space,
+        choices=table.choices,
+        tasks=[_read_task(table, name) for name in table.tasks],
+        source=table.source,
+        licence=table.licence,
+    )
+
+
+def _read_task(table: HDF5Benchmark, name: str) -> TaskSpec:
+    task, columns = table.task(name), table.columns(name)
+    return TaskSpec(
+        name=name,
+        goal=task.goal,
+        values=columns[VALIDATION][1],
+        test=columns[TEST][1] if TEST in columns else None,
+        metrics=[found for column, found in columns.items() if column.startswith(METRICS)],
+        budgets=task.budgets,
+        costs=task.costs,
+    )
 
 
 def write_table(path: str | os.PathLike[str], spec: TableSpec) -> None:
@@ -124,15 +160,17 @@ def _image(spec: TableSpec) -> bytes:
         "table", "w", driver="core", backing_store=False, libver=("v110", "v110")
     ) as file:
         _write_text(file, "format", FORMAT)
-        file.attrs["format_version"] = FORMAT_VERSION
+        definition = spec.space.definition
+        file.attrs["format_version"] = FORMAT_VERSION if definition is None else DEFINED_VERSION
         _write_text(file, "name", spec.name)
         _write_text(file, "space", spec.space.name)
         _write_text(file, "tasks", names)
         file.attrs["architectures"] = len(choices)
         _write_text(file, "source", spec.source)
         _write_text(file, "licence", spec.licence)
-        encodings = choices[order].astype("<i2")
-        file.create_dataset("encodings", data=encodings).attrs["crc32"] = zlib.crc32(encodings.data)
+        _write_checked(file, "encodings", choices[order].astype("<i2"))
+        if definition is not None:  # too long for an attribute, perhaps
+            _write_checked(file, DEFINITION, np.frombuffer(definition.encode(), dtype=np.uint8))
         for task, source in zip(spec.tasks, sources, strict=True):
             group = file.create_group(f"tasks/{task.name}")
             group.attrs["budgets"] = np.array(task.budgets, dtype="<i8")
@@ -164,6 +202,10 @@ def _source(space: SearchSpace, choices: IntArray, task: TaskSpec) -> ArraySourc
     columns = {VALIDATION: task.values} | ({} if task.test is None else {TEST: task.test})
     columns |= {METRICS + goal.metric: array for goal, array in task.metrics}
     return ArraySource(space, choices, columns, task.budgets)
+
+
+def _write_checked(file: h5py.File, name: str, array: IntArray) -> None:
+    file.create_dataset(name, data=array).attrs["crc32"] = zlib.crc32(array.data)
 
 
 def _write_column(group: h5py.Group, column: str, cube: FloatArray, goal: Goal) -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Self
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
-from surrogate_nas._types import IntArray
+from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.errors import InvalidArgumentError, NotFittedError
 from surrogate_nas.evaluation import Prediction, TaskData
+from surrogate_nas.spaces.base import SearchSpace
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Predictor(ABC):
@@ -16,7 +21,12 @@ class Predictor(ABC):
 
     Constructors only store their arguments, as keywords, and take ``seed``. The same seed and
     data give the same predictions in a fresh process.
+
+    Attributes:
+        has_prior: Whether `predict` works before `fit`, from what other tasks have taught.
     """
+
+    has_prior: ClassVar[bool] = False
 
     @abstractmethod
     def fit(self, data: TaskData) -> Self:
@@ -25,6 +35,13 @@ class Predictor(ABC):
         Raises:
             InvalidArgumentError: If there are too few rows.
         """
+
+    def update(self, data: TaskData) -> Self:
+        """Learn from ``data`` alone too, but what changes slowly may stay as in the last `fit`.
+
+        For the many small steps of a search; the same as `fit` unless a subclass is faster here.
+        """
+        return self.fit(data)
 
     @abstractmethod
     def predict(self, choices: IntArray) -> Prediction:
@@ -35,20 +52,111 @@ class Predictor(ABC):
         """
 
 
+@runtime_checkable
+class DifferentiablePredictor(Protocol):
+    """A predictor, once fitted, whose mean is differentiable in relaxed encodings."""
+
+    def relaxed(self, p: Tensor) -> Tensor:
+        """Predict mixtures of options; at one-hot rows the mean that `Predictor.predict` gives.
+
+        Args:
+            p: float32 (n, decisions, options), the probability of each option of each decision,
+                0 beyond a decision's own number of options.
+
+        Returns:
+            The mean, float32 (n,), through which gradients flow to ``p``.
+        """
+        ...
+
+
 class MetaPredictor(ABC):
-    """Learns across tasks; what it learnt adapts to a new one. The meta-learner is untouched."""
+    """Learns across tasks; what it learnt adapts to a new one. The meta-learner is untouched.
+
+    Attributes:
+        any_space: Whether what was learnt in some spaces can be used in others.
+    """
+
+    any_space: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        workers: int | None = 1,
+        checkpoint: Path | None = None,
+        on_step: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        """Store the arguments; subclasses may have more, with defaults.
+
+        Args:
+            seed: Of all randomness.
+            workers: Processes of the meta-training; None for all cores.
+            checkpoint: Folder where finished parts of a meta-training are kept, so that it can
+                go on after it was stopped; or None.
+            on_step: Called with a text for each finished part.
+        """
+        self.seed = seed
+        self.workers = workers
+        self.checkpoint = checkpoint
+        self.on_step = on_step
 
     @abstractmethod
     def meta_fit(self, tasks: Sequence[TaskData]) -> Self:
-        """Learn from many tasks."""
+        """Learn from many tasks, each on all of its rows.
+
+        Raises:
+            InvalidArgumentError: If there is no task, or their spaces do not fit together.
+        """
 
     @abstractmethod
-    def prior(self) -> Predictor:
-        """A predictor that has seen no label of the new task."""
+    def prior(self, space: SearchSpace) -> Predictor:
+        """A predictor of ``space`` that has seen no label of the new task; only its order counts.
+
+        Raises:
+            NotFittedError: If `meta_fit` was not called.
+            InvalidArgumentError: If nothing was learnt that helps in this space.
+        """
 
     @abstractmethod
     def adapt(self, support: TaskData) -> Predictor:
-        """A predictor of the support's task."""
+        """A predictor of the support's task; raises as `prior` does."""
+
+    @abstractmethod
+    def tensors(self) -> dict[str, FloatArray]:
+        """What was learnt, for a file of weights."""
+
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """What else `restored` needs, as JSON types."""
+
+    @classmethod
+    @abstractmethod
+    def restored(cls, tensors: Mapping[str, FloatArray], settings: Mapping[str, Any]) -> Self:
+        """The meta-learner that `tensors` and `settings` came from."""
+
+
+class Adapted(Predictor):
+    """A meta-learner as a predictor of one task: it has a prior, and adapts at each `fit`."""
+
+    has_prior = True
+
+    def __init__(self, learner: MetaPredictor, space: SearchSpace) -> None:
+        """Store the arguments."""
+        self.learner = learner
+        self.space = space
+        self._current: Predictor | None = None
+
+    def fit(self, data: TaskData) -> Self:
+        """Adapt to ``data`` alone."""
+        require_rows(data)
+        self._current = self.learner.adapt(data)
+        return self
+
+    def predict(self, choices: IntArray) -> Prediction:
+        """Predict by what `fit` adapted to, else by the prior."""
+        if self._current is None:
+            self._current = self.learner.prior(self.space)
+        return self._current.predict(choices)
 
 
 def require_rows(data: TaskData, least: int = 1) -> None:

@@ -7,19 +7,21 @@ from typing import Self
 import numpy as np
 import xgboost
 
-from surrogate_nas._types import FloatArray, IntArray
-from surrogate_nas.evaluation import Prediction, TaskData
-from surrogate_nas.predictors.base import Predictor, not_fitted, require_rows
-from surrogate_nas.predictors.calibration import interval_std, least_std
-from surrogate_nas.predictors.features import TREE_FAMILIES, StructuralFeatures
+from surrogate_nas._types import FloatArray
+from surrogate_nas.evaluation import Prediction
+from surrogate_nas.predictors.calibration import constant_std, folds, least_std
+from surrogate_nas.predictors.feature_predictor import FeaturePredictor
+from surrogate_nas.predictors.features import TREE_FAMILIES
 
 
-class XGBoost(Predictor):
+class XGBoost(FeaturePredictor):
     """XGBoost (Chen and Guestrin, KDD 2016), a few boosters that each leave out one fold.
 
     The mean is the boosters' mean. The variance is their spread plus a constant that makes the
     90 % intervals of the left-out rows right.
     """
+
+    families = TREE_FAMILIES
 
     def __init__(
         self,
@@ -47,27 +49,19 @@ class XGBoost(Predictor):
         self.learning_rate = learning_rate
         self.max_depth = max_depth
         self.column_share = column_share
-        self._boosters: list[xgboost.Booster] = []
-        self._constant_std = 0.0
 
-    def fit(self, data: TaskData) -> Self:
+    def learn(self, x: FloatArray, values: FloatArray, others: FloatArray) -> Self:
         """Boost on all folds but one, for each fold."""
-        require_rows(data)
-        self._features = StructuralFeatures.of(data.space)
-        self._columns = self._features.columns(TREE_FAMILIES)
-        values = np.asarray(data.values, dtype=np.float64)
         self._centre = float(values.mean())
         self._scale = float(values.std()) or 1.0
         target = (values - self._centre) / self._scale
-        floor = least_std(values)
-        self._boosters = []
-        self._constant_std = floor
+        self._boosters: list[xgboost.Booster] = []
+        self._constant_std = least_std(values)
         n = len(values)
         if n == 1:
             return self
-        members = min(self.members, n)
-        fold = np.random.default_rng(self.seed).permutation(n) % members
-        x = self._features.transform(data.choices)[:, self._columns]
+        fold = folds(n, self.members, self.seed)
+        members = int(fold.max()) + 1
         matrix = xgboost.QuantileDMatrix(x, target, nthread=1)
         left_out = np.empty(n)
         for member in range(members):
@@ -90,18 +84,12 @@ class XGBoost(Predictor):
             rows = np.flatnonzero(fold == member)
             left_out[rows] = booster.inplace_predict(x[rows])
         residuals = values - (left_out * self._scale + self._centre)
-        # A member errs by its distance from the mean of all more than that mean does (Krogh and
-        # Vedelsby, NeurIPS 1995), and `predict` adds this distance: it is in twice.
-        apart = self._members(x).var(axis=0) * self._scale**2
-        variance = interval_std(residuals) ** 2 - 2 * float(np.median(apart))
-        self._constant_std = max(np.sqrt(max(variance, 0.0)), floor)
+        apart = self._members(others).var(axis=0) * self._scale**2
+        self._constant_std = max(constant_std(residuals, apart), self._constant_std)
         return self
 
-    def predict(self, choices: IntArray) -> Prediction:
-        """Predict; float64 mean and std (n,)."""
-        if self._constant_std == 0.0:
-            raise not_fitted(self)
-        x = np.ascontiguousarray(self._features.transform(choices)[:, self._columns])
+    def infer(self, x: FloatArray) -> Prediction:
+        """Mean and spread of the boosters, and the constant."""
         members = self._members(x) * self._scale + self._centre
         std = np.sqrt(members.var(axis=0) + self._constant_std**2)
         return Prediction(members.mean(axis=0), std)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from surrogate_nas._types import FloatArray
+from surrogate_nas._types import FloatArray, IntArray
 
 Z90 = 1.6448536269514722
 """Half the width of a Gaussian's central 90 % interval, in standard deviations."""
@@ -25,6 +25,26 @@ def interval_std(residuals: FloatArray) -> float:
     size = np.sort(np.abs(residuals))
     place = min(math.ceil(0.9 * (size.size + 1)), size.size) - 1
     return float(size[place]) / Z90
+
+
+def folds(n: int, members: int, seed: int) -> IntArray:
+    """The fold of each of n rows, as many folds as members if there are enough rows: int (n,)."""
+    return np.random.default_rng(seed).permutation(n) % min(members, n)
+
+
+def constant_std(residuals: FloatArray, apart: FloatArray) -> float:
+    """What an ensemble adds to its spread, where each member left out one fold of the rows.
+
+    In the mean square, a member errs more than the mean of all by its distance from that mean
+    (Krogh and Vedelsby, "Neural Network Ensembles, Cross Validation, and Active Learning",
+    NeurIPS 1995), and the spread of a prediction has this distance already: both go off.
+
+    Args:
+        residuals: float (n,), value minus prediction of the member that left the row out.
+        apart: float (m,), variance of the members' predictions of rows that none has seen.
+    """
+    variance = interval_std(residuals) ** 2 - 2 * float(np.median(apart))
+    return math.sqrt(max(variance, 0.0))
 
 
 def least_std(values: FloatArray) -> float:

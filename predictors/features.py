@@ -15,7 +15,8 @@ from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.errors import ArchitectureError
 from surrogate_nas.predictors.columns import common_strings, feature_columns
 from surrogate_nas.predictors.paths import Catalogue, Paths
-from surrogate_nas.spaces.base import RestrictedSpace, SearchSpace
+from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.spaces.restricted import RestrictedSpace
 
 FAMILIES = ("without", "order", "through", "weighted", "without_max", "skip", "widths")
 """The families that predict best from few labels, measured on tables of three spaces."""
@@ -76,7 +77,7 @@ class StructuralFeatures:
             if space not in _RESTRICTED:
                 _RESTRICTED[space] = StructuralFeatures(space)
             return _RESTRICTED[space]
-        key = (type(space), space.name, space.decisions, space.isomorphs)
+        key = (type(space), space.identity, space.decisions, space.isomorphs)
         if key not in _WHOLE:
             _WHOLE[key] = StructuralFeatures(space)
         return _WHOLE[key]

@@ -7,19 +7,21 @@ from typing import Self
 import numpy as np
 from sklearn.ensemble import RandomForestRegressor
 
-from surrogate_nas._types import FloatArray, IntArray
-from surrogate_nas.evaluation import Prediction, TaskData
-from surrogate_nas.predictors.base import Predictor, not_fitted, require_rows
+from surrogate_nas._types import FloatArray
+from surrogate_nas.evaluation import Prediction
 from surrogate_nas.predictors.calibration import interval_std, least_std
-from surrogate_nas.predictors.features import TREE_FAMILIES, StructuralFeatures
+from surrogate_nas.predictors.feature_predictor import FeaturePredictor
+from surrogate_nas.predictors.features import TREE_FAMILIES
 
 
-class Forest(Predictor):
+class Forest(FeaturePredictor):
     """Random forest (Breiman, 2001): the trees' mean and spread.
 
     The spread is scaled so that the 90 % intervals of out-of-bag rows are right, each predicted
     by the trees that did not see it.
     """
+
+    families = TREE_FAMILIES
 
     def __init__(self, *, seed: int = 0, trees: int = 100, column_share: float = 0.3) -> None:
         """Store the arguments.
@@ -32,15 +34,9 @@ class Forest(Predictor):
         self.seed = seed
         self.trees = trees
         self.column_share = column_share
-        self._forest: RandomForestRegressor | None = None
 
-    def fit(self, data: TaskData) -> Self:
+    def learn(self, x: FloatArray, values: FloatArray, others: FloatArray) -> Self:
         """Grow the trees and calibrate their spread."""
-        require_rows(data)
-        self._features = StructuralFeatures.of(data.space)
-        values = np.asarray(data.values, dtype=np.float64)
-        self._columns = self._features.columns(TREE_FAMILIES)
-        x = self._features.transform(data.choices)[:, self._columns]
         forest = RandomForestRegressor(
             self.trees,
             max_features=self.column_share,
@@ -58,15 +54,14 @@ class Forest(Predictor):
             self._factor = interval_std((values[judged] - np.asarray(trees.mean(axis=0))) / spread)
         return self
 
-    def predict(self, choices: IntArray) -> Prediction:
-        """Predict; float64 mean and std (n,)."""
-        if self._forest is None:
-            raise not_fitted(self)
-        trees = _trees(self._forest, self._features.transform(choices)[:, self._columns])
+    def infer(self, x: FloatArray) -> Prediction:
+        """Mean and spread of the trees."""
+        trees = _trees(self._forest, x)
         std = np.maximum(trees.std(axis=0) * self._factor, self._floor)
         return Prediction(trees.mean(axis=0), std)
 
 
 def _trees(forest: RandomForestRegressor, x: FloatArray) -> FloatArray:
     """Prediction of each tree: float64 (trees, n)."""
+    x = np.asarray(x, dtype=np.float32)
     return np.stack([tree.tree_.predict(x)[:, 0] for tree in forest.estimators_])

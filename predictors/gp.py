@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -12,27 +14,30 @@ from scipy.stats import norm, rankdata
 
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.evaluation import Prediction, TaskData
-from surrogate_nas.predictors.base import Predictor, not_fitted, require_rows
+from surrogate_nas.predictors.base import not_fitted
 from surrogate_nas.predictors.calibration import interval_std, least_std
-from surrogate_nas.predictors.features import FAMILIES, StructuralFeatures
+from surrogate_nas.predictors.feature_predictor import FeaturePredictor
+from surrogate_nas.predictors.features import StructuralFeatures
 from surrogate_nas.predictors.kernels import FamilyKernel, Hyperparameters
+from surrogate_nas.spaces.base import SearchSpace
 
 _FIT_ROWS = 400  # beyond it the hyperparameters change little, and the time grows cubically
 _CHUNK = 2_000  # rows predicted at once, so that they stay in the processor's cache
 _SQUEEZE = 1.1  # ranks fill the central 1 / 1.1 of a Gaussian
+_QUARTILES = 1.349  # distance of the quartiles of a standard Gaussian
 _REACH = 4.0
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(7)
 
 
-class GaussianProcess(Predictor):
-    """Gaussian-process regression of rank-Gaussian values on structural features.
+class GaussianProcess(FeaturePredictor):
+    """Gaussian-process regression of warped values on structural features.
 
-    Values are replaced by normal scores of their ranks, so that outliers and units do not
-    matter; predictions are mapped back through the empirical quantiles, beyond the best value
-    along a straight line. Hyperparameters maximise the marginal likelihood times weak priors
-    (Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006, chapter 5). The
-    standard deviation includes the noise of one measurement and is calibrated on leave-one-out
-    residuals, which are closed-form (ibid., equation 5.12).
+    Values are warped (see `warped`), so that outliers and units do not matter; predictions are
+    mapped back through the empirical quantiles, beyond the best value along a straight line.
+    Hyperparameters maximise the marginal likelihood times weak priors (Rasmussen and Williams,
+    "Gaussian Processes for Machine Learning", 2006, chapter 5). The standard deviation includes
+    the noise of one measurement and is calibrated on leave-one-out residuals, which are
+    closed-form (ibid., equation 5.12).
     """
 
     def __init__(self, *, seed: int = 0, max_iterations: int = 50) -> None:
@@ -46,51 +51,82 @@ class GaussianProcess(Predictor):
         self.max_iterations = max_iterations
         self._posterior: _Posterior | None = None
 
-    def fit(self, data: TaskData) -> Self:
+    def _describe(self, space: SearchSpace) -> _Inputs:
+        features = StructuralFeatures.of(space)
+        if isinstance(self._inputs, _Inputs) and self._inputs.features is features:
+            return self._inputs
+        return _Inputs(features, self.families)
+
+    def learn(self, x: FloatArray, values: FloatArray, others: FloatArray) -> Self:
         """Fit the hyperparameters and condition on all rows."""
-        require_rows(data)
-        self._inputs = _Inputs(StructuralFeatures.of(data.space))
-        x = self._inputs(data.choices).astype(np.float64)
-        values = np.asarray(data.values, dtype=np.float64)
-        scores = normal_scores(values)
-        kernel = FamilyKernel(self._inputs.groups)
+        scores = warped(values)
+        x = np.asarray(x, dtype=np.float64)
+        groups = np.zeros(x.shape[1], dtype=np.int64)
+        kernel = FamilyKernel(self._inputs.groups if isinstance(self._inputs, _Inputs) else groups)
         rows = np.arange(len(values))
         if len(rows) > _FIT_ROWS:
             rows = np.random.default_rng(self.seed).permutation(rows)[:_FIT_ROWS]
         hyper = fit_hyperparameters(kernel, x[rows], scores[rows], self.max_iterations)
-        self._posterior = posterior = _Posterior(kernel, hyper, x, scores)
-        self._map = QuantileMap(scores, values)
-        self._factor = 1.0
-        if np.ptp(values) > 0:
-            mean, std = self._map.moments(*posterior.left_out())
-            # The hyperparameters saw the row that is left out: a correction by their number.
-            freedom = math.sqrt(1 + kernel.shared / len(values))
-            self._factor = freedom * interval_std((values - mean) / std)
+        self._posterior = _Posterior(kernel, hyper, x, scores)
+        self._calibrate(values, scores)
         return self
 
-    def predict(self, choices: IntArray) -> Prediction:
-        """Predict; float64 mean and std (n,)."""
+    def update(self, data: TaskData) -> Self:
+        """Condition on all rows by the hyperparameters of the last `fit`.
+
+        Where the rows begin with those of the last time, the new ones alone are worked in.
+        """
+        if self._posterior is None or self._inputs is None:
+            return self.fit(data)
+        values = np.asarray(data.values, dtype=np.float64)
+        scores = warped(values)
+        x = self._inputs(data.choices).astype(np.float64)
+        self._posterior = self._posterior.extended(x, scores)
+        self._calibrate(values, scores)
+        return self
+
+    def _calibrate(self, values: FloatArray, scores: FloatArray) -> None:
+        self._map = QuantileMap(scores, values)
+        self._factor = 1.0
+        if self._posterior is not None and np.ptp(values) > 0:
+            mean, std = self._map.moments(*self._posterior.left_out())
+            # The hyperparameters saw the row that is left out: a correction by their number.
+            freedom = math.sqrt(1 + self._posterior.kernel.shared / len(values))
+            self._factor = freedom * interval_std((values - mean) / std)
+
+    def infer(self, x: FloatArray) -> Prediction:
+        """Mean and standard deviation of a measurement."""
         if self._posterior is None:
             raise not_fitted(self)
-        mean, std = self._map.moments(*self._posterior.predict(self._inputs(choices)))
+        mean, std = self._map.moments(*self._posterior.predict(x))
         return Prediction(mean, std * self._factor)
 
 
 class _Inputs:
-    """The process's columns, standardised over the space and ordered by family."""
+    """The process's columns, standardised over the space and ordered by family.
 
-    def __init__(self, features: StructuralFeatures) -> None:
-        self._features = features
-        columns = features.columns(FAMILIES)
-        groups = np.array([FAMILIES.index(features.families[i]) for i in columns], dtype=np.int64)
+    A read-only array of encodings, such as `SearchSpace.unique`, is remembered with its columns.
+    """
+
+    def __init__(self, features: StructuralFeatures, families: tuple[str, ...]) -> None:
+        self.features = features
+        columns = features.columns(families)
+        groups = np.array([families.index(features.families[i]) for i in columns], dtype=np.int64)
         order = np.argsort(groups, kind="stable")
         self._columns, self.groups = columns[order], groups[order]
         self._centre = features.centre[self._columns]
         self._scale = features.scale[self._columns]
+        self._last: tuple[IntArray, FloatArray] | None = None
 
     def __call__(self, choices: IntArray) -> FloatArray:
-        columns = self._features.transform(choices)[:, self._columns]
-        return np.asarray((columns - self._centre) / self._scale)
+        if self._last is not None and choices is self._last[0]:
+            return self._last[1]
+        columns = self.features.transform(choices)[:, self._columns]
+        x = np.asarray((columns - self._centre) / self._scale)
+        if not choices.flags.writeable:
+            x.setflags(write=False)
+            self._last = (choices, x)
+        return x
 
 
 def fit_hyperparameters(
@@ -109,37 +145,110 @@ def fit_hyperparameters(
 
 
 class _Posterior:
-    """The process conditioned on scores (n,) at x (n, d)."""
+    """The process conditioned on scores (n,) at x (n, d).
+
+    What it works out for a read-only array of inputs is kept, and is shared with the posteriors
+    that `extended` makes of it.
+    """
 
     def __init__(
         self, kernel: FamilyKernel, hyper: Hyperparameters, x: FloatArray, scores: FloatArray
     ) -> None:
-        self._kernel, self._hyper, self._scores = kernel, hyper, scores
+        self.kernel, self._hyper = kernel, hyper
         covariance = kernel(x, x, hyper)
         covariance[np.diag_indices(len(x))] += hyper.noise
         factor = cholesky(covariance, lower=True)
         self._whiten = solve_triangular(factor, np.eye(len(x)), lower=True)
-        self._alpha = self._whiten.T @ (self._whiten @ scores)
-        self._x = x.astype(np.float32)
-        self._white32 = self._whiten.T.astype(np.float32)
+        self._x, self._scores = x, scores
+        self._pool: _Whitened | None = None
+
+    def extended(self, x: FloatArray, scores: FloatArray) -> _Posterior:
+        """The process with the same hyperparameters, conditioned on other rows or more of them."""
+        n, old = len(self._x), self._whiten
+        if len(x) < n or not np.array_equal(x[:n], self._x):
+            return _Posterior(self.kernel, self._hyper, x, scores)
+        other = copy.copy(self)
+        other._x, other._scores = x, scores
+        fresh = x[n:]
+        if len(fresh) == 0:
+            return other
+        # Inverse of the Cholesky factor of [[A, B'], [B, C]], block by block.
+        below = self.kernel(fresh, self._x, self._hyper) @ old.T
+        rest = self.kernel(fresh, fresh, self._hyper) - below @ below.T
+        rest[np.diag_indices(len(fresh))] += self._hyper.noise
+        corner = solve_triangular(cholesky(rest, lower=True), np.eye(len(fresh)), lower=True)
+        other._whiten = np.block(
+            [[old, np.zeros((n, len(fresh)))], [-corner @ below @ old, corner]]
+        )
+        if self._pool is not None:
+            other._pool = self._pool.extended(self._cross(self._pool.x, fresh), below, corner)
+        return other
 
     def left_out(self) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation of each score given all others, each float64 (n,)."""
         variance = 1 / (self._whiten * self._whiten).sum(axis=0)
-        return self._scores - self._alpha * variance, np.sqrt(variance)
+        alpha = self._whiten.T @ (self._whiten @ self._scores)
+        return self._scores - alpha * variance, np.sqrt(variance)
 
     def predict(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation of a measured score at float32 x (n, d), each float64."""
-        mean, explained = np.empty(len(x)), np.empty(len(x))
+        """Mean and standard deviation of a measured score at x (n, d), each float64 (n,).
+
+        The work is done in the precision of x.
+        """
+        pool = self._pool
+        if pool is None or pool.x is not x:
+            white = self._whiten.astype(x.dtype) @ self._cross(x, self._x)
+            prior = self.kernel.diagonal(x, self._hyper).astype(np.float64)
+            pool = _Whitened(x, (white,), prior - np.einsum("ij,ij->j", white, white))
+            if not x.flags.writeable:
+                self._pool = pool
+        return pool.mean(self._whiten @ self._scores), pool.std(self._hyper.noise)
+
+    def _cross(self, x: FloatArray, rows: FloatArray) -> FloatArray:
+        """Covariance of rows (n, d) and x (m, d), in the precision of x: (n, m)."""
+        rows = rows.astype(x.dtype)
+        cross = np.empty((len(rows), len(x)), dtype=x.dtype)
         for start in range(0, len(x), _CHUNK):
             part = slice(start, start + _CHUNK)
-            cross = self._kernel(x[part], self._x, self._hyper)
-            mean[part] = cross @ self._alpha
-            white = cross @ self._white32
-            explained[part] = np.einsum("ij,ij->i", white, white)
-        noise = self._hyper.noise
-        prior = self._kernel.diagonal(x, self._hyper).astype(np.float64)
-        return mean, np.sqrt(np.maximum(prior - explained, 0.0) + noise)
+            cross[:, part] = self.kernel(rows, x[part], self._hyper)
+        return cross
+
+
+@dataclass(frozen=True, slots=True)
+class _Whitened:
+    """Inputs x (m, d), and what n rows say about them.
+
+    Attributes:
+        x: float (m, d).
+        blocks: float (k, m), n rows in all: covariances times the inverse of the Cholesky factor.
+        variance: float64 (m,), of the score without noise.
+    """
+
+    x: FloatArray
+    blocks: tuple[FloatArray, ...]
+    variance: FloatArray
+
+    def mean(self, white: FloatArray) -> FloatArray:
+        """Means (m,) by the whitened scores (n,)."""
+        mean, start = np.zeros(len(self.x)), 0
+        for block in self.blocks:
+            mean += white[start : start + len(block)].astype(block.dtype) @ block
+            start += len(block)
+        return mean
+
+    def std(self, noise: float) -> FloatArray:
+        """Standard deviations (m,) with noise."""
+        return np.sqrt(np.maximum(self.variance, 0.0) + noise)
+
+    def extended(self, cross: FloatArray, below: FloatArray, corner: FloatArray) -> _Whitened:
+        """With k more rows, whose covariances with x are (k, m), see `_Posterior.extended`."""
+        block, start = cross, 0
+        for known in self.blocks:
+            block -= below[:, start : start + len(known)].astype(known.dtype) @ known
+            start += len(known)
+        block = corner.astype(block.dtype) @ block
+        variance = self.variance - np.einsum("ij,ij->j", block, block)
+        return _Whitened(self.x, (*self.blocks, block), variance)
 
 
 def normal_scores(values: FloatArray) -> FloatArray:
@@ -147,6 +256,22 @@ def normal_scores(values: FloatArray) -> FloatArray:
     n = len(values)
     share = (rankdata(values) - 0.5) / n
     return np.asarray(norm.ppf(0.5 + (share - 0.5) / _SQUEEZE))
+
+
+def warped(values: FloatArray) -> FloatArray:
+    """What the process learns of values (n,): increasing in them, and equal for equal ones.
+
+    The mean of their normal scores and of ``asinh`` of their robust z-scores, each standardised.
+    Scores alone forget how bad the bad ones are, which tells few rows most about the order; the
+    other alone lets them rule.
+    """
+    if np.ptp(values) == 0:
+        return np.zeros(len(values))
+    centred = values - np.median(values)
+    quartiles = np.quantile(values, [0.25, 0.75])
+    scale = float(quartiles[1] - quartiles[0]) / _QUARTILES or float(values.std())
+    parts = normal_scores(values), np.arcsinh(centred / scale)
+    return np.asarray(sum((part - part.mean()) / part.std() for part in parts) / len(parts))
 
 
 class QuantileMap:

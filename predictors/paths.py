@@ -22,7 +22,8 @@ MANY_OPERATIONS = 12
 """Where widths make more operations than this, they do not make an operation another one."""
 
 _CHANNELS = [ATTRIBUTES.index(name) for name in ("channels_in", "channels_out")]
-_WEIGHTLESS = tuple(OPERATION_IDS[name] for name in ("skip", "max_pool", "avg_pool"))
+WEIGHTLESS = tuple(OPERATION_IDS[name] for name in ("skip", "max_pool", "avg_pool"))
+"""Operations without weights."""
 
 
 class Catalogue:
@@ -40,13 +41,13 @@ class Catalogue:
         """Collect the operations of graphs that show all of them."""
         computing = _computes(graphs.op)
         self._ignored: list[int] = []
-        self.operations = _unique_rows(self._signature(graphs, computing))[0]
+        self.operations = unique_rows(self._signature(graphs, computing))[0]
         if len(self.operations) > MANY_OPERATIONS:
             self._ignored = _CHANNELS
-            self.operations = _unique_rows(self._signature(graphs, computing))[0]
+            self.operations = unique_rows(self._signature(graphs, computing))[0]
         self.names = tuple(_operation_name(row) for row in self.operations)
         kind = self.operations[:, 0]
-        self.weighted = np.flatnonzero(~np.isin(kind, _WEIGHTLESS))
+        self.weighted = np.flatnonzero(~np.isin(kind, WEIGHTLESS))
         self.skips = np.flatnonzero(kind == OPERATION_IDS["skip"])
 
     def __len__(self) -> int:
@@ -56,7 +57,7 @@ class Catalogue:
         """Catalogue number of each node: int64 (nodes,), -1 if structural or not listed."""
         number = np.full(graphs.op.size, -1, dtype=np.int64)
         computing = _computes(graphs.op)
-        rows, inverse = _unique_rows(self._signature(graphs, computing))
+        rows, inverse = unique_rows(self._signature(graphs, computing))
         equal = (rows[:, None, :] == self.operations[None]).all(axis=2)
         known = np.full(len(rows), -1, dtype=np.int64)
         row, entry = np.nonzero(equal)
@@ -176,7 +177,7 @@ def _computes(op: IntArray) -> BoolArray:
     return table[op]
 
 
-def _unique_rows(rows: FloatArray) -> tuple[FloatArray, IntArray]:
+def unique_rows(rows: FloatArray) -> tuple[FloatArray, IntArray]:
     """As ``np.unique(rows, axis=0, return_inverse=True)``, ten times as fast on few values."""
     code = np.zeros(len(rows), dtype=np.int64)
     for column in rows.T:

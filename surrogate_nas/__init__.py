@@ -29,6 +29,7 @@ _MODULES = {
     "surrogate_nas.result": ("SearchResult",),
     "surrogate_nas.search.base": ("Searcher",),
     "surrogate_nas.search.factory": ("make_searcher",),
+    "surrogate_nas.search.sampler": ("SurrogateSampler", "suggest_architecture"),
     "surrogate_nas.spaces.base": ("Architecture", "Decision", "SearchSpace"),
     "surrogate_nas.store": ("Stored", "open_storage"),
 }
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
     from surrogate_nas.result import SearchResult as SearchResult
     from surrogate_nas.search.base import Searcher as Searcher
     from surrogate_nas.search.factory import make_searcher as make_searcher
+    from surrogate_nas.search.sampler import SurrogateSampler as SurrogateSampler
+    from surrogate_nas.search.sampler import suggest_architecture as suggest_architecture
     from surrogate_nas.spaces.base import Architecture as Architecture
     from surrogate_nas.spaces.base import Decision as Decision
     from surrogate_nas.spaces.base import SearchSpace as SearchSpace

@@ -8,10 +8,12 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from surrogate_nas import __version__
 from surrogate_nas.benchmarks.base import Benchmark, TabularTask
@@ -23,6 +25,7 @@ from surrogate_nas.run import check_arguments, search
 from surrogate_nas.search.factory import make_searcher
 from surrogate_nas.spaces.base import Isomorphs
 from surrogate_nas.summary import summarise
+from surrogate_nas.transfer import PredictorChoice, choose_predictor, learns_from_others
 
 COLUMNS = ("number", "arch", "value", "cost", "error", "test", "best_value", "best_rank")
 """Of runs.csv, after task, searcher, predictor and seed."""
@@ -30,7 +33,7 @@ COLUMNS = ("number", "arch", "value", "cost", "error", "test", "best_value", "be
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Everything that decides one run."""
+    """Everything that decides one run; ``weights`` is the hash of the file's content."""
 
     benchmark: str
     task: str
@@ -41,6 +44,7 @@ class Job:
     seed: int
     trials: int
     batch: int
+    weights: str | None
     version: str = __version__
 
     @property
@@ -67,7 +71,10 @@ def compare(
     batch: int = 5,
     workers: int | None = None,
     isomorphs: Isomorphs = "separate",
+    sources: str | None = None,
+    leave_one_out: bool = False,
     on_run: Callable[[str], None] = lambda text: None,
+    on_step: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """Run every searcher on every task with every seed, and summarise.
 
@@ -77,19 +84,23 @@ def compare(
     Args:
         benchmark: A registered name or the path of a table.
         tasks: Names of tasks.
-        searchers: Such as ``"evolution"`` or ``"evolution+gp"``.
+        searchers: Such as ``"evolution"`` or ``"evolution+gp"``; the predictor may be a file of
+            weights.
         trials: Evaluations of each run.
         seeds: Number of runs of each searcher on each task, with the seeds 0, 1, …
         out: A folder, made if it does not exist.
         batch: See `surrogate_nas.run.search`.
         workers: Processes; None for all cores.
         isomorphs: See `TabularTask`.
+        sources: What meta-learners are trained on, see `surrogate_nas.transfer.choose_predictor`.
+        leave_one_out: Whether these are all other tasks of the benchmark.
         on_run: Called with a text for each run that is finished, or was.
+        on_step: Called with a text for each part of a meta-training.
 
     Returns:
         ``benchmark``; ``runs``, a list of ``task``, ``searcher``, ``predictor``, ``seed``,
-        ``source_evaluations`` and, best so far after each trial, ``values``, ``ranks``, ``costs``
-        and ``test``; ``summary``, see `surrogate_nas.summary.summarise`.
+        ``source_evaluations`` and, best so far after each whole trial, ``values``, ``ranks``,
+        ``costs`` and ``test``; ``summary``, see `surrogate_nas.summary.summarise`.
 
     Raises:
         UnknownNameError: If there is no such benchmark, task, searcher or predictor.
@@ -101,9 +112,7 @@ def compare(
     open_tasks = {name: opened.task(name, isomorphs=isomorphs) for name in tasks}
     for task in open_tasks.values():
         check_arguments(task, trials=trials, batch=batch)
-    space = next(iter(open_tasks.values())).space
-    for method in searchers:
-        make_searcher(method, space, seed=0)
+    guides = _guides(open_tasks, searchers, sources, leave_one_out, on_step)
     folder = _folder(Path(out))
     jobs = [
         Job(
@@ -116,18 +125,57 @@ def compare(
             seed=seed,
             trials=trials,
             batch=batch,
+            weights=None if guide is None else guide.digest,
         )
         for name, task in open_tasks.items()
         for method in searchers
+        for guide in [guides[name, method]]
         for seed in range(seeds)
     ]
-    records = _records(jobs, folder, workers or cores(), on_run)
+    records = _records(jobs, guides, folder, workers or cores(), on_run)
     runs = [record["run"] for record in records]
     sizes = {name: len(task) for name, task in open_tasks.items()}
     result = {"benchmark": opened.name, "runs": runs, "summary": summarise(runs, sizes)}
     _write(folder.parent / "compare.json", json.dumps(result))
     _write_csv(folder.parent / "runs.csv", records)
     return result
+
+
+def _guides(
+    tasks: Mapping[str, TabularTask],
+    searchers: Sequence[str],
+    sources: str | None,
+    leave_one_out: bool,
+    on_step: Callable[[str], None],
+) -> dict[tuple[str, str], PredictorChoice | None]:
+    """The predictor of each task and method; wrong names are found before the first run."""
+    space = next(iter(tasks.values())).space
+    learners = [method for method in searchers if learns_from_others(_guide_name(method))]
+    if (sources is not None or leave_one_out) and not learners:
+        raise InvalidArgumentError(
+            f"sources need a predictor that learns from other tasks, such as evolution+meta-gnn, "
+            f"got the searchers {', '.join(searchers)}"
+        )
+    for method in searchers:
+        make_searcher(method.partition("+")[0], space, seed=0)
+    return {
+        (name, method): None
+        if (guide := _guide_name(method)) is None
+        else choose_predictor(
+            guide,
+            task,
+            sources=sources if method in learners else None,
+            leave_one_out=leave_one_out and method in learners,
+            on_step=on_step,
+        )
+        for name, task in tasks.items()
+        for method in searchers
+    }
+
+
+def _guide_name(method: str) -> str | None:
+    guide = method.partition("+")[2]
+    return None if guide in ("", "none") else guide
 
 
 def _folder(out: Path) -> Path:
@@ -144,7 +192,11 @@ def _folder(out: Path) -> Path:
 
 
 def _records(
-    jobs: Sequence[Job], folder: Path, workers: int, on_run: Callable[[str], None]
+    jobs: Sequence[Job],
+    guides: Mapping[tuple[str, str], PredictorChoice | None],
+    folder: Path,
+    workers: int,
+    on_run: Callable[[str], None],
 ) -> list[dict[str, Any]]:
     """The jobs' records, in their order; those that are missing are made now."""
     records: list[dict[str, Any] | None] = [_read(folder / job.file) for job in jobs]
@@ -152,7 +204,8 @@ def _records(
     for _ in range(len(jobs) - len(missing)):
         on_run("was there")
     work = functools.partial(_run_and_keep, folder)
-    for place, record in each(work, [jobs[i] for i in missing], workers=workers):
+    todo = [(jobs[i], guides[jobs[i].task, jobs[i].method]) for i in missing]
+    for place, record in each(work, todo, workers=workers):
         job = jobs[missing[place]]
         records[missing[place]] = record
         on_run(f"{job.task} {job.method} seed {job.seed}")
@@ -199,18 +252,27 @@ def _task(benchmark: str, name: str, isomorphs: Isomorphs) -> TabularTask:
     return _benchmark(benchmark).task(name, isomorphs=isomorphs)
 
 
-def _run_and_keep(folder: Path, job: Job) -> dict[str, Any]:
+def _run_and_keep(folder: Path, work: tuple[Job, PredictorChoice | None]) -> dict[str, Any]:
+    job, guide = work
     task = _task(job.benchmark, job.task, job.isomorphs)
-    searcher = make_searcher(job.method, task.space, seed=job.seed)
+    searcher = make_searcher(
+        job.searcher,
+        task.space,
+        seed=job.seed,
+        predictor=None if guide is None else guide.make,
+        budgets=task.budgets,
+    )
     result = search(searcher, task, trials=job.trials, batch=job.batch)
     if result.stopped == "interrupted":
         raise KeyboardInterrupt
-    record = _record(job, task, result)
+    record = _record(job, task, result, 0 if guide is None else guide.source_evaluations)
     _write(folder / job.file, json.dumps(record))
     return record
 
 
-def _record(job: Job, task: TabularTask, result: SearchResult) -> dict[str, Any]:
+def _record(
+    job: Job, task: TabularTask, result: SearchResult, source_evaluations: int
+) -> dict[str, Any]:
     sign, incumbents = task.goal.sign, result.incumbents
     best = {i: standing(task, result.trials[i]) for i in set(incumbents) if i is not None}
     standings = [Standing() if i is None else best[i] for i in incumbents]
@@ -231,15 +293,29 @@ def _record(job: Job, task: TabularTask, result: SearchResult) -> dict[str, Any]
                 standings[number].rank,
             )
         )
+    ends = _ends(job.trials, task.budgets[-1], result)
     run = {
         "task": job.task,
         "searcher": job.searcher,
         "predictor": job.predictor,
         "seed": job.seed,
-        "source_evaluations": 0,
-        "values": curve,
-        "ranks": [s.rank for s in standings],
-        "costs": result.costs.tolist(),
-        "test": [s.test for s in standings],
+        "source_evaluations": source_evaluations,
+        "values": [curve[i] for i in ends],
+        "ranks": [standings[i].rank for i in ends],
+        "costs": result.costs[ends].tolist(),
+        "test": [standings[i].test for i in ends],
     }
     return {"settings": asdict(job), "run": run, "trials": rows}
+
+
+def _ends(trials: int, whole: int, result: SearchResult) -> list[int]:
+    """The last trial that was paid when so many whole ones were: (trials,).
+
+    Trials with budgets of their own are parts of a whole one, so that all searches are compared
+    at equal cost.
+    """
+    spent = np.cumsum([trial.proposal.budget or whole for trial in result.trials])
+    ends: list[int] = (
+        np.searchsorted(spent, whole * np.arange(1, trials + 1), "right") - 1
+    ).tolist()
+    return ends

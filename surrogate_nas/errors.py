@@ -65,5 +65,9 @@ class NotFittedError(SurrogateNASError, ValueError):
     """A predictor was asked before it was fitted."""
 
 
+class TrainingError(SurrogateNASError):
+    """A training diverged or ran out of memory: a failed trial, and the search goes on."""
+
+
 class MissingDependencyError(SurrogateNASError, ImportError):
     """An optional package is needed; the message says how to install it."""

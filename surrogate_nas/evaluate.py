@@ -14,10 +14,10 @@ from surrogate_nas.benchmarks.catalog import open_benchmark
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.parallel import cores, each
 from surrogate_nas.predictors import metrics
-from surrogate_nas.registry import load
 from surrogate_nas.spaces.base import Isomorphs
+from surrogate_nas.transfer import PredictorChoice, choose_predictor
 
-_Job = tuple[str, str, str, Isomorphs, int, int]
+_Job = tuple[PredictorChoice, str, str, Isomorphs, int, int]
 
 
 def evaluate(
@@ -29,7 +29,10 @@ def evaluate(
     seeds: int,
     workers: int | None = None,
     isomorphs: Isomorphs = "separate",
+    sources: str | None = None,
+    leave_one_out: bool = False,
     on_result: Callable[[str], None] = lambda text: None,
+    on_step: Callable[[str], None] = lambda text: None,
 ) -> list[dict[str, Any]]:
     """Fit a predictor to random architectures of a table, and test it on all the others.
 
@@ -37,14 +40,17 @@ def evaluate(
     on the same ones.
 
     Args:
-        predictor: A registered name.
+        predictor: A registered name, or a file of weights.
         benchmark: A registered name or the path of a table.
         tasks: Names of tasks.
-        train_sizes: Numbers of architectures to learn from.
+        train_sizes: Numbers of architectures to learn from; 0 needs a predictor with a prior.
         seeds: Number of repetitions, with the seeds 0, 1, …
         workers: Processes; None for all cores.
         isomorphs: See `TabularTask`.
+        sources: What a meta-learner is trained on, see `choose_predictor`.
+        leave_one_out: Whether these are all other tasks of the benchmark.
         on_result: Called with a text for each result.
+        on_step: Called with a text for each part of a meta-training.
 
     Returns:
         For each task, size and seed: ``task``, ``train_size``, ``seed``, the numbers of
@@ -56,12 +62,16 @@ def evaluate(
     """
     if seeds < 1:
         raise InvalidArgumentError(f"seeds must be at least 1, got {seeds}")
-    load("predictor", predictor)
     opened = open_benchmark(benchmark)
+    choices = {}
     for name in tasks:
-        _check_sizes(opened.task(name, isomorphs=isomorphs), train_sizes)
+        task = opened.task(name, isomorphs=isomorphs)
+        choices[name] = choose_predictor(
+            predictor, task, sources=sources, leave_one_out=leave_one_out, on_step=on_step
+        )
+        _check_sizes(task, train_sizes, has_prior=choices[name].weights is not None)
     jobs: list[_Job] = [
-        (predictor, benchmark, task, isomorphs, size, seed)
+        (choices[task], benchmark, task, isomorphs, size, seed)
         for task in tasks
         for size in train_sizes
         for seed in range(seeds)
@@ -73,14 +83,14 @@ def evaluate(
     return results
 
 
-def _check_sizes(task: TabularTask, train_sizes: Sequence[int]) -> None:
+def _check_sizes(task: TabularTask, train_sizes: Sequence[int], *, has_prior: bool) -> None:
     for size in train_sizes:
-        if size == 0:
+        if size == 0 and not has_prior:
             raise InvalidArgumentError(
                 "train sizes must be at least 1 for a predictor that learns from the task alone, "
                 "got 0"
             )
-        if not 0 < size < len(task):
+        if not 0 <= size < len(task):
             raise InvalidArgumentError(
                 f"train sizes must be below {len(task)}, the number of architectures of "
                 f"{task.name!r}, got {size}"
@@ -97,9 +107,10 @@ def _evaluate(job: _Job) -> dict[str, Any]:
     task = _task(benchmark, name, isomorphs)
     order = np.random.default_rng([seed, size]).permutation(len(task))
     support, rest = task.data(order[:size]), np.sort(order[size:])
-    model = load("predictor", predictor)(seed=seed)
+    model = predictor.make(task.space, seed)
     start = time.perf_counter()
-    model.fit(support)
+    if size:
+        model.fit(support)
     fitted = time.perf_counter()
     prediction = model.predict(task.choices[rest])
     done = time.perf_counter()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -154,7 +155,7 @@ def fingerprint(space: SearchSpace, choices: IntArray, values: FloatArray) -> st
     in whatever order their rows stand.
     """
     order = np.argsort(space.index(choices), kind="stable")
-    digest = hashlib.sha256(space.name.encode())
+    digest = hashlib.sha256(space.identity.encode())
     digest.update(np.ascontiguousarray(space.index(choices)[order], dtype="<i8").tobytes())
     with np.errstate(divide="ignore"):
         magnitude = np.where(values == 0, 0, np.floor(np.log10(np.abs(values))))
@@ -199,24 +200,58 @@ class Objective(Protocol):
         ...
 
 
+Report = Callable[[int, float], None]
+"""``report(epoch, value)``, the value in the goal's own sign."""
+
+
 class FunctionObjective:
     """Any function of an architecture as an objective; an exception is a failed trial."""
 
     def __init__(
         self,
         space: SearchSpace,
-        function: Callable[[Architecture], float],
+        function: Callable[[Architecture], float] | Callable[[Architecture, Report], float],
         *,
         goal: Goal | None = None,
+        stop: Callable[[int, float], bool] | None = None,
     ) -> None:
-        """Wrap ``function``, which returns the goal's metric in its own sign."""
+        """Wrap a function.
+
+        Args:
+            space: The space of the architectures.
+            function: Returns the goal's metric in its own sign. One with a second argument is
+                given a `Report`, to be called after each epoch.
+            goal: What the function returns.
+            stop: Sees what is reported. A true answer ends the function there, and the value
+                reported last is the result.
+        """
         self.space = space
-        self.function = function
+        self.function: Callable[..., float] = function
         self.goals = (goal or Goal("value"),)
+        self.stop = stop
+        self._reports = len(inspect.signature(function).parameters) > 1
 
     def evaluate(
         self, arch: Architecture, *, budget: int | None = None, seed: int | None = None
     ) -> Evaluation:
-        """Call the function once."""
-        value = float(self.function(arch))
-        return Evaluation((self.goals[0].sign * value,), budget=budget or 1, seed=seed)
+        """Call the function once; the budget and the cost are the epochs that it reported."""
+        epochs = budget or 1
+
+        def report(epoch: int, value: float) -> None:
+            nonlocal epochs
+            epochs = epoch
+            if self.stop is not None and self.stop(epoch, value):
+                raise _Stopped(value)
+
+        try:
+            value = self.function(arch, report) if self._reports else self.function(arch)
+        except _Stopped as stopped:
+            value = stopped.value
+        cost = float(epochs) if self._reports else 1.0
+        return Evaluation((self.goals[0].sign * float(value),), cost=cost, budget=epochs, seed=seed)
+
+
+class _Stopped(BaseException):  # no Exception: the function's own handlers must not catch it
+    def __init__(self, value: float) -> None:
+        super().__init__(value)
+        self.value = value

@@ -1,9 +1,10 @@
-"""Names of spaces, benchmarks, searchers and predictors, loaded when they are used."""
+"""Names of spaces, benchmarks, searchers, predictors, networks and data sets, loaded when used."""
 
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from surrogate_nas.errors import InvalidArgumentError, UnknownNameError
@@ -12,6 +13,7 @@ Registry = dict[str, Any]
 """Name to ``"module:attribute"`` or to an object."""
 
 SPACES: Registry = {
+    "dense-cell": "surrogate_nas.spaces.dense_cell:DenseCellSpace",
     "nas-bench-graph": "surrogate_nas.spaces.nas_bench_graph:NASBenchGraphSpace",
     "nasbench101": "surrogate_nas.spaces.nasbench101:NASBench101Space",
     "nasbench201": "surrogate_nas.spaces.nasbench201:NASBench201Space",
@@ -28,11 +30,42 @@ SEARCHERS: Registry = {
     "local": "surrogate_nas.search.local:LocalSearch",
     "evolution": "surrogate_nas.search.evolution:RegularizedEvolution",
     "genetic": "surrogate_nas.search.genetic:GeneticAlgorithm",
+    "optuna": "surrogate_nas.search.optuna:OptunaSearch",
+    "bayesian": "surrogate_nas.search.bayesian:BayesianSearch",
+    "hyperband": "surrogate_nas.search.hyperband:Hyperband",
+    "gradient": "surrogate_nas.search.gradient:GradientSearch",
+    "reinforce": "surrogate_nas.search.reinforce:Reinforce",
 }
 PREDICTORS: Registry = {
     "forest": "surrogate_nas.predictors.forest:Forest",
     "xgboost": "surrogate_nas.predictors.boosting:XGBoost",
     "gp": "surrogate_nas.predictors.gp:GaussianProcess",
+    "blend": "surrogate_nas.predictors.blend:Blend",
+    "mlp": "surrogate_nas.predictors.mlp:MLP",
+    "gnn": "surrogate_nas.predictors.gnn:GNN",
+    "meta-gnn": "surrogate_nas.predictors.meta:MetaGNN",
+    "transfer-ridge": "surrogate_nas.predictors.transfer_ridge:TransferRidge",
+}
+NETWORKS: Registry = {
+    "dense-cell": "surrogate_nas.training.networks.dense_cell:build",
+    "nas-bench-graph": "surrogate_nas.training.networks.nas_bench_graph:build",
+    "nasbench101": "surrogate_nas.training.networks.nasbench101:build",
+    "nasbench201": "surrogate_nas.training.networks.nasbench201:build",
+    "nasbench-macro": "surrogate_nas.training.networks.nasbench_macro:build",
+    "nats-size": "surrogate_nas.training.networks.nats_size:build",
+    "transnas-macro": "surrogate_nas.training.networks.transnas:build_macro",
+    "transnas-micro": "surrogate_nas.training.networks.transnas:build_micro",
+}
+DATASETS: Registry = {
+    "digits": "surrogate_nas.training.datasets.packaged:digits",
+    "mnist5k": "surrogate_nas.training.datasets.packaged:mnist5k",
+    "mnist": "surrogate_nas.training.datasets.idx:mnist",
+    "fashion-mnist": "surrogate_nas.training.datasets.idx:fashion_mnist",
+    "cifar10": "surrogate_nas.training.datasets.pickled:cifar10",
+    "cifar100": "surrogate_nas.training.datasets.pickled:cifar100",
+    "ImageNet16-120": "surrogate_nas.training.datasets.pickled:imagenet16_120",
+    "npz": "surrogate_nas.training.datasets.own:npz",
+    "images": "surrogate_nas.training.datasets.own:images",
 }
 
 _KINDS: dict[str, Registry] = {
@@ -40,15 +73,17 @@ _KINDS: dict[str, Registry] = {
     "benchmark": BENCHMARKS,
     "searcher": SEARCHERS,
     "predictor": PREDICTORS,
+    "network": NETWORKS,
+    "dataset": DATASETS,
 }
 
 
 def names(kind: str) -> list[str]:
-    """All names of a kind: ``"space"``, ``"benchmark"``, ``"searcher"`` or ``"predictor"``.
+    """All names of a kind, such as ``"space"`` or ``"network"``.
 
     Other distributions add names by entry points of the group ``surrogate_nas.<kind>s``.
     """
-    return [*_KINDS[kind], *(p.name for p in entry_points(group=f"surrogate_nas.{kind}s"))]
+    return [*_KINDS[kind], *(point.name for point in _entry_points(kind))]
 
 
 def load(kind: str, name: str) -> Any:
@@ -62,12 +97,17 @@ def load(kind: str, name: str) -> Any:
     if name in registry:
         target = registry[name]
         return _follow(kind, target) if isinstance(target, str) else target
-    for point in entry_points(group=f"surrogate_nas.{kind}s"):
+    for point in _entry_points(kind):
         if point.name == name:
             return point.load()
     if ":" in name:
         return _follow(kind, name)
     raise UnknownNameError(kind, name, names(kind))
+
+
+@cache  # to look for them takes ten milliseconds
+def _entry_points(kind: str) -> tuple[EntryPoint, ...]:
+    return tuple(entry_points(group=f"surrogate_nas.{kind}s"))
 
 
 def _follow(kind: str, path: str) -> Any:

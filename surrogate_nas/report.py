@@ -66,6 +66,28 @@ def print_search(
     )
 
 
+def print_training_search(answer: Mapping[str, Any], *, title: str) -> None:
+    """Print the best architectures of a search by training."""
+    console, trials = _console(), answer["trials"]
+    console.print(f"{title}, seed {answer['seed']}", style="bold")
+    done = sorted((t for t in trials if t["value"] is not None), key=lambda t: -t["value"])
+    table = _table("", "architecture", ">validation (%)", ">epochs", ">trial")
+    for place, trial in enumerate(done[:_BEST], start=1):
+        cells = _number(trial["value"]), _number(trial["cost"]), str(trial["number"])
+        table.add_row(str(place), trial["arch"], *cells)
+    if done:
+        console.print(table)
+        best = answer["best"]
+        console.print(
+            f"best validation accuracy {_number(best['value'])} %, test {_number(best['test'])} %"
+        )
+    failed, seconds = len(trials) - len(done), answer["seconds"]
+    console.print(
+        f"{len(trials)} trials{f', {failed} failed' if failed else ''}; seconds: "
+        f"{seconds['load']:.1f} loading, {seconds['search']:.1f} searching"
+    )
+
+
 def _print_best(console: Console, task: TabularTask, result: SearchResult) -> None:
     done = [(i, t) for i, t in enumerate(result.trials) if t.value is not None]
     done.sort(key=lambda pair: -(pair[1].value or 0.0))
@@ -125,9 +147,33 @@ def print_evaluation(predictor: str, results: Sequence[Mapping[str, Any]]) -> No
     table = _table("task", ">labels", *(f">{name.replace('_', ' ')}" for name in metrics))
     for task, size in dict.fromkeys((row["task"], row["train_size"]) for row in results):
         rows = [row for row in results if (row["task"], row["train_size"]) == (task, size)]
-        means = [float(np.mean([row[name] for row in rows])) for name in metrics]
-        table.add_row(task, str(size), *(f"{mean:.3g}" for mean in means))
+        table.add_row(task, str(size), *_means(rows, metrics))
+    if len({row["task"] for row in results}) > 1:
+        table.add_section()
+        for size in dict.fromkeys(row["train_size"] for row in results):
+            rows = [row for row in results if row["train_size"] == size]
+            table.add_row("all", str(size), *_means(rows, metrics))
     console.print(table)
+
+
+def _means(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
+    return [f"{float(np.mean([row[name] for row in rows])):.3g}" for name in names]
+
+
+def print_meta_training(result: Mapping[str, Any], path: str) -> None:
+    """Print what a predictor was meta-trained on, and how well it does on held-out tasks."""
+    console = _console()
+    console.print(
+        f"learnt from {result['labels']:,} values of {len(result['tasks'])} tasks in "
+        f"{result['seconds']:.0f} s: {', '.join(result['tasks'])}\n{path}"
+    )
+    held_out = result["held_out"]
+    if held_out:
+        sizes = list(dict.fromkeys(size for taus in held_out.values() for size in taus))
+        table = _table("held-out task, Kendall tau", *(f">{size} labels" for size in sizes))
+        for task, taus in held_out.items():
+            table.add_row(task, *(_number(taus.get(size)) for size in sizes))
+        console.print(table)
 
 
 def _number(value: float | None) -> str:

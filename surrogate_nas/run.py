@@ -22,7 +22,7 @@ from surrogate_nas.evaluation import Objective, Proposal, Trial
 from surrogate_nas.parallel import Pool, one_thread
 from surrogate_nas.result import SearchResult, Stop
 from surrogate_nas.search.base import Searcher
-from surrogate_nas.spaces.base import Architecture, RestrictedSpace, SearchSpace
+from surrogate_nas.spaces.base import Architecture, SearchSpace
 
 __all__ = ["SearchResult", "check_arguments", "search"]
 
@@ -60,6 +60,9 @@ def search(
 ) -> SearchResult:
     """Let a searcher propose and an objective evaluate, ``trials`` times.
 
+    A proposal with a smaller budget is that part of a trial, so a search over several budgets
+    makes more evaluations, at the same cost in epochs.
+
     An exception of the objective is a failed trial. The searcher never sees hidden metrics. A
     keyboard interrupt ends the search early; what was evaluated is in the result. An objective
     that remembers trials (`surrogate_nas.store.Stored`) is resumed.
@@ -67,7 +70,7 @@ def search(
     Args:
         searcher: Proposes architectures; its state advances.
         objective: Evaluates them. With several workers it is sent to other processes.
-        trials: Number of evaluations, failed ones included.
+        trials: Number of evaluations of the whole budget, failed ones included.
         batch: Number of proposals that are made without knowing each other's values.
         workers: Number of processes; results are told as they come. More than one needs a main
             module that can be imported (``if __name__ == "__main__":``).
@@ -128,9 +131,14 @@ def check_arguments(
         raise InvalidArgumentError(f"budget must be at least 1, got {budget}")
 
 
+def whole_budget(objective: Objective, budget: int | None = None) -> int | None:
+    """Epochs of one whole trial: ``budget``, else the largest recorded, None if unknown."""
+    recorded: Sequence[int] = getattr(objective, "budgets", ())
+    return max(recorded, default=None) if budget is None else budget
+
+
 def _size(space: SearchSpace) -> int:
-    countable = space.enumerable or isinstance(space, RestrictedSpace)
-    return space.size if countable else space.encodings
+    return space.size if space.countable else space.encodings
 
 
 class _Loop:
@@ -149,34 +157,41 @@ class _Loop:
         self.searcher = searcher
         self.objective = objective
         self.memory = memory
-        self.trials = trials
         self.batch = batch
         self.budget = budget
+        self.trials = trials
+        self.whole = whole_budget(objective, budget)
+        self.left = trials * (self.whole or 1)  # epochs, where a whole trial has a known number
         self.callbacks = callbacks
         self.done: list[Trial] = []
         self.known: deque[Trial] = deque(() if memory is None else memory.known)
-        self.warm: set[Architecture] = set()
+        self.warm: set[tuple[Architecture, int | None]] = set()
 
     # One process -----------------------------------------------------------------------------
 
     def run_here(self) -> None:
         """Evaluate batch after batch, replaying what is known."""
-        while len(self.done) < self.trials:
+        over = self.left <= 0
+        while not over:
             # Always a whole batch, so that a larger number of trials continues the same search.
             told: list[Trial] = []
-            for proposal in self.searcher.ask(self.batch)[: self.trials - len(self.done)]:
+            for proposal in self.searcher.ask(self.batch):
+                over = self._cost(proposal) > self.left
+                if over:
+                    break
                 trial = self._recall(proposal)
                 if trial is None and self.known:
                     self._diverge(told)
                     told = []
                 if trial is None:
-                    if len(self.done) >= self.trials or self._key(proposal) in self.warm:
+                    if self._cost(proposal) > self.left or self._key(proposal) in self.warm:
                         continue
                     trial = _evaluate(self.objective, proposal, self._budget_of(proposal))
                     self._record(trial)
                 self._finish(trial)
                 told.append(trial)
             self._tell(told)
+            over = over or self.left <= 0
 
     def _recall(self, proposal: Proposal) -> Trial | None:
         """The trial that is known at this place, if it is what the searcher asks for."""
@@ -204,12 +219,12 @@ class _Loop:
         """Tell what is known as trials that nobody asked for."""
         self._tell(self.known)
         for trial in self.known:
-            self.warm.add(self._key(trial))
+            self.warm.add(self._key(trial.proposal))
             self._finish(trial)
         self.known.clear()
 
-    def _key(self, what: Proposal | Trial) -> Architecture:
-        return self.searcher.space.key(what.arch)
+    def _key(self, proposal: Proposal) -> tuple[Architecture, int | None]:
+        return self.searcher.space.key(proposal.arch), proposal.budget
 
     # Several processes -----------------------------------------------------------------------
 
@@ -225,13 +240,19 @@ class _Loop:
         queue: deque[Proposal] = deque()
         running: dict[Future[Trial], Proposal] = {}
         with Pool(min(workers, self.trials), _receive, sent) as pool:
-            while len(self.done) < self.trials:
-                while pool.free and len(self.done) + len(running) < self.trials:
+            while True:
+                free = self.left - sum(map(self._cost, running.values()))
+                while pool.free and free > 0:
                     if not queue and not self._refill(queue, wait=bool(running)):
                         break
+                    if self._cost(queue[0]) > free:
+                        break
                     proposal = queue.popleft()
+                    free -= self._cost(proposal)
                     future = pool.submit(_evaluate_there, proposal, self._budget_of(proposal))
                     running[future] = proposal
+                if not running:
+                    break
                 for future in pool.wait():
                     trial = _outcome(future, running.pop(future))
                     self._record(trial)
@@ -249,6 +270,12 @@ class _Loop:
 
     # Both ------------------------------------------------------------------------------------
 
+    def _cost(self, proposal: Proposal) -> int:
+        """Epochs; the whole number for a trial without a budget of its own, or if unknown."""
+        if self.whole is None:
+            return 1
+        return self.whole if proposal.budget is None else proposal.budget
+
     def _budget_of(self, proposal: Proposal) -> int | None:
         return self.budget if proposal.budget is None else proposal.budget
 
@@ -262,6 +289,7 @@ class _Loop:
 
     def _finish(self, trial: Trial) -> None:
         self.done.append(trial)
+        self.left -= self._cost(trial.proposal)
         for callback in self.callbacks:
             callback(trial)
 

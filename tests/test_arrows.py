@@ -28,14 +28,14 @@ FOLDERS = {
 # module of surrogate_nas/ has its place here; a new one needs one.
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"_types", "errors"}),
-    frozenset({"parallel", "registry"}),
+    frozenset({"parallel", "pickles", "registry"}),
     frozenset({"spaces"}),
     frozenset({"evaluation"}),
     frozenset({"benchmarks", "predictors", "training", "store"}),
     frozenset({"search"}),
     frozenset({"result", "summary"}),
     frozenset({"run"}),
-    frozenset({"verify", "build", "compare", "evaluate"}),
+    frozenset({"verify", "build", "compare", "evaluate", "transfer"}),
     frozenset({"report", "plots"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
@@ -54,17 +54,20 @@ HEAVY |= {"torch_geometric", "xgboost"}
 ALLOWED: dict[str, frozenset[str]] = {
     "_types": frozenset(),
     "errors": frozenset(),
+    "pickles": frozenset(),
     "registry": frozenset(),
     "spaces": frozenset(),
     "evaluation": frozenset(),
     "benchmarks": frozenset({"h5py", "scipy"}),
+    "benchmarks.importers.optuna": frozenset({"optuna"}),
     "predictors": frozenset({"scipy", "sklearn", "torch", "torch_geometric", "xgboost"}),
-    "training": frozenset({"torch", "torch_geometric"}),
+    "training": frozenset({"sklearn", "torch", "torch_geometric"}),
     "store": frozenset({"optuna"}),
     "search": frozenset({"scipy"}),
     "search.reinforce": frozenset({"torch"}),
     "search.gradient": frozenset({"torch"}),
     "search.optuna": frozenset({"optuna"}),
+    "search.sampler": frozenset({"optuna"}),
 }
 
 

@@ -216,3 +216,17 @@ def test_evaluation_is_on_all_others(capsys: pytest.CaptureFixture[str]) -> None
 def test_sizes_out_of_range(size: int, message: str) -> None:
     with pytest.raises(InvalidArgumentError, match=message):
         evaluate("gp", TABLE, tasks=("easy",), train_sizes=(size,), seeds=1)
+
+
+def test_searches_over_several_budgets_are_compared_at_equal_cost(tmp_path: Path) -> None:
+    result = run(tmp_path, tasks=("easy",), searchers=("random", "hyperband"), seeds=1)
+    plain, several = result["runs"]
+    assert plain["costs"] == [100.0 * (i + 1) for i in range(20)]
+    for key in ("values", "ranks", "costs", "test"):
+        assert len(several[key]) == len(plain[key]) == 20
+    assert all(100 * i < cost <= 100 * (i + 1) for i, cost in enumerate(several["costs"]))
+    with open(tmp_path / "runs.csv", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["searcher"] == "hyperband"]
+    assert {row["cost"] for row in rows} == {"10.0", "100.0"}
+    found = [row["value"] for row in rows if row["cost"] == "100.0"]
+    assert several["values"][-1] == max(map(float, found))

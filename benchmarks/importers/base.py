@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,12 @@ from surrogate_nas import registry
 from surrogate_nas._types import BoolArray, FloatArray
 from surrogate_nas.benchmarks.folders import tables_folder
 from surrogate_nas.benchmarks.table_writer import TableSpec, write_table
-from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.errors import FormatError, InvalidArgumentError
+from surrogate_nas.spaces import open_space
+from surrogate_nas.spaces.base import SearchSpace
 
 _NAME = re.compile(r"\w[\w.+-]*")
+_SHOWN = 5  # bad rows in a message
 
 
 class Listener:
@@ -43,6 +47,7 @@ class Imported:
         isomorphic: Number of networks that have several encodings with different values.
         skipped: A line of text for each bad row that was left out.
         repeated: Number of rows that repeated another one, values and all.
+        also: Further tables, where a file holds several.
     """
 
     name: str
@@ -52,6 +57,7 @@ class Imported:
     isomorphic: int = 0
     skipped: tuple[str, ...] = ()
     repeated: int = 0
+    also: tuple[Imported, ...] = ()
 
 
 def check_name(name: str) -> None:
@@ -69,6 +75,49 @@ def check_name(name: str) -> None:
         raise InvalidArgumentError(
             f"name must not be that of a registered benchmark, which would hide the table, "
             f"got {name!r}"
+        )
+
+
+def space_of_table(space: str | os.PathLike[str]) -> SearchSpace:
+    """Open a space that a table can name or hold.
+
+    Raises:
+        UnknownNameError: If there is no such space.
+        InvalidArgumentError: If it is neither registered nor declared in a TOML file.
+        FormatError: If there is something wrong with the file.
+    """
+    opened = open_space(space)
+    if opened.definition is None and opened.name not in registry.names("space"):
+        raise InvalidArgumentError(
+            "space must be a registered one or a TOML file, as a table names or holds its space, "
+            f"got {os.fspath(space)!r} (registered: {', '.join(registry.names('space'))})"
+        )
+    return opened
+
+
+def check_bad(source: str, bad: Sequence[str], *, unit: str, usable: int, skip_bad: bool) -> None:
+    """Refuse a source with bad rows, or without any good one.
+
+    Args:
+        source: What it is called in the message.
+        bad: What is wrong with each bad row.
+        unit: What a row is called.
+        usable: Number of good rows.
+        skip_bad: Whether bad rows do no harm.
+
+    Raises:
+        FormatError: If it is refused; the message shows the first bad rows.
+    """
+    more = len(bad) - _SHOWN
+    told = "; ".join(bad[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+    if bad and not skip_bad:
+        raise FormatError(
+            f"{source} has {len(bad):,} bad {unit}{'s' * (len(bad) > 1)}, nothing was written: "
+            f"{told}; repair the source, or skip them with --skip-bad"
+        )
+    if not usable:
+        raise FormatError(
+            f"{source} has no usable {unit}, nothing was written{': ' * bool(bad)}{told}"
         )
 
 

@@ -1,6 +1,7 @@
-"""CSV files: the door for results of one's own.
+"""CSV and Parquet files: the door for results of one's own.
 
-One row an architecture; columns hold its notation and its measurements. An empty cell is missing.
+One row an architecture; columns hold its notation, or an option of each decision, and its
+measurements. An empty cell is missing.
 """
 
 from __future__ import annotations
@@ -11,18 +12,22 @@ from pathlib import Path
 
 import numpy as np
 
-from surrogate_nas import registry
 from surrogate_nas._types import FloatArray, IntArray
-from surrogate_nas.benchmarks.importers.base import Imported, check_name, differs, install
+from surrogate_nas.benchmarks.importers.base import (
+    Imported,
+    Listener,
+    check_bad,
+    check_name,
+    differs,
+    install,
+    space_of_table,
+)
 from surrogate_nas.benchmarks.importers.columns import TaskColumns, read_columns
-from surrogate_nas.benchmarks.importers.text import parse_all, parse_numbers, read_rows
+from surrogate_nas.benchmarks.importers.rows import Rows
 from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec
-from surrogate_nas.errors import FormatError, InvalidArgumentError
+from surrogate_nas.errors import InvalidArgumentError, UnknownNameError
 from surrogate_nas.evaluation import Goal
-from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.base import SearchSpace
-
-_SHOWN = 5  # bad rows in a message
 
 
 def import_csv(
@@ -30,97 +35,137 @@ def import_csv(
     *,
     name: str,
     space: str | os.PathLike[str],
-    arch: str,
     tasks: Mapping[str, str],
+    arch: str | None = None,
+    decisions: Mapping[str, str] | None = None,
     tests: Mapping[str, str] | None = None,
     metrics: Mapping[str, str] | None = None,
     costs: Mapping[str, str] | None = None,
     minimise: Sequence[str] = (),
     skip_bad: bool = False,
+    listener: Listener | None = None,
 ) -> Imported:
-    """Make an installed table of a CSV file; a table of the same name is replaced.
+    """Make an installed table of a file; a table of the same name is replaced.
 
     Args:
-        file: Comma-separated UTF-8 text with a header, compressed by gzip or not.
+        file: Comma-separated UTF-8 text with a header, compressed by gzip or not, or Parquet.
         name: Name of the table.
-        space: Name of a registered space.
-        arch: Column of the architectures, in the notation of the space.
+        space: Name of a registered space, or the TOML file of one of one's own, which becomes
+            part of the table.
         tasks: Column of the validation metric by ``NAME[@EPOCHS][#SEED]``. Without a seed it is a
             mean over seeds, without epochs the only budget. Seeds are renumbered from 0 in
             ascending order.
-        tests: Column of the test metric, likewise.
+        arch: Column of the architectures, in the notation of the space. Without it, there is a
+            column for each decision with the name of the option.
+        decisions: Column by decision, where it is called otherwise than the decision.
+        tests: Column of the test metric, like ``tasks``.
         metrics: Column of a further metric by ``[TASK:]NAME``; without a task it is one of all.
         costs: Column of the cost by task, ``""`` for all others. Its mean is the cost of one
             evaluation at the largest budget; smaller budgets cost in proportion to their epochs.
         minimise: Tasks and metrics of which less is better.
         skip_bad: Leave bad rows out, instead of refusing the file. Of rows that contradict each
             other the first is kept.
+        listener: Hears how it goes.
 
     Raises:
         InvalidArgumentError: If an argument breaks a rule, or the file cannot be read.
-        UnknownNameError: If there is no such space, column or task.
-        FormatError: If the file is no such text, or a row is bad; nothing is written then.
+        UnknownNameError: If there is no such space, decision, column or task.
+        FormatError: If the file is neither, or a row is bad; nothing is written then.
+        MissingDependencyError: If it is a Parquet file and pyarrow is not installed.
     """
     check_name(name)
     columns = read_columns(tasks, tests or {}, metrics or {}, costs or {}, minimise)
-    opened = open_space(space)
-    if opened.name not in registry.names("space"):
-        raise InvalidArgumentError(
-            f"space must be a registered one, as a table names its space, got {os.fspath(space)!r} "
-            f"(choose from: {', '.join(registry.names('space'))})"
-        )
+    opened = space_of_table(space)
+    encoding = _encoding_columns(opened, arch, decisions or {})
     file = Path(file)
-    used = list(dict.fromkeys(column for task in columns for column in task.used))
-    lines, texts, cells, bad = read_rows(file, [arch, *used])
-
-    choices = parse_all(opened, texts, lines, bad)
-    numbers = {
-        column: parse_numbers(text, column, lines, bad)
-        for column, text in zip(used, cells, strict=True)
-    }
-    good = ~np.isin(lines, list(bad))
-    place = np.flatnonzero(good)
-    kept, repeated = _different(opened, choices, numbers, lines, place, bad)
-    if bad and not skip_bad:
-        raise FormatError(
-            f"{file} has {len(bad):,} bad row{'s' * (len(bad) > 1)}, nothing was written: "
-            f"{_told(bad)}; repair the file, or skip them with --skip-bad"
+    measured = list(dict.fromkeys(column for task in columns for column in task.used))
+    with (listener or Listener()).progress(file.name, len(measured) + 3) as advance:
+        rows = _open(file)
+        _check_columns(rows, encoding, measured, opened, named=bool(arch or decisions))
+        rows.read(list(dict.fromkeys([*encoding, *measured])))
+        advance("rows")
+        choices = (
+            rows.decided(opened, encoding) if arch is None else rows.architectures(opened, arch)
         )
-    if not len(kept):
-        told = f": {_told(bad)}" if bad else ""
-        raise FormatError(f"{file} has no usable row, nothing was written{told}")
-    choices = choices[kept]
-    numbers = {column: values[kept] for column, values in numbers.items()}
+        advance("architectures")
+        numbers = {}
+        for column in measured:
+            numbers[column] = rows.numbers(column)
+            advance(column)
+        kept, repeated = _different(opened, choices, numbers, rows)
+        bad = [f"{rows.unit} {place}: {rows.bad[place]}" for place in sorted(rows.bad)]
+        check_bad(str(file), bad, unit="row", usable=len(kept), skip_bad=skip_bad)
+        choices = choices[kept]
+        numbers = {column: values[kept] for column, values in numbers.items()}
+        specs = [_task(task, numbers) for task in columns]
+        made = install(
+            TableSpec(name, opened, choices, specs, source=file.name),
+            skipped=tuple(bad),
+            repeated=repeated,
+        )
+        advance("table")
+    return made
 
-    return install(
-        TableSpec(
-            name, opened, choices, [_task(task, numbers) for task in columns], source=file.name
-        ),
-        skipped=tuple(_lines(bad)),
-        repeated=repeated,
-    )
+
+def _open(file: Path) -> Rows:
+    from surrogate_nas.benchmarks.importers.parquet import ParquetRows
+    from surrogate_nas.benchmarks.importers.text import TextRows, read_content
+
+    content = read_content(file)
+    return ParquetRows(file) if content is None else TextRows(file, content)
+
+
+def _encoding_columns(
+    space: SearchSpace, arch: str | None, decisions: Mapping[str, str]
+) -> list[str]:
+    """The column of the notation, or that of each decision."""
+    if arch is not None:
+        if decisions:
+            raise InvalidArgumentError(
+                f"either --arch or --decision, as an architecture stands in one column or in "
+                f"several, got --arch {arch} and --decision {', '.join(decisions)}"
+            )
+        return [arch]
+    names = [decision.name for decision in space.decisions]
+    for name in decisions:
+        if name not in names:
+            raise UnknownNameError("decision", name, names)
+    return [decisions.get(name, name) for name in names]
+
+
+def _check_columns(
+    rows: Rows, encoding: Sequence[str], measured: Sequence[str], space: SearchSpace, *, named: bool
+) -> None:
+    rows.check(measured)
+    missing = [column for column in encoding if column not in rows.header]
+    if missing and not named:
+        raise InvalidArgumentError(
+            "name the column of the architectures with --arch COLUMN; without it the file needs a "
+            f"column for each decision of {space.name!r} (or --decision NAME=COLUMN where it is "
+            f"called otherwise), and {', '.join(missing)} are missing"
+        )
+    rows.check(encoding)
 
 
 def _different(
-    space: SearchSpace,
-    choices: IntArray,
-    numbers: Mapping[str, FloatArray],
-    lines: IntArray,
-    good: IntArray,
-    bad: dict[int, str],
+    space: SearchSpace, choices: IntArray, numbers: Mapping[str, FloatArray], rows: Rows
 ) -> tuple[IntArray, int]:
-    """The first row of each encoding among ``good`` ones, and how many others agree with it."""
+    """The first row of each encoding among good ones, and how many others agree with it."""
+    good = np.flatnonzero(~np.isin(rows.places, list(rows.bad)))
     index = space.index(choices[good])
     _, leading, group = np.unique(index, return_index=True, return_inverse=True)
     first = good[leading]
+    if len(first) == len(good):
+        return good, 0
     other = np.zeros(len(good), dtype=np.bool_)
     for column, values in numbers.items():
         different = differs(values[good], values[first[group]])
         for i in np.flatnonzero(different & ~other).tolist():
             row, before = good[i], first[group[i]]
-            bad[int(lines[row])] = (
-                f"the architecture of line {lines[before]} again, with another {column}: "
-                f"{values[row]:g}, not {values[before]:g}"
+            rows.refuse(
+                row,
+                f"the architecture of {rows.unit} {rows.places[before]} again, with another "
+                f"{column}: {values[row]:g}, not {values[before]:g}",
             )
         other |= different
     return np.sort(first), len(good) - len(first) - int(other.sum())
@@ -158,12 +203,3 @@ def _task(task: TaskColumns, numbers: Mapping[str, FloatArray]) -> TaskSpec:
         budgets=task.budgets,
         costs=costs,
     )
-
-
-def _lines(bad: Mapping[int, str]) -> list[str]:
-    return [f"line {line}: {bad[line]}" for line in sorted(bad)]
-
-
-def _told(bad: Mapping[int, str]) -> str:
-    more = len(bad) - _SHOWN
-    return "; ".join(_lines(bad)[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")

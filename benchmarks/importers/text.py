@@ -1,122 +1,162 @@
-"""The cells of a CSV file, and what is wrong with them, by line."""
+"""The cells of a CSV file, and what is wrong with its rows, by line."""
 
 from __future__ import annotations
 
 import csv
 import gzip
-import math
+import io
 import zlib
 from collections.abc import Sequence
-from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
 
 from surrogate_nas._types import FloatArray, IntArray
-from surrogate_nas.errors import (
-    ArchitectureError,
-    FormatError,
-    InvalidArgumentError,
-    UnknownNameError,
-)
-from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.benchmarks.importers.decimals import Cells
+from surrogate_nas.benchmarks.importers.rows import Rows
+from surrogate_nas.errors import FormatError, InvalidArgumentError
 
-_GZIP, _PARQUET = b"\x1f\x8b", b"PAR1"
+_GZIP, _PARQUET, _MARK = b"\x1f\x8b", b"PAR1", b"\xef\xbb\xbf"
+_COMMA, _RETURN, _NEWLINE = b",\r\n"
 
 
-def read_rows(
-    path: Path, wanted: Sequence[str]
-) -> tuple[IntArray, Sequence[str], list[Sequence[str]], dict[int, str]]:
-    """Read two columns or more.
-
-    Returns:
-        The line of each row (rows,), the cells of the first column, those of each other one, and
-        by its line what is wrong with a row that is in none of them.
+def read_content(path: Path) -> bytes | None:
+    """The text of a CSV file in UTF-8, without a mark; None for a Parquet file.
 
     Raises:
-        InvalidArgumentError: If the file cannot be opened.
-        UnknownNameError: If it has no such column.
-        FormatError: If it is cut off, damaged, or no CSV text.
+        InvalidArgumentError: If the file cannot be read.
+        FormatError: If it is damaged, cut off, or no text in UTF-8.
     """
-    rows: list[tuple[str, ...]] = []
-    lines: list[int] = []
-    bad: dict[int, str] = {}
-    line = 1
     try:
-        with open(path, "rb") as raw:
-            magic = raw.read(4)
-        if magic == _PARQUET:
-            raise FormatError(
-                f"{path} is a Parquet file, which is not read yet; convert it to CSV, for example "
-                "with pandas.read_parquet(…).to_csv(…, index=False)"
-            )
-        opener = gzip.open if magic.startswith(_GZIP) else open
-        with opener(path, "rt", encoding="utf-8-sig", newline="") as text:
-            reader = csv.reader(text, strict=True)
-            header = next(reader, [])
-            pick = itemgetter(*(_place(header, column) for column in wanted))
-            line = reader.line_num + 1
-            for row in reader:
-                if len(row) == len(header):
-                    rows.append(pick(row))
-                    lines.append(line)
-                elif row:  # an empty line is none
-                    cut = "cut off" if len(row) < len(header) else "too long"
-                    bad[line] = f"the row is {cut}: {len(row)} cells, not {len(header)}"
-                line = reader.line_num + 1
+        with open(path, "rb") as file:
+            start = file.read(len(_PARQUET))
+            if start == _PARQUET:
+                return None
+            content = start + file.read()
+        if content.startswith(_GZIP):
+            content = gzip.decompress(content)
+        content = content.removeprefix(_MARK)
+        content.decode()
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise FormatError(
-            f"{path} is damaged or cut off behind line {line - 1} ({error}); get it again"
-        ) from error
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise FormatError(
-            f"{path} is no CSV text in UTF-8, line {line} or behind: {error}"
-        ) from error
+        raise FormatError(f"{path} is damaged or cut off ({error}); get it again") from error
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise FormatError(f"{path} is no CSV text in UTF-8, line {line}: {error}") from error
     except OSError as error:
         raise InvalidArgumentError(f"cannot read the file {path}: {error.strerror}") from error
-    texts, *cells = zip(*rows, strict=True) if rows else ((),) * len(wanted)
-    return np.array(lines, dtype=np.int64), texts, list(cells), bad
+    return content
 
 
-def _place(header: Sequence[str], column: str) -> int:
-    if column not in header:
-        raise UnknownNameError("column", column, header)
-    if header.count(column) > 1:
-        raise FormatError(f"{header.count(column)} columns are called {column!r}; rename them")
-    return header.index(column)
+class TextRows(Rows):
+    """Rows of a CSV text."""
+
+    unit = "line"
+
+    def __init__(self, path: Path, content: bytes) -> None:
+        """Read the header.
+
+        Raises:
+            FormatError: If it is no CSV text.
+        """
+        super().__init__()
+        self._path = path
+        self._content = content
+        self._cells: dict[str, Cells] = {}
+        self.header = next(self._reader(), [])
+
+    def _reader(self) -> _Reader:
+        return _Reader(self._path, self._content.decode())
+
+    def read(self, columns: Sequence[str]) -> None:
+        """Find the cells of these columns.
+
+        Raises:
+            FormatError: If the text is no CSV.
+        """
+        where = [self.header.index(column) for column in columns]
+        found = _split(self._content, len(self.header))
+        if found is None:
+            cells = [Cells.of(texts) for texts in self._read_slowly(where)]
+        else:
+            content, starts, ends = found
+            self.places = np.arange(2, len(starts) + 1)
+            cells = [Cells(content, starts[1:, i], ends[1:, i]) for i in where]
+        self._cells = dict(zip(columns, cells, strict=True))
+
+    def _read_slowly(self, where: Sequence[int]) -> list[list[str]]:
+        """The cells of these columns where cells are quoted or rows are not whole."""
+        rows: list[list[str]] = []
+        lines = []
+        reader = self._reader()
+        next(reader, None)
+        line = reader.line + 1
+        for row in reader:
+            if len(row) == len(self.header):
+                rows.append([row[i] for i in where])
+                lines.append(line)
+            elif row:  # an empty line is none
+                cut = "cut off" if len(row) < len(self.header) else "too long"
+                self.bad[line] = f"the row is {cut}: {len(row)} cells, not {len(self.header)}"
+            line = reader.line + 1
+        self.places = np.array(lines, dtype=np.int64)
+        return list(map(list, zip(*rows, strict=True))) if rows else [[] for _ in where]
+
+    def texts(self, column: str) -> list[str]:
+        """The cells of a column."""
+        return self._cells[column].texts()
+
+    def numbers(self, column: str) -> FloatArray:
+        """The numbers of a column (rows,), NaN where a cell is empty."""
+        cells = self._cells[column]
+        values = cells.numbers()
+        for row in np.flatnonzero(np.isinf(values)).tolist():
+            self.refuse(row, f"{column} is no finite number: {cells.text(row)!r}")
+        return values
 
 
-def parse_all(
-    space: SearchSpace, texts: Sequence[str], lines: IntArray, bad: dict[int, str]
-) -> IntArray:
-    """Encodings (rows, decisions), zeros where a text is none, which ``bad`` tells by its line."""
-    choices = np.zeros((len(texts), len(space.sizes)), dtype=np.int16)
-    for row, text in enumerate(texts):
+class _Reader:
+    """Python's reader of CSV, whose errors name the file and the line."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self._path = path
+        self._reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+
+    @property
+    def line(self) -> int:
+        """The line that was read last."""
+        return self._reader.line_num
+
+    def __iter__(self) -> _Reader:
+        return self
+
+    def __next__(self) -> list[str]:
+        before = self.line
         try:
-            choices[row] = space.parse(text.strip()).choices
-        except ArchitectureError as error:
-            bad[int(lines[row])] = str(error)
-    return choices
+            return next(self._reader)
+        except csv.Error as error:
+            raise FormatError(
+                f"{self._path} is no CSV text, line {before + 1} or behind: {error}"
+            ) from error
 
 
-def parse_numbers(
-    cells: Sequence[str], column: str, lines: IntArray, bad: dict[int, str]
-) -> FloatArray:
-    """The numbers of a column (rows,), NaN where a cell is empty; ``bad`` tells what is none."""
-    try:
-        values = np.array([float(cell) if cell else math.nan for cell in cells])
-    except ValueError:
-        values = np.array([_number(cell) for cell in cells])
-    if "_" in "".join(cells):  # to Python, 1_0 is ten
-        values[["_" in cell for cell in cells]] = math.inf
-    for row in np.flatnonzero(np.isinf(values)).tolist():
-        bad.setdefault(int(lines[row]), f"{column} is no finite number: {cells[row]!r}")
-    return values
+def _split(content: bytes, columns: int) -> tuple[bytes, IntArray, IntArray] | None:
+    """Where the cells of a text are, if it has no quotes and all of its rows are whole.
 
-
-def _number(cell: str) -> float:
-    """One number; infinite where the cell is none."""
-    try:
-        return float(cell) if cell.strip() else math.nan
-    except ValueError:
-        return math.inf
+    Returns:
+        The text, and where its cells start and end: int (rows, columns) each.
+    """
+    returns = b"\r" in content
+    if b'"' in content or (returns and content.count(b"\r") != content.count(b"\r\n")):
+        return None
+    content = content.rstrip(b"\r\n") + b"\n"
+    text = np.frombuffer(content, dtype=np.uint8)
+    newline = text == _NEWLINE
+    ends = np.flatnonzero(newline | (text == _COMMA))
+    rows = np.count_nonzero(newline)
+    if len(ends) != rows * columns or not newline[ends[columns - 1 :: columns]].all():
+        return None
+    starts = np.append(0, ends[:-1] + 1)
+    if returns:
+        last = ends[columns - 1 :: columns]
+        last -= text[last - 1] == _RETURN
+    return content, starts.reshape(rows, columns), ends.reshape(rows, columns)

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from surrogate_nas import __version__
-from surrogate_nas.cli import benchmarks, compare, evaluate, import_, search
+from surrogate_nas.cli import benchmarks, compare, evaluate, import_, meta_train, search, train
 from surrogate_nas.errors import SurrogateNASError
 
-_COMMANDS = (benchmarks, import_, search, compare, evaluate)
+_COMMANDS = (benchmarks, import_, search, compare, meta_train, evaluate, train)
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 
@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for module in _COMMANDS:
         command = commands.add_parser(
-            module.__name__.rpartition(".")[2].rstrip("_"),  # `import` is a keyword
+            _word(module.__name__),
             help=module.SUMMARY,
             description=module.DESCRIPTION,
             epilog=f"example:\n  {module.EXAMPLE}",
@@ -52,6 +52,11 @@ def parser() -> argparse.ArgumentParser:
         )
         command.set_defaults(run=module.run)
     return top
+
+
+def _word(module: str) -> str:
+    """What a user types: `import` is a keyword of Python, and a hyphen no part of a name."""
+    return module.rpartition(".")[2].rstrip("_").replace("_", "-")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

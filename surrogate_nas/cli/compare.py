@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from surrogate_nas.cli.console import (
+    add_source_options,
     add_table_options,
     add_trial_options,
     names,
@@ -46,6 +47,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         help="runs of each searcher on each task (default: %(default)s)",
     )
+    add_source_options(parser)
     option("--workers", type=positive, metavar="W", help="processes (default: all cores)")
     option("--out", type=Path, required=True, metavar="DIR", help="folder of the results")
 
@@ -71,7 +73,10 @@ def run(arguments: argparse.Namespace) -> int:
                 batch=arguments.batch,
                 workers=arguments.workers,
                 isomorphs=arguments.isomorphs,
+                sources=arguments.sources,
+                leave_one_out=arguments.leave_one_out,
                 on_run=advance,
+                on_step=note,
             )
         sizes = {name: len(opened.task(name, isomorphs=arguments.isomorphs)) for name in tasks}
         pictures = draw_comparison(arguments.out, result, sizes)

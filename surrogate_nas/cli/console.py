@@ -18,6 +18,8 @@ from surrogate_nas.errors import InvalidArgumentError
 
 Advance = Callable[[str], None]
 
+BENCHMARK = "nas-bench-graph"  # where none is named
+
 _LINES = 10  # of progress, where there is no terminal
 
 
@@ -63,9 +65,9 @@ def add_table_options(parser: argparse.ArgumentParser) -> None:
     """The options that say which table, and how it is read."""
     parser.add_argument(
         "--benchmark",
-        default="nas-bench-graph",
+        default=BENCHMARK,
         metavar="B",
-        help="a name of `surrogate-nas benchmarks`, or a table file (default: %(default)s)",
+        help=f"a name of `surrogate-nas benchmarks`, or a table file (default: {BENCHMARK})",
     )
     parser.add_argument(
         "--isomorphs",
@@ -87,6 +89,22 @@ def add_trial_options(parser: argparse.ArgumentParser) -> None:
         default=5,
         metavar="N",
         help="proposals that are made without knowing each other's values (default: %(default)s)",
+    )
+
+
+def add_source_options(parser: argparse.ArgumentParser) -> None:
+    """The options that say from which other tasks a meta-learner has learnt."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "--sources",
+        metavar="B[:T,…][;B2…]",
+        help="tasks that a meta-learner is trained on, once, never the searched one (default: the "
+        "newest installed weights that never saw it)",
+    )
+    group.add_argument(
+        "--leave-one-out",
+        action="store_true",
+        help="the sources are all other tasks of the benchmark",
     )
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 
 from surrogate_nas.cli.console import (
+    add_source_options,
     add_table_options,
     names,
+    note,
     numbers,
     only_json,
     positive,
@@ -25,14 +27,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of this command."""
     add_table_options(parser)
     option = parser.add_argument
-    option("--predictor", required=True, metavar="P", help="xgboost, gp, forest, …")
+    option(
+        "--predictor",
+        required=True,
+        metavar="P",
+        help="gp, xgboost, meta-gnn, …, or a file of weights",
+    )
+    add_source_options(parser)
     option("--task", type=names, metavar="T,…", help="default: all tasks of the benchmark")
     option(
         "--train-sizes",
         type=numbers,
         default=[20, 50, 100],
         metavar="N,…",
-        help="how many architectures it learns from (default: 20,50,100)",
+        help="how many architectures it learns from; 0 needs a predictor that has learnt from "
+        "other tasks (default: 20,50,100)",
     )
     option(
         "--seeds",
@@ -62,7 +71,10 @@ def run(arguments: argparse.Namespace) -> int:
                 seeds=arguments.seeds,
                 workers=arguments.workers,
                 isomorphs=arguments.isomorphs,
+                sources=arguments.sources,
+                leave_one_out=arguments.leave_one_out,
                 on_result=advance,
+                on_step=note,
             )
     if arguments.json:
         write_json({"results": results})

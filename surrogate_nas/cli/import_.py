@@ -9,7 +9,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from surrogate_nas.benchmarks.published import PUBLISHED
-from surrogate_nas.cli import import_csv
+from surrogate_nas.cli import (
+    import_analog,
+    import_csv,
+    import_hw_nas_bench,
+    import_optuna,
+    import_transnas,
+)
 
 if TYPE_CHECKING:
     from surrogate_nas.benchmarks.importers.base import Imported, Listener
@@ -38,7 +44,13 @@ class Format(Protocol):
         ...
 
 
-_OWN: dict[str, Format] = {"csv": import_csv}
+_OWN: dict[str, Format] = {
+    "csv": import_csv,
+    "optuna": import_optuna,
+    "transnas": import_transnas,
+    "hw-nas-bench": import_hw_nas_bench,
+    "analog": import_analog,
+}
 """Formats with options of their own."""
 _SHOWN = 5  # skipped rows
 
@@ -50,6 +62,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         own = _add_format(formats, word, module.HELP, module.DESCRIPTION)
         module.add_options(own)
     for word, table in PUBLISHED.items():
+        if table.word:
+            continue
         about = f"{table.file} from {table.origin}"
         published = _add_format(formats, word, about, f"Make a table of {about}.")
         published.add_argument("source", metavar="SOURCE", help=table.file)
@@ -97,22 +111,28 @@ def run(arguments: argparse.Namespace) -> int:
             "kept, and --isomorphs merged takes their mean"
         )
     if arguments.json:
-        write_json(
-            {
-                "name": made.name,
-                "path": str(made.path),
-                "architectures": made.architectures,
-                "tasks": made.tasks,
-                "seconds": seconds,
-            }
-        )
+        also = {"also": [_keys(table) for table in made.also]} if made.also else {}
+        write_json(_keys(made) | {"seconds": seconds} | also)
     else:
+        for table in (made, *made.also):
+            print(
+                f"{table.name}: {table.architectures:,} architectures, "
+                f"tasks {', '.join(table.tasks)}\n{table.path}"
+            )
         print(
-            f"{made.name}: {made.architectures:,} architectures, tasks {', '.join(made.tasks)}, "
-            f"in {seconds:.1f} s\n{made.path}\n"
+            f"in {seconds:.1f} s\n"
             f"next: surrogate-nas search --benchmark {made.name} --task {made.tasks[0]}"
         )
     return 0
+
+
+def _keys(table: Imported) -> dict[str, object]:
+    return {
+        "name": table.name,
+        "path": str(table.path),
+        "architectures": table.architectures,
+        "tasks": table.tasks,
+    }
 
 
 def _import(arguments: argparse.Namespace) -> Imported:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from surrogate_nas.benchmarks.importers.base import Imported, Listener
 
-HELP = "comma-separated text with a header, one row an architecture"
+HELP = "comma-separated text with a header, or Parquet, one row an architecture"
 DESCRIPTION = (
-    "Make a table of a CSV file (also .csv.gz) with one row an architecture. An empty cell is a "
-    "missing value."
+    "Make a table of a CSV file (also .csv.gz) or a Parquet file with one row an architecture. An "
+    "empty cell is a missing value."
 )
 
 
@@ -21,8 +21,26 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument
     option("file", metavar="FILE", help="the file")
     option("--name", required=True, metavar="N", help="name of the table; an old one is replaced")
-    option("--space", required=True, metavar="S", help="nasbench201, nats-size, …")
-    option("--arch", required=True, metavar="COLUMN", help="architectures, in the space's notation")
+    option(
+        "--space",
+        required=True,
+        metavar="S",
+        help="nasbench201, nats-size, …, or FILE.toml that declares a space of your own",
+    )
+    option(
+        "--arch",
+        metavar="COLUMN",
+        help="architectures in the space's notation (default: a column for each decision of the "
+        "space with the name of its option)",
+    )
+    option(
+        "--decision",
+        type=_assignment,
+        action="append",
+        default=[],
+        metavar="NAME=COLUMN",
+        help="the column of a decision that is called otherwise (repeats)",
+    )
     option(
         "--task",
         type=_assignment,
@@ -93,12 +111,14 @@ def run(arguments: argparse.Namespace, listener: Listener) -> Imported:
         name=arguments.name,
         space=arguments.space,
         arch=arguments.arch,
+        decisions=_mapping("--decision", arguments.decision),
         tasks=_mapping("--task", arguments.task),
         tests=_mapping("--test", arguments.test),
         metrics=_mapping("--metric", arguments.metric),
         costs=_mapping("--cost", arguments.cost),
         minimise=arguments.minimise,
         skip_bad=arguments.skip_bad,
+        listener=listener,
     )
 
 

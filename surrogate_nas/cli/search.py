@@ -7,7 +7,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from surrogate_nas.cli import search_training
 from surrogate_nas.cli.console import (
+    BENCHMARK,
+    add_source_options,
     add_table_options,
     add_trial_options,
     check_picture,
@@ -18,19 +21,24 @@ from surrogate_nas.cli.console import (
     progress,
     write_json,
 )
+from surrogate_nas.cli.search_training import Steps, ending, trial_report
 from surrogate_nas.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from surrogate_nas.benchmarks.base import TabularTask
-    from surrogate_nas.evaluation import Objective, Trial
+    from surrogate_nas.evaluation import Objective
     from surrogate_nas.result import SearchResult
     from surrogate_nas.store import Stored
+    from surrogate_nas.transfer import PredictorChoice
 
 SUMMARY = "search one task"
 DESCRIPTION = """\
 Search one task of a table for its best architecture, with few evaluations.
-Without options: regularized evolution, guided by XGBoost, on the task arxiv of NAS-Bench-Graph."""
-EXAMPLE = "surrogate-nas search --task cora --predictor gp --trials 50 --plot cora.png"
+Without options: regularized evolution, guided by XGBoost, on the task arxiv of NAS-Bench-Graph.
+With --dataset, every trial is a real training."""
+EXAMPLE = """\
+surrogate-nas search --task cora --predictor gp --trials 50 --plot cora.png
+  surrogate-nas search --space dense-cell --dataset digits --trials 20 --epochs 5"""
 
 _PREDICTOR = "xgboost"
 
@@ -38,21 +46,26 @@ _PREDICTOR = "xgboost"
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of this command."""
     add_table_options(parser)
+    # None where they are not given, because a search by training has neither.
+    parser.set_defaults(benchmark=None)
     option = parser.add_argument
-    option("--task", default="arxiv", metavar="T", help="default: %(default)s")
+    option("--task", metavar="T", help="default: arxiv")
+    search_training.add_options(parser)
     option(
         "--searcher",
         default="evolution",
         metavar="S",
-        help="random, local, evolution, genetic, …, or with its predictor: evolution+gp "
+        help="random, evolution, bayesian, reinforce, gradient, hyperband:evolution, "
+        "optuna:tpe, …, or with its predictor: evolution+gp "
         "(default: %(default)s)",
     )
     option(
         "--predictor",
         metavar="P",
-        help="the guide: xgboost, gp, forest, …, or none (default: "
+        help="the guide: xgboost, gp, meta-gnn, …, a file of weights, or none (default: "
         f"{_PREDICTOR}, unless the searcher names one)",
     )
+    add_source_options(parser)
     add_trial_options(parser)
     option(
         "--workers",
@@ -62,7 +75,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="processes that evaluate (default: %(default)s)",
     )
     option(
-        "--budget", type=positive, metavar="EPOCHS", help="default: the largest that is recorded"
+        "--budget",
+        type=positive,
+        metavar="EPOCHS",
+        help="default: the largest that is recorded; with --dataset the same as --epochs",
     )
     option("--seed", type=natural, default=0, metavar="N", help="default: %(default)s")
     option(
@@ -79,29 +95,46 @@ def run(arguments: argparse.Namespace) -> int:
     started = time.perf_counter()
     check_picture(arguments.plot)
     searcher_name, predictor = _method(arguments.searcher, arguments.predictor)
+    if search_training.wanted(arguments):
+        return search_training.run(arguments, searcher_name, predictor)
     with only_json(arguments.json):
         from surrogate_nas.benchmarks.catalog import open_benchmark
         from surrogate_nas.run import check_arguments, search
         from surrogate_nas.search.factory import make_searcher
+        from surrogate_nas.transfer import choose_predictor
 
-        benchmark = open_benchmark(arguments.benchmark)
-        task = benchmark.task(arguments.task, isomorphs=arguments.isomorphs)
+        benchmark = open_benchmark(arguments.benchmark or BENCHMARK)
+        task = benchmark.task(arguments.task or "arxiv", isomorphs=arguments.isomorphs)
         limits = {"trials": arguments.trials, "batch": arguments.batch}
         limits |= {"workers": arguments.workers, "budget": arguments.budget}
         check_arguments(task, **limits)
+        whole = arguments.budget or task.budgets[-1]
+        guide = None
+        if predictor is not None:
+            guide = choose_predictor(
+                predictor,
+                task,
+                sources=arguments.sources,
+                leave_one_out=arguments.leave_one_out,
+                on_step=note,
+            )
+        elif arguments.sources is not None or arguments.leave_one_out:
+            raise InvalidArgumentError("--sources and --leave-one-out need a --predictor")
         searcher = make_searcher(
-            searcher_name, task.space, seed=arguments.seed, predictor=predictor
+            searcher_name,
+            task.space,
+            seed=arguments.seed,
+            predictor=None if guide is None else guide.make,
+            budgets=[budget for budget in task.budgets if budget <= whole],
         )
         objective: Objective = task
         if arguments.store is not None:
-            objective = _stored(arguments, task, searcher_name, predictor)
+            objective = _stored(arguments, task, searcher_name, guide)
         loaded = time.perf_counter()
         method = searcher_name if predictor is None else f"{searcher_name} + {predictor}"
         with progress(f"{task.benchmark}/{task.name} {method}", arguments.trials) as advance:
-            best = _Best(task)
-            result = search(
-                searcher, objective, **limits, callbacks=[lambda t: advance(best.after(t))]
-            )
+            steps = Steps(task.goal, whole, advance)
+            result = search(searcher, objective, **limits, callbacks=[steps.after])
         report = _report(task, result)
         seconds = {
             "load": loaded - started,
@@ -115,8 +148,11 @@ def run(arguments: argparse.Namespace) -> int:
         "predictor": predictor,
         "seed": arguments.seed,
     }
-    # Of the order of the design; the weights of meta-trained predictors have their place here.
-    answer = {**head, **report, "source_evaluations": 0, "weights": None, "seconds": seconds}
+    learnt = {
+        "source_evaluations": 0 if guide is None else guide.source_evaluations,
+        "weights": None if guide is None else guide.weights,
+    }
+    answer = {**head, **report, **learnt, "seconds": seconds}
     if arguments.plot is not None:
         _draw(arguments.plot, task, result, method)
     if arguments.json:
@@ -125,7 +161,7 @@ def run(arguments: argparse.Namespace) -> int:
         from surrogate_nas.report import print_search
 
         print_search(task, result, method=method, seed=arguments.seed, seconds=seconds)
-    return _ending(result)
+    return ending(result)
 
 
 def _method(searcher: str, predictor: str | None) -> tuple[str, str | None]:
@@ -139,10 +175,14 @@ def _method(searcher: str, predictor: str | None) -> tuple[str, str | None]:
 
 
 def _stored(
-    arguments: argparse.Namespace, task: TabularTask, searcher: str, predictor: str | None
+    arguments: argparse.Namespace,
+    task: TabularTask,
+    searcher: str,
+    guide: PredictorChoice | None,
 ) -> Stored:
     from surrogate_nas.store import Stored, open_storage, study_name
 
+    predictor = None if guide is None else guide.name
     stored = Stored(
         task,
         open_storage(arguments.store),
@@ -154,6 +194,7 @@ def _stored(
             "isomorphs": arguments.isomorphs,
             "searcher": searcher,
             "predictor": predictor,
+            "weights": None if guide is None else guide.digest,
             "seed": arguments.seed,
             "batch": arguments.batch,
             "budget": arguments.budget,
@@ -164,49 +205,13 @@ def _stored(
     return stored
 
 
-class _Best:
-    """The text beside the progress bar."""
-
-    def __init__(self, task: TabularTask) -> None:
-        self._goal = task.goal
-        self._value: float | None = None
-
-    def after(self, trial: Trial) -> str:
-        if trial.value is not None and (self._value is None or trial.value > self._value):
-            self._value = trial.value
-        if self._value is None:
-            return "nothing succeeded yet"
-        return f"best {self._goal.metric} {self._goal.sign * self._value:.6g}"
-
-
 def _report(task: TabularTask, result: SearchResult) -> dict[str, Any]:
     from surrogate_nas.result import standing
 
-    sign, space = task.goal.sign, task.space
-    best = result.best
-    where = standing(task, best)
-    trials = [
-        {
-            "number": number,
-            "arch": space.format(trial.arch),
-            "value": None if trial.value is None else sign * trial.value,
-            "cost": None if trial.evaluation is None else trial.evaluation.cost,
-            "error": trial.error,
-        }
-        for number, trial in enumerate(result.trials)
-    ]
-    winner = None
-    if best is not None and best.evaluation is not None:
-        winner = {
-            "arch": space.format(best.arch),
-            "value": sign * best.evaluation.value,
-            "metrics": dict(best.evaluation.metrics),
-            "test": where.test,
-        }
+    where = standing(task, result.best)
     return {
-        "trials": trials,
-        "best": winner,
-        "optimum": sign * task.optimum,
+        **trial_report(task.space, task.goal, result),
+        "optimum": task.goal.sign * task.optimum,
         "regret": where.regret,
         "rank": where.rank,
     }
@@ -217,13 +222,3 @@ def _draw(path: Path, task: TabularTask, result: SearchResult, method: str) -> N
 
     draw_search(path, task, result, method=method)
     note(f"the picture is in {path}")
-
-
-def _ending(result: SearchResult) -> int:
-    if result.stopped == "interrupted":
-        raise KeyboardInterrupt
-    if result.stopped == "exhausted":
-        note(f"the space is used up after {len(result.trials)} trials")
-    if result.best is None:
-        note("every trial failed; the reasons are in the JSON of --json")
-    return 0

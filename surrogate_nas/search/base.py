@@ -5,16 +5,18 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from surrogate_nas._types import BoolArray, IntArray
 from surrogate_nas.errors import InvalidArgumentError, SpaceExhaustedError
 from surrogate_nas.evaluation import Proposal, Trial
+from surrogate_nas.search.predicted import PredictedObjective
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 
 _TRIES = 20  # wishes that may repeat themselves before chance decides
+_STRIDE = 20  # steps on predictions at once: one prediction serves them all
 _DRAWS = 10_000  # draws from a space that cannot be listed before it counts as used up
 
 
@@ -27,7 +29,11 @@ class Searcher(ABC):
     Attributes:
         space: Where it searches.
         rng: Its source of randomness; the same seed gives the same proposals.
+        variant: Name of the argument that follows a colon in a searcher's name, as ``sampler``
+            in ``"optuna:tpe"``; None if it takes none.
     """
+
+    variant: ClassVar[str | None] = None
 
     def __init__(self, space: SearchSpace, *, seed: int | np.random.SeedSequence = 0) -> None:
         """Start a search of ``space``."""
@@ -47,10 +53,10 @@ class Searcher(ABC):
             raise InvalidArgumentError(f"n must be at least 1, got {n}")
         proposals: list[Proposal] = []
         while len(proposals) < n:
-            arch = self._fresh()
-            if arch is None:
+            proposal = self._propose()
+            if proposal is None:
                 break
-            proposals.append(Proposal(self._next_number, arch))
+            proposals.append(proposal)
             self._next_number += 1
         if not proposals:
             raise SpaceExhaustedError(
@@ -84,6 +90,20 @@ class Searcher(ABC):
         """
         return copy.deepcopy(self, self._shared())
 
+    def visit(self, objective: PredictedObjective, steps: int) -> IntArray:
+        """Encodings that this search meets on predictions, repeated or not: (m, decisions).
+
+        It goes on in a fork that is thrown away.
+        """
+        fork = self.fork()
+        met = []
+        for _ in range(0, steps, _STRIDE):
+            proposals = fork.ask(_STRIDE)
+            evaluations = objective.evaluate_all([proposal.arch for proposal in proposals])
+            fork.tell(Trial(p, e) for p, e in zip(proposals, evaluations, strict=True))
+            met += [proposal.arch.choices for proposal in proposals]
+        return np.array(met)
+
     def _shared(self) -> dict[int, Any]:
         """What a fork does not copy, by ``id``, and what it has instead."""
         return {id(self.space): self.space, id(self.rng): self.rng.spawn(1)[0]}
@@ -111,6 +131,11 @@ class Searcher(ABC):
 
     def _observe(self, trial: Trial) -> None:  # noqa: B027  (not every method learns)
         """Learn from one trial; its architecture is valid. Nothing by default."""
+
+    def _propose(self) -> Proposal | None:
+        """The next proposal; None if there is no more."""
+        arch = self._fresh()
+        return None if arch is None else Proposal(self._next_number, arch)
 
     def _fresh(self) -> Architecture | None:
         """The next architecture to propose, claimed; None if the space has no more."""

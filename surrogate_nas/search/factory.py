@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 
 from surrogate_nas.errors import InvalidArgumentError
-from surrogate_nas.predictors.base import Predictor
-from surrogate_nas.registry import load
+from surrogate_nas.predictors.base import MetaPredictor, Predictor
+from surrogate_nas.registry import load, names
 from surrogate_nas.search.base import Searcher
 from surrogate_nas.search.guided import Guided
+from surrogate_nas.search.hyperband import Hyperband
 from surrogate_nas.spaces.base import SearchSpace
+
+MakePredictor = Callable[[SearchSpace, int], Predictor]
+"""Makes a new predictor for a space, with a seed."""
 
 
 def make_searcher(
-    spec: str, space: SearchSpace, *, seed: int, predictor: str | Predictor | None = None
+    spec: str,
+    space: SearchSpace,
+    *,
+    seed: int,
+    predictor: str | Predictor | MakePredictor | None = None,
+    budgets: Sequence[int] = (),
 ) -> Searcher:
     """Compose a searcher.
 
@@ -21,11 +34,15 @@ def make_searcher(
     knows enough, so comparisons of them are paired.
 
     Args:
-        spec: A registered searcher, alone or with a predictor: ``"evolution+gp"``.
+        spec: A registered searcher, alone or with a predictor: ``"evolution+gp"``. Some have
+            variants, after a colon: ``"optuna:nsga2"``, ``"gradient:gumbel"``, ``"bayesian:ei"``,
+            ``"reinforce:plain"``, ``"hyperband:evolution"``. The predictor of ``hyperband`` guides
+            its inner searchers.
         space: Where to search.
         seed: Source of all randomness.
-        predictor: The guide, unless ``spec`` names it: a registered name or an object.
-            ``None`` and ``"none"`` mean no guide.
+        predictor: The guide, unless ``spec`` names it: a registered name, an object, or what
+            makes one. ``None`` and ``"none"`` mean no guide (for ``bayesian``, its own one).
+        budgets: Epochs that may be evaluated, for ``hyperband``.
 
     Raises:
         UnknownNameError: If a name is not registered; the message suggests the nearest.
@@ -37,12 +54,68 @@ def make_searcher(
             f"searcher {spec!r} names its predictor, so predictor must be None, got {predictor!r}"
         )
     wanted = guide if plus else predictor
-    # The inner searcher has the root's own stream, which a plain one of this seed has too.
-    root = np.random.SeedSequence(seed)
-    inner: Searcher = load("searcher", name)(space, seed=root)
-    if wanted is None or wanted == "none":
-        return inner
+    return _composed(name, space, np.random.SeedSequence(seed), wanted, budgets)
+
+
+def _composed(
+    name: str,
+    space: SearchSpace,
+    root: np.random.SeedSequence,
+    predictor: str | Predictor | MakePredictor | None,
+    budgets: Sequence[int],
+) -> Searcher:
+    kind, options = _kind(name)
+    if kind is Hyperband:
+        inner = options.get("inner", "random")
+
+        def make(child: np.random.SeedSequence) -> Searcher:
+            own = copy.deepcopy(predictor) if isinstance(predictor, Predictor) else predictor
+            return _composed(inner, space, child, own, ())
+
+        return Hyperband(space, seed=root, budgets=budgets, inner=make)
     for_choice, for_predictor = root.spawn(2)
-    if isinstance(wanted, str):
-        wanted = load("predictor", wanted)(seed=int(for_predictor.generate_state(1)[0]))
-    return Guided(inner, wanted, seed=for_choice)
+    guide = _guide(predictor, space, int(for_predictor.generate_state(1)[0]))
+    if _guides_itself(kind):
+        guided: Searcher = kind(space, seed=root, predictor=guide, **options)
+        return guided
+    # The inner searcher has the root's own stream, which a plain one of this seed has too.
+    plain: Searcher = kind(space, seed=root, **options)
+    return plain if guide is None else Guided(plain, guide, seed=for_choice)
+
+
+def _guides_itself(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Guided)
+
+
+def _kind(name: str) -> tuple[Any, dict[str, Any]]:
+    """The class behind a name, and its variant as an argument."""
+    head, colon, tail = name.partition(":")
+    if not colon or head not in names("searcher"):
+        return load("searcher", name), {}
+    kind: type[Searcher] = load("searcher", head)
+    if kind.variant is None:
+        raise InvalidArgumentError(
+            f"searcher {head!r} has no variants, got {name!r}; leave out {colon + tail!r}"
+        )
+    return kind, {kind.variant: tail}
+
+
+def _guide(
+    wanted: str | Predictor | MakePredictor | None, space: SearchSpace, seed: int
+) -> Predictor | None:
+    if wanted is None or wanted == "none":
+        return None
+    if isinstance(wanted, Predictor):
+        return wanted
+    made: Predictor = _alone(wanted)(seed=seed) if isinstance(wanted, str) else wanted(space, seed)
+    return made
+
+
+def _alone(name: str) -> Any:
+    kind = load("predictor", name)
+    if isinstance(kind, type) and issubclass(kind, MetaPredictor):
+        raise InvalidArgumentError(
+            f"predictor {name!r} learns from other tasks; choose its weights with "
+            "surrogate_nas.transfer.choose_predictor, and give what its `make` makes"
+        )
+    return kind

@@ -9,16 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from surrogate_nas._types import IntArray
-from surrogate_nas.errors import InvalidArgumentError, SpaceExhaustedError
-from surrogate_nas.evaluation import Prediction, TaskData, Trial
+from surrogate_nas._types import FloatArray, IntArray
+from surrogate_nas.errors import InvalidArgumentError, SpaceExhaustedError, UnknownNameError
+from surrogate_nas.evaluation import TaskData, Trial
 from surrogate_nas.predictors.base import Predictor
+from surrogate_nas.search.acquisition import ACQUISITIONS
 from surrogate_nas.search.base import Searcher
 from surrogate_nas.search.predicted import PredictedObjective
 from surrogate_nas.spaces.base import Architecture
 
+_INITIAL = 20
+_GROWTH = 4 / 3  # of the number of trials from one complete fit to the next
 _BEST = 5  # known architectures whose neighbours become candidates
-_STRIDE = 20  # steps of a fork at once: one prediction serves them all
 
 
 class Guided(Searcher):
@@ -27,14 +29,16 @@ class Guided(Searcher):
     The inner searcher is told every real trial and proposes until enough are known. From then
     on the candidates are all architectures in a space that can be listed, else what a fork of
     the inner searcher visits on the predictions, and the neighbours of the best known ones.
-    They are compared by an upper confidence bound (Srinivas et al., "Gaussian process
-    optimization in the bandit setting", ICML 2010). Every few proposals one stays the inner
-    searcher's own.
+    They are compared by an acquisition function, see `surrogate_nas.search.acquisition`. Every few
+    proposals one stays the inner searcher's own.
 
-    The predictor is fitted once for every few proposals, no two of which are neighbours. Trials
-    that are still under way count with the value that was predicted for them (kriging believer,
-    Ginsbourger et al., "Kriging is well-suited to parallelize optimization", 2010), failed ones
-    with the worst value seen.
+    The predictor learns warped values (see `surrogate_nas.predictors.gp.warped`), so that units and
+    outliers do not matter, and doubt reaches as far upwards as downwards. It is updated once for
+    every few proposals, no two of which are neighbours, and fitted anew when the number of trials
+    has grown by a third. Trials that are still under way count with the value that was predicted
+    for them (kriging believer, Ginsbourger et al., "Kriging is well-suited to parallelize
+    optimization", 2010), failed ones with the worst seen. A step takes no longer late in a search than early: of
+    many trials the predictor learns from the best and, of the others, some at random.
     """
 
     def __init__(
@@ -43,11 +47,13 @@ class Guided(Searcher):
         predictor: Predictor,
         *,
         seed: int | np.random.SeedSequence = 0,
-        initial: int = 20,
+        initial: int | None = None,
         refit_every: int = 5,
-        exploration: float = 0.5,
+        exploration: float = 1.0,
         inner_every: int = 5,
         steps: int = 400,
+        acquisition: str = "ucb",
+        labels: int = 400,
     ) -> None:
         """Guide ``inner`` by ``predictor``.
 
@@ -55,18 +61,27 @@ class Guided(Searcher):
             inner: A searcher that nothing else asks or tells.
             predictor: Fitted and refitted here.
             seed: Source of the choices' randomness.
-            initial: Number of successful trials before the predictor is trusted.
-            refit_every: Number of proposals, or of new results, for one fit.
-            exploration: How many standard deviations an architecture may be better than its mean
-                when candidates are compared.
+            initial: Number of successful trials before the predictor is trusted; None for 20, or
+                for 0 where it has a prior.
+            refit_every: Number of proposals, or of new results, for one update.
+            exploration: How many standard deviations the upper confidence bound is above the mean.
             inner_every: Each how-many-th proposal is the inner searcher's own, so that a predictor
                 which is wrong about a region cannot keep the search from it; 0 for none.
             steps: Steps of the inner searcher's fork where the space cannot be listed.
+            acquisition: How candidates are compared, one of
+                `surrogate_nas.search.acquisition.ACQUISITIONS`.
+            labels: Number of trials from which on the predictor learns from a part of them.
+
+        Raises:
+            UnknownNameError: If there is no such acquisition function.
         """
+        if initial is None:
+            initial = 0 if predictor.has_prior else _INITIAL
         for name, value, least in (
-            ("initial", initial, 2),
+            ("initial", initial, 0 if predictor.has_prior else 2),
             ("refit_every", refit_every, 1),
             ("steps", steps, 1),
+            ("labels", labels, 2),
         ):
             if value < least:
                 raise InvalidArgumentError(f"{name} must be at least {least}, got {value}")
@@ -74,6 +89,8 @@ class Guided(Searcher):
             raise InvalidArgumentError(f"inner_every must be at least 0, got {inner_every}")
         if not 0 <= exploration < math.inf:
             raise InvalidArgumentError(f"exploration must be 0 or larger, got {exploration}")
+        if acquisition not in ACQUISITIONS:
+            raise UnknownNameError("acquisition function", acquisition, ACQUISITIONS)
         super().__init__(inner.space, seed=seed)
         self.inner = inner
         self.predictor = predictor
@@ -82,10 +99,14 @@ class Guided(Searcher):
         self.exploration = exploration
         self.inner_every = inner_every
         self.steps = steps
+        self.acquisition = acquisition
+        self.labels = labels
         self._values: dict[Architecture, float] = {}
         self._failed: set[Architecture] = set()
         self._believed: dict[Architecture, float] = {}
         self._plan: deque[tuple[Architecture, float]] = deque()
+        self._left_out: set[Architecture] = set()
+        self._fitted = 0  # number of trials at the last complete fit
         self._news = 0
         self._guided = 0
 
@@ -111,7 +132,9 @@ class Guided(Searcher):
         if len(self._values) < self.initial:
             return self.inner.ask(1)[0].arch
         self._guided += 1
-        if not self.inner_every or self._guided % self.inner_every:
+        # At first, a prior knows more than the inner searcher.
+        early = self.predictor.has_prior and self._guided <= _INITIAL
+        if early or not self.inner_every or self._guided % self.inner_every:
             if self._news >= self.refit_every or not self._plan:
                 self._replan()
             while self._plan:
@@ -134,61 +157,86 @@ class Guided(Searcher):
     def _replan(self) -> None:
         """Fit, predict, and line up the next proposals."""
         self._news = 0
-        self.predictor.fit(self._data())
-        candidates = self._candidates()
-        if len(candidates) == 0:
-            return
+        known = self._learn()
+        if self.space.enumerable:  # always the same array, of which predictors keep what they know
+            candidates = self.space.unique()
+        else:
+            candidates = self._visited(known)
         prediction = self.predictor.predict(candidates)
-        chosen = _most_promising(candidates, prediction, self.exploration, self.refit_every)
+        best = max((known[arch] for arch in self._values), default=0.0)
+        score = ACQUISITIONS[self.acquisition](prediction, best, self.exploration, self.rng)
+        score[~self._free(candidates)] = -np.inf
+        chosen = _most_promising(candidates, score, self.refit_every)
         self._plan = deque(
             (Architecture(self.space.name, tuple(candidates[i].tolist())), float(mean))
             for i, mean in zip(chosen, prediction.mean[chosen], strict=True)
         )
 
-    def _data(self) -> TaskData:
+    def _learn(self) -> dict[Architecture, float]:
+        """Bring the predictor up to date; what is known, warped."""
+        from surrogate_nas.predictors.gp import warped  # which takes its time to import
+
+        if not self._values:
+            return dict(self._believed)  # the prior speaks
         worst = min(self._values.values())
-        known = self._values | dict.fromkeys(self._failed, worst) | self._believed
+        measured = self._values | dict.fromkeys(self._failed, worst)
+        scores = warped(np.array(list(measured.values())))
+        known = dict(zip(measured, scores.tolist(), strict=True)) | self._believed
+        if len(known) - len(self._left_out) < _GROWTH * self._fitted:
+            self.predictor.update(self._data(known))
+        else:
+            self._left_out = self._surplus(known)
+            self._fitted = len(known) - len(self._left_out)
+            self.predictor.fit(self._data(known))
+        return known
+
+    def _data(self, known: dict[Architecture, float]) -> TaskData:
+        rows = {arch: value for arch, value in known.items() if arch not in self._left_out}
         return TaskData(
             name="search",
             space=self.space,
-            choices=np.array([arch.choices for arch in known]),
-            values=np.array(list(known.values())),
+            choices=np.array([arch.choices for arch in rows]),
+            values=np.array(list(rows.values())),
         )
 
-    def _candidates(self) -> IntArray:
-        """Keys that may be proposed, each once: int (m, decisions)."""
-        keys = self.space.unique() if self.space.enumerable else self._visited()
-        return keys[self._free(keys)]
+    def _surplus(self, known: dict[Architecture, float]) -> set[Architecture]:
+        """What is too much: neither among the best nor drawn to stand for the others."""
+        surplus = len(known) - self.labels
+        if surplus <= 0:
+            return set()
+        others = sorted(known, key=known.__getitem__)[: len(known) - self.labels // 2]
+        drawn = self.rng.choice(len(others), size=surplus, replace=False)
+        return {others[i] for i in drawn.tolist()}
 
-    def _visited(self) -> IntArray:
+    def _visited(self, known: dict[Architecture, float]) -> IntArray:
         """Keys near the best known ones and on the inner searcher's way on the predictions."""
-        best = sorted(self._values, key=self._values.__getitem__, reverse=True)[:_BEST]
-        parts = [self.space.neighbour_choices(np.array([arch.choices for arch in best]))]
-        objective = PredictedObjective(self.space, self.predictor)
-        fork = self.inner.fork()
-        for _ in range(self.steps // _STRIDE):
-            proposals = fork.ask(_STRIDE)
-            evaluations = objective.evaluate_all([proposal.arch for proposal in proposals])
-            fork.tell(Trial(p, e) for p, e in zip(proposals, evaluations, strict=True))
-            parts.append(np.array([proposal.arch.choices for proposal in proposals]))
+        from surrogate_nas.predictors.gp import QuantileMap
+
+        if not self._values:
+            objective = PredictedObjective(self.space, self.predictor)
+            parts = [self.inner.visit(objective, self.steps)]
+        else:
+            values = np.array(list(self._values.values()))
+            to_value = QuantileMap(np.array([known[arch] for arch in self._values]), values)
+            objective = PredictedObjective(self.space, self.predictor, to_value)
+            best = sorted(self._values, key=self._values.__getitem__, reverse=True)[:_BEST]
+            near = self.space.neighbour_choices(np.array([arch.choices for arch in best]))
+            parts = [near, self.inner.visit(objective, self.steps)]
         keys = self.space.keys(np.concatenate(parts))
         return keys[np.unique(self.space.index(keys), return_index=True)[1]]
 
 
-def _most_promising(
-    candidates: IntArray, prediction: Prediction, exploration: float, n: int
-) -> list[int]:
-    """Positions of up to n candidates by upper confidence bound, no two of them neighbours.
+def _most_promising(candidates: IntArray, score: FloatArray, n: int) -> list[int]:
+    """Positions of up to n candidates with the best score, no two of them neighbours.
 
     What differs in one decision is predicted nearly alike and would teach nearly the same.
     """
-    score = prediction.mean + exploration * prediction.std
     chosen: list[int] = []
     for _ in range(n):
         best = int(score.argmax())
         if score[best] == -np.inf:
             break
         chosen.append(best)
-        near = (candidates != candidates[best]).sum(axis=1) <= 1
-        score[near] = -np.inf
+        if len(chosen) < n:
+            score[(candidates != candidates[best]).sum(axis=1) <= 1] = -np.inf
     return chosen

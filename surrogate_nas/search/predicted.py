@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from surrogate_nas._types import FloatArray
 from surrogate_nas.evaluation import Evaluation, Goal
 from surrogate_nas.predictors.base import Predictor
 from surrogate_nas.spaces.base import Architecture, SearchSpace
@@ -14,10 +15,22 @@ from surrogate_nas.spaces.base import Architecture, SearchSpace
 class PredictedObjective:
     """The predicted mean as if it had been measured, at no cost."""
 
-    def __init__(self, space: SearchSpace, predictor: Predictor) -> None:
-        """Ask a fitted ``predictor`` about architectures of ``space``."""
+    def __init__(
+        self,
+        space: SearchSpace,
+        predictor: Predictor,
+        to_value: Callable[[FloatArray], FloatArray] = np.asarray,
+    ) -> None:
+        """Ask a fitted predictor.
+
+        Args:
+            space: The space of the architectures.
+            predictor: What is asked.
+            to_value: From what it was fitted to, (n,), to values, (n,); increasing.
+        """
         self.space = space
         self.predictor = predictor
+        self.to_value = to_value
         self.goals = (Goal("predicted"),)
 
     def evaluate(
@@ -29,4 +42,4 @@ class PredictedObjective:
     def evaluate_all(self, archs: Sequence[Architecture]) -> list[Evaluation]:
         """Predict many at once, which is far cheaper than one by one."""
         mean = self.predictor.predict(np.array([arch.choices for arch in archs])).mean
-        return [Evaluation((value,), cost=0.0) for value in mean.tolist()]
+        return [Evaluation((value,), cost=0.0) for value in self.to_value(mean).tolist()]

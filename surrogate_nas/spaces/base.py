@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import repeat
 from typing import Literal, Self, get_args
 
 import numpy as np
@@ -61,11 +62,19 @@ class SearchSpace(ABC):
         decisions: The decisions, in the order of an encoding.
         isomorphs: ``"separate"``: every encoding is its own architecture; ``"merged"``: encodings
             with one canonical form are the same, see `key`.
+        definition: The text that declares a space of one's own, see `custom.CustomSpace`; None
+            for all others, which have their name.
     """
 
     name: str
     decisions: tuple[Decision, ...]
     isomorphs: Isomorphs = "separate"
+    definition: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """What tells this space from all others: its name, where that is registered."""
+        return self.name
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
@@ -81,6 +90,11 @@ class SearchSpace(ABC):
     def size(self) -> int:
         """Number of different keys, counted by enumeration (spaces below `ENUMERABLE`)."""
         return len(self.unique())
+
+    @property
+    def countable(self) -> bool:
+        """Whether `size` is known: by enumeration, or because a subclass has another way."""
+        return self.enumerable or type(self).size is not SearchSpace.size
 
     # Encodings as numbers -----------------------------------------------------------------
 
@@ -261,6 +275,8 @@ class SearchSpace(ABC):
 
     def restricted(self, choices: IntArray) -> SearchSpace:
         """The part of this space whose keys are those of ``choices`` (n, decisions)."""
+        from surrogate_nas.spaces.restricted import RestrictedSpace
+
         return RestrictedSpace(self, choices)
 
     # Moves --------------------------------------------------------------------------------
@@ -361,6 +377,61 @@ class SearchSpace(ABC):
             ArchitectureError: If the text is not in the notation or not valid.
         """
 
+    def parse_all(self, texts: Sequence[str]) -> tuple[IntArray, dict[int, ArchitectureError]]:
+        """Batch form of `parse`.
+
+        Returns:
+            int16 (n, decisions), zeros where a text is no architecture, and by its position the
+            error that `parse` raises for it.
+        """
+        numbers = self._numbers(texts)
+        choices = self.from_index(np.maximum(numbers, 0))
+        good = numbers >= 0
+        good[good] = self.valid(choices[good])
+        errors = {}
+        for position in np.flatnonzero(~good).tolist():
+            try:
+                choices[position] = self.parse(texts[position]).choices
+            except ArchitectureError as error:
+                choices[position], errors[position] = 0, error
+        return choices, errors
+
+    def _numbers(self, texts: Sequence[str]) -> IntArray:
+        """`index` of the texts that consist of `_pieces`, -1 for all others: int64 (n,)."""
+        numbers = np.full(len(texts), -1, dtype=np.int64)
+        pieces = self._pieces()
+        if pieces is None:
+            return numbers
+        separator, tables = pieces
+        last = len(tables) - 1
+        fitting = np.array([text.count(separator) == last for text in texts], dtype=np.bool_)
+        # One flat list: a list for each text would cost more than all the rest.
+        fit = [texts[i] for i in np.flatnonzero(fitting).tolist()]
+        flat = separator.join(fit).split(separator)
+        total = np.zeros(len(fit), dtype=np.int64)
+        for i, table in enumerate(tables):
+            column = map(table.get, flat[i :: last + 1], repeat(-1))
+            found = np.fromiter(column, dtype=np.int64, count=len(fit))
+            total = np.where((total < 0) | (found < 0), -1, total + found)
+        numbers[fitting] = total
+        return numbers
+
+    def _pieces(self) -> tuple[str, Sequence[Mapping[str, int]]] | None:
+        """What lets `parse_all` read many texts fast: pieces that a separator joins.
+
+        Returns:
+            The separator, and for each piece its texts with their numbers, which add up to the
+            `index` of an encoding. None where there is no such thing.
+        """
+        return None
+
+    def _joined(self, separator: str) -> tuple[str, Sequence[Mapping[str, int]]]:
+        """The pieces where an option a decision is a piece."""
+        return separator, [
+            {option: number * weight for number, option in enumerate(decision.options)}
+            for decision, weight in zip(self.decisions, self._radix.tolist(), strict=True)
+        ]
+
     @abstractmethod
     def format(self, arch: Architecture) -> str:
         """Write the community's notation; `parse` is the inverse."""
@@ -384,86 +455,6 @@ class SearchSpace(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r}, isomorphs={self.isomorphs!r})"
-
-
-class RestrictedSpace(SearchSpace):
-    """A subset of a space: it samples, mutates and has neighbours inside it only."""
-
-    def __init__(self, whole: SearchSpace, choices: IntArray) -> None:
-        """Keep the part of ``whole`` whose keys are those of ``choices`` (n, decisions)."""
-        if len(choices) == 0:
-            raise InvalidArgumentError(f"a restriction of {whole.name!r} needs an architecture")
-        choices = whole.check_all(choices)
-        self.whole = whole
-        self.name = whole.name
-        self.decisions = whole.decisions
-        self.isomorphs = whole.isomorphs
-        self._members = np.unique(whole.index(whole.keys(choices)))
-
-    def with_isomorphs(self, isomorphs: Isomorphs) -> Self:
-        """This subset with another rule of what counts as the same architecture."""
-        whole = self.whole.with_isomorphs(isomorphs)
-        return self if whole is self.whole else type(self)(whole, self._pool)
-
-    def valid(self, choices: IntArray) -> BoolArray:
-        """Which encodings are valid and belong to the subset: bool (n,)."""
-        choices = np.asarray(choices)
-        valid = self.whole.valid(choices)
-        number = self.whole.index(self.whole.keys(choices[valid]))
-        place = np.searchsorted(self._members, number)
-        place[place == len(self._members)] = 0
-        valid[valid] = self._members[place] == number
-        return valid
-
-    def canonicalise(self, choices: IntArray) -> IntArray:
-        """Canonical encodings, as in the whole space."""
-        return self.whole.canonicalise(choices)
-
-    def canonical(self, arch: Architecture) -> Architecture:
-        """Canonical form, as in the whole space."""
-        return self.whole.canonical(arch)
-
-    def sample(self, rng: np.random.Generator) -> Architecture:
-        """Draw uniformly from the encodings of the subset."""
-        return self._wrap(self._pool[int(rng.random() * len(self._pool))])
-
-    def sample_choices(self, rng: np.random.Generator, n: int) -> IntArray:
-        """Draw n encodings of the subset uniformly, with repetition: int16 (n, decisions)."""
-        pool = self._pool
-        return pool[rng.integers(len(pool), size=n)]
-
-    @cached_property
-    def _pool(self) -> IntArray:
-        if self.enumerable:
-            return self._enumeration
-        return frozen(self.from_index(self._members))
-
-    @cached_property
-    def size(self) -> int:
-        """Number of different keys."""
-        return len(self._members)
-
-    @cached_property
-    def _unique(self) -> IntArray:
-        return frozen(self.from_index(self._members))
-
-    def graphs(self, choices: IntArray) -> ArchGraphs:
-        """As in the whole space."""
-        return self.whole.graphs(choices)
-
-    def parse(self, text: str) -> Architecture:
-        """Read the community's notation; the architecture must be in the subset."""
-        arch = self.whole.parse(text)
-        if not self.is_valid(arch):
-            raise ArchitectureError(
-                f"architecture {text!r} is valid in {self.name!r}, but not among the {self.size} "
-                "that are available here"
-            )
-        return arch
-
-    def format(self, arch: Architecture) -> str:
-        """Write the community's notation."""
-        return self.whole.format(arch)
 
 
 def frozen(array: IntArray) -> IntArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -63,12 +64,13 @@ class CustomSpace(SearchSpace):
             FormatError: If anything is wrong with it; the message names the key.
         """
         read = read_definition(definition, source)
-        self.definition = definition
+        self.definition: str = definition
         self.name = read.name
         self.decisions = tuple(
             Decision(name, tuple(option.name for option in options))
             for name, options in read.decisions
         )
+        self._identity = f"{read.name}#{read.digest}"
         self._graph = read.graph
         self._separator = read.separator
         shape = (len(self.decisions), max(len(options) for _, options in read.decisions))
@@ -83,6 +85,11 @@ class CustomSpace(SearchSpace):
                     self._present[i, j] = True
         edges = read.edges or [(s, t) for t in range(shape[0] + 2) for s in range(t)]
         self._edges = np.array(edges).T
+
+    @property
+    def identity(self) -> str:
+        """The name and a hash of what the definition says; its layout and comments do not count."""
+        return self._identity
 
     @cached_property
     def size(self) -> int:
@@ -135,6 +142,9 @@ class CustomSpace(SearchSpace):
                 f"{self._separator!r}, like {self.format(self._wrap([0] * count))}"
             )
         return self._wrap([self._option(i, name, text) for i, name in enumerate(names)])
+
+    def _pieces(self) -> tuple[str, Sequence[Mapping[str, int]]]:
+        return self._joined(self._separator)
 
     def format(self, arch: Architecture) -> str:
         """Write the names of the options, joined by the separator."""

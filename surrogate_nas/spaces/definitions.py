@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import re
 import tomllib
@@ -43,6 +45,7 @@ class Definition:
         decisions: Name and options of each decision.
         edges: For a template, pairs of nodes: 0 the input, 1 to d the decisions, d + 1 the output.
         separator: What joins the names of options in the text of an architecture.
+        digest: Hash of all that the text says.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Definition:
     decisions: tuple[tuple[str, tuple[Option, ...]], ...]
     edges: tuple[tuple[int, int], ...]
     separator: str
+    digest: str
 
 
 def read_definition(text: str, source: str) -> Definition:
@@ -104,7 +108,9 @@ class _Reader:
             )
         decisions = self.read_decisions()
         edges = self.read_edges([decision for decision, _ in decisions])
-        return Definition(name, self.graph, decisions, edges, self.separator)
+        said = json.dumps(self.table, sort_keys=True)
+        digest = hashlib.sha256(said.encode()).hexdigest()[:12]
+        return Definition(name, self.graph, decisions, edges, self.separator, digest)
 
     # Operations and options -------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import permutations
 
@@ -111,6 +112,9 @@ class NASBenchGraphSpace(SearchSpace):
                 "change at least one operation"
             )
         return self._wrap(choices)
+
+    def _pieces(self) -> tuple[str, Sequence[Mapping[str, int]]]:
+        return self._joined("-")
 
     def format(self, arch: Architecture) -> str:
         """Write the pattern and the operations, ``0012-gcn-gat-skip-fc``."""

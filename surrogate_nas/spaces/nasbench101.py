@@ -29,6 +29,9 @@ from surrogate_nas.spaces.operations import ATTRIBUTES, OPERATION_IDS, attribute
 
 OPERATIONS: tuple[str, ...] = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
 
+CELLS = 423_624
+"""Number of pruned cells that are not isomorphic: the length of `NASBench101Space.unique`."""
+
 _OUTPUT = NODES - 1
 _FORM = re.compile(r"([01]+):(.+)")
 _NODE_OPS = np.array([OPERATION_IDS[name] for name in ("conv", "conv", "max_pool")])
@@ -81,7 +84,7 @@ class NASBench101Space(SearchSpace):
     def size(self) -> int:
         """Number of different keys: 423,624, or all valid encodings if isomorphs are separate."""
         if self.isomorphs == "merged":
-            return len(self.unique())
+            return CELLS
         return int(np.count_nonzero(pruning()[0] >= 0)) * LABELLINGS
 
     @cached_property

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from itertools import product
+from operator import mul
 
 import numpy as np
 
@@ -63,6 +66,20 @@ class NASBench201Space(SearchSpace):
         if found is None:
             raise ArchitectureError(f"architecture {text!r} is not of the form {_SHAPE}")
         return self._wrap([self._option(i, name, text) for i, name in enumerate(found.groups())])
+
+    def _pieces(self) -> tuple[str, Sequence[Mapping[str, int]]]:
+        """A piece for each state but the input: ``|op~0|op~1|`` and so on."""
+        tables = []
+        first = 0
+        for state in (1, 2, 3):
+            weights = self._radix[first : first + state].tolist()
+            first += state
+            table = {}
+            for ops in product(range(len(OPERATIONS)), repeat=state):
+                text = "|".join(f"{OPERATIONS[op]}~{source}" for source, op in enumerate(ops))
+                table[f"|{text}|"] = sum(map(mul, ops, weights))
+            tables.append(table)
+        return "+", tables
 
     def format(self, arch: Architecture) -> str:
         """Write ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``."""

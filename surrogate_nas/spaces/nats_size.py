@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from surrogate_nas._types import IntArray
@@ -50,6 +52,9 @@ class NATSSizeSpace(SearchSpace):
                 "8:16:24:32:64"
             )
         return self._wrap([self._option(i, width, text) for i, width in enumerate(widths)])
+
+    def _pieces(self) -> tuple[str, Sequence[Mapping[str, int]]]:
+        return self._joined(":")
 
     def format(self, arch: Architecture) -> str:
         """Write ``8:16:24:32:64``."""

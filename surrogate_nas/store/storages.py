@@ -20,18 +20,34 @@ _START = b'{"op_code":0'  # of every journal: its first entry makes a study
 _PATIENCE = 60.0  # seconds; a lock is held for milliseconds, and freed when its process dies
 
 
-def open_storage(url_or_path: str | Path) -> BaseStorage:
-    """Open a trial store, made if it does not exist.
+def open_storage(url_or_path: str | Path, *, new: bool = True) -> BaseStorage:
+    """Open a trial store.
 
     Args:
         url_or_path: A path of an Optuna journal file, or a URL of SQLAlchemy (contains ``://``).
+        new: Whether it is made where it does not exist; else that is an error, and a journal may
+            have any name.
 
     Raises:
         StoreError: If it cannot be opened, written, or is no trial store.
         MissingDependencyError: If the database's driver is not installed.
     """
     text = os.fspath(url_or_path)
-    return _open_database(text) if "://" in text else _open_journal(Path(text))
+    if "://" in text:
+        return _open_database(text, new=new)
+    if not new:
+        _check_exists(Path(text), text)
+    elif Path(text).suffix != ".journal":
+        raise InvalidArgumentError(
+            "a store must be a file that ends with .journal, or a URL of SQLAlchemy such as "
+            f"sqlite:///run.db, got {text!r}"
+        )
+    return _open_journal(Path(text))
+
+
+def _check_exists(path: Path, shown: str) -> None:
+    if not path.is_file():
+        raise InvalidArgumentError(f"there is no trial store {shown}")
 
 
 # Journal files --------------------------------------------------------------------------------
@@ -92,11 +108,6 @@ class _JournalLock:
 
 
 def _open_journal(path: Path) -> BaseStorage:
-    if path.suffix != ".journal":
-        raise InvalidArgumentError(
-            "a store must be a file that ends with .journal, or a URL of SQLAlchemy such as "
-            f"sqlite:///run.db, got {os.fspath(path)!r}"
-        )
     lock = _JournalLock(path)
     try:
         _check_journal(path, lock.file)
@@ -130,17 +141,20 @@ def _check_journal(path: Path, lock: str) -> None:
 # Databases ------------------------------------------------------------------------------------
 
 
-def _open_database(url: str) -> BaseStorage:
+def _open_database(url: str, *, new: bool) -> BaseStorage:
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
     try:
-        shown = make_url(url).render_as_string(hide_password=True)
+        read = make_url(url)
+        shown = read.render_as_string(hide_password=True)
     except (ArgumentError, ValueError) as error:
         raise InvalidArgumentError(
             "a store must be a file (run.journal) or a URL of SQLAlchemy "
             "(sqlite:///run.db, postgresql://user@host/name)"
         ) from error
+    if not new and read.get_backend_name() == "sqlite" and read.database:
+        _check_exists(Path(read.database), shown)
     try:
         with quiet(), explained(shown):
             return get_storage(url)

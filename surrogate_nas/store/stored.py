@@ -78,7 +78,7 @@ class Stored:
     def _settle(self, name: str, settings: Mapping[str, Any]) -> None:
         """Compare the study's attributes with these, and write those that are missing."""
         wanted = {
-            "space": self.space.name,
+            "space": self.space.identity,
             "decisions": {key: list(options) for key, options in self._decisions.items()},
             "metrics": [goal.metric for goal in self.goals],
             **settings,
@@ -90,7 +90,7 @@ class Stored:
             raise StoreError(
                 f"study {name!r} in the store is of the space {stored['space']!r}"
                 + (" with other decisions" if "space" not in other else "")
-                + f", not {self.space.name!r}; choose another store"
+                + f", not {self.space.identity!r}; choose another store"
             )
         if other:
             listed = ", ".join(f"{key} {stored[key]!r}, now {wanted[key]!r}" for key in other)
@@ -98,7 +98,10 @@ class Stored:
                 f"study {name!r} in the store has other settings: {listed}; "
                 "repeat them, or choose another store"
             )
+        # What a comparison has no use for.
         wanted["versions"] = _versions()
+        if self.space.definition is not None:
+            wanted["definition"] = self.space.definition
         for key, value in wanted.items():
             if key not in stored:
                 self._study.set_user_attr(key, value)

@@ -163,7 +163,7 @@ def test_damage_in_one_task_does_not_concern_the_other(path: Path) -> None:
 @pytest.mark.parametrize(
     ("attribute", "value", "message"),
     [
-        ("format_version", 2, "version 2 of the table format.* reads version 1"),
+        ("format_version", 3, "version 3 of the table format.* reads versions 1 to 2"),
         ("format", np.bytes_("another"), "no table of surrogate-nas"),
         ("checksum", None, "no checksum"),
         ("tasks", None, "damaged"),

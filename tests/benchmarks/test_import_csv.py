@@ -4,6 +4,9 @@ import csv
 import gzip
 import json
 import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +16,18 @@ from nats_bench.genotype_utils import topology_str2structure
 
 from surrogate_nas.benchmarks.catalog import open_benchmark
 from surrogate_nas.benchmarks.folders import tables_folder
-from surrogate_nas.benchmarks.importers.base import Imported
+from surrogate_nas.benchmarks.importers.base import Imported, Listener
 from surrogate_nas.benchmarks.importers.csv import import_csv
 from surrogate_nas.cli import main
 from surrogate_nas.errors import (
     FormatError,
     InvalidArgumentError,
+    MissingDependencyError,
     SurrogateNASError,
     UnknownNameError,
 )
 from surrogate_nas.evaluation import Evaluation
+from surrogate_nas.spaces import open_space
 
 HEADER = "note,arch,v1,v3,test,size"
 ROWS = (
@@ -225,17 +230,121 @@ def test_wrong_arguments(
     assert tables() == []
 
 
-def test_a_space_of_ones_own_is_refused(home: Path) -> None:
-    path = home / "own.toml"
-    path.write_text('name = "own"\ngraph = "chain"\ndecisions = 5\noptions = ["skip", "none"]\n')
-    with pytest.raises(InvalidArgumentError, match="registered"):
-        imported(written(home, *ROWS), space=path)
+def test_decisions_may_stand_in_a_column_each(home: Path) -> None:
+    header = "layer1,second,layer3,layer4,layer5,v"
+    rows = ("8,16,24,64,8,1.5", " 64 ,8,8,8,8,2", "8,16,24,64,16,2.5")
+    changes: dict[str, Any] = {"arch": None, "tasks": {"toy": "v"}, "tests": {}, "metrics": {}}
+    path = written(home, *rows, header=header)
+    imported(path, decisions={"layer2": "second"}, **changes)
+    assert answer("8:16:24:64:8").value == 1.5
+    assert answer("64:8:8:8:8").value == 2
+    with pytest.raises(InvalidArgumentError, match=r"--arch COLUMN.*and layer2 are missing"):
+        imported(path, **changes)
+    with pytest.raises(UnknownNameError, match="decision 'layr2'; did you mean 'layer2'"):
+        imported(path, decisions={"layr2": "second"}, **changes)
+    with pytest.raises(UnknownNameError, match="column 'secnd'; did you mean 'second'"):
+        imported(path, decisions={"layer2": "secnd"}, **changes)
+    with pytest.raises(InvalidArgumentError, match="either --arch or --decision"):
+        imported(path, decisions={"layer2": "second"}, **(changes | {"arch": "v"}))
+    path = written(
+        home, *rows, "8,9,8,8,8,1", "8,,8,8,8,1", header=header.replace("second", "layer2")
+    )
+    with pytest.raises(FormatError, match=r"line 5: layer2: .*'9' \(choose.*line 6: layer2: .*''"):
+        imported(path, **changes)
+    made = imported(path, **changes, skip_bad=True)
+    assert (made.architectures, len(made.skipped)) == (3, 2)
+
+
+def test_options_that_make_no_architecture_together_are_named(home: Path) -> None:
+    header = ",".join(f"module{i + 1}" for i in range(6))
+    path = written(home, "2,3,1,1,none,none,1", "1,1,1,1,1,1,1", header=f"{header},v")
+    with pytest.raises(
+        FormatError, match=r"1 bad row.*line 3: no architecture of 'transnas-macro'"
+    ):
+        imported(path, space="transnas-macro", arch=None, tasks={"toy": "v"}, tests={}, metrics={})
+
+
+@pytest.mark.parametrize("space", ["nats-size", "nas-bench-graph", "nasbench201", "nasbench101"])
+def test_quotes_make_no_difference(home: Path, space: str) -> None:
+    """Quoted cells and plain ones are read by different code."""
+    opened = open_space(space)
+    rng = np.random.default_rng(0)
+    texts = sorted({opened.format(opened.sample(rng)) for _ in range(200)})
+    numbers = [f"{x:.{i % 17}g}" for i, x in enumerate(rng.normal(size=len(texts)))]
+    settings: dict[str, Any] = {
+        "space": space, "tasks": {"toy": "v"}, "tests": {}, "metrics": {},
+    }  # fmt: skip
+    for name, mark in (("plain", ""), ("quoted", '"')):
+        comma = "," in texts[0]
+        rows = [
+            f'"{t}",{mark}{v}{mark}' if comma or mark else f"{t},{v}"
+            for t, v in zip(texts, numbers, strict=True)
+        ]
+        imported(written(home, *rows, header="arch,v"), name=name, **settings)
+    plain, quoted = (open_benchmark(name).task("toy") for name in ("plain", "quoted"))
+    np.testing.assert_array_equal(plain.choices, quoted.choices)
+    np.testing.assert_array_equal(plain.values, quoted.values)
+    expected = {opened.parse(t).choices: float(v) for t, v in zip(texts, numbers, strict=True)}
+    assert dict(zip(map(tuple, plain.choices.tolist()), plain.values.tolist(), strict=True)) == (
+        expected
+    )
+
+
+def test_progress_is_told(home: Path) -> None:
+    heard: list[str] = []
+
+    class Ear(Listener):
+        @contextmanager
+        def progress(self, label: str, total: int) -> Iterator[Callable[[str], None]]:
+            heard.append(f"{label} {total}")
+            yield heard.append
+
+    imported(written(home, *ROWS), listener=Ear())
+    assert heard == ["results.csv 7", "rows", "architectures", "v1", "v3", "test", "size", "table"]
+
+
+@pytest.mark.extra
+def test_parquet(home: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    frame = pandas.read_csv(written(home, *ROWS))
+    imported(home / "results.csv", name="csv")
+    path = home / "results.parquet"
+    frame.to_parquet(path)
+    made = imported(path)
+    assert (made.architectures, made.skipped) == (4, ())
+    for column in ("values", "test_values"):
+        a, b = (getattr(open_benchmark(n).task("toy"), column) for n in ("csv", "mine"))
+        np.testing.assert_array_equal(a, b)
+    assert answer("8:8:8:8:8").metrics == {"size": 1.25}
+
+    frame["v3"] = ["1", "", "x", None]
+    frame.to_parquet(path)
+    with pytest.raises(FormatError, match=r"1 bad row.*row 3: v3 is no finite number: 'x'"):
+        imported(path)
+    with pytest.raises(UnknownNameError, match="did you mean 'arch'"):
+        imported(path, arch="arhc")
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(FormatError, match="damaged or cut off"):
+        imported(path)
+
+    widths = pandas.DataFrame({f"layer{i + 1}": [8, 16] for i in range(5)} | {"v": [1, 2]})
+    widths.to_parquet(path)
+    imported(path, arch=None, tasks={"toy": "v"}, tests={}, metrics={})
+    assert answer("16:16:16:16:16").value == 2
+
+
+def test_parquet_without_its_library(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = home / "results.parquet"
+    path.write_bytes(b"PAR1....PAR1")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'surrogate-nas\[parquet\]'"):
+        imported(path)
 
 
 def test_files_that_are_no_csv(home: Path) -> None:
     whole = gzip.compress("\n".join((HEADER, *ROWS)).encode())
     cases = {
-        b"PAR1....PAR1": "to_csv",
         whole[:-20]: "damaged or cut off",
         whole[:-8] + b"\0" * 8: "damaged or cut off",
         b"\xff\xfe\0a": "UTF-8",
@@ -332,3 +441,25 @@ def test_nasbench201_by_the_command(home: Path, capsys: pytest.CaptureFixture[st
         assert round(float(tested.max()), 2) == best
     merged = open_benchmark("mine").task("cifar10", isomorphs="merged")
     assert len(merged) == len(networks) == 6_466
+
+
+@pytest.mark.data
+def test_transnas_micro(home: Path) -> None:
+    path = Path(os.environ["SURROGATE_NAS_DATA"], "transnas_micro.csv.gz")
+    with gzip.open(path, "rt", newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = [name for name in rows[0] if name not in ("arch_str", "index")]
+    assert len(names) == 7
+    made = import_csv(
+        path,
+        name="mine",
+        space="transnas-micro",
+        arch="arch_str",
+        tasks={name: name for name in names},
+    )
+    assert (made.architectures, made.tasks) == (4_096, tuple(names))
+    for name in names:
+        task = open_benchmark("mine").task(name)
+        texts = [task.space.format(task.space.architecture(choices)) for choices in task.choices]
+        expected = {row["arch_str"]: float(row[name]) for row in rows if row[name]}
+        assert dict(zip(texts, task.values.tolist(), strict=True)) == expected

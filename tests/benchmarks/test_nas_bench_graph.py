@@ -22,7 +22,7 @@ from surrogate_nas.errors import (
 )
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.spaces.nas_bench_graph import OPERATIONS
-from tests.benchmarks.test_pickles import Evil, _touch
+from tests.test_pickles import Evil, _touch
 
 BENCHMARK = NASBenchGraph()
 RECORD = dict.fromkeys(("valid_perf", "perf", "latency", "para"), 0.5)

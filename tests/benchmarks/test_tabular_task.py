@@ -1,6 +1,7 @@
 import math
 import os
 import pickle
+from itertools import combinations_with_replacement
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from surrogate_nas.evaluation import Goal
 from surrogate_nas.spaces.base import ENUMERABLE, Architecture, Isomorphs, SearchSpace
 from surrogate_nas.spaces.nas_bench_graph import NASBenchGraphSpace
 from surrogate_nas.spaces.nasbench201 import NASBench201Space
+from surrogate_nas.spaces.restricted import RestrictedSpace
 from tests.search.toys import ToySpace
 
 SMALL = ToySpace((3, 3, 3, 3))
@@ -142,6 +144,22 @@ def test_a_task_of_all_encodings_has_the_whole_space() -> None:
     assert merged.space.isomorphs == "merged"
     assert len(task) == len(choices)
     assert task.fingerprint == merged.fingerprint
+
+
+def test_a_task_of_all_canonical_forms_has_the_whole_of_a_large_space() -> None:
+    class Counted(ToySpace):
+        size = 8_854  # multisets of 4 out of 20, without that of zeros
+
+    space = Counted(LARGE.sizes, isomorphs="merged")
+    assert space.countable
+    assert not LARGE.countable
+    forms = np.array(list(combinations_with_replacement(range(20), 4)))[1:]
+    values = np.arange(len(forms), dtype=float)
+    assert TabularTask("t", space, forms, values).space is space
+    part = TabularTask("t", space, forms[1:], values[1:]).space
+    assert (type(part), part.size) == (RestrictedSpace, 8_853)
+    with pytest.raises(InvalidArgumentError, match="too many to list"):
+        _ = LARGE.size
 
 
 def test_a_partial_task_keeps_a_search_inside() -> None:

@@ -114,6 +114,29 @@ def test_bad_text_is_refused(space: SearchSpace) -> None:
         space.parse("nonsense")
 
 
+def test_many_texts_are_read_as_one_by_one(space: SearchSpace, rng: np.random.Generator) -> None:
+    good = [space.format(arch) for arch in _samples(space, 60)]
+    whole: SearchSpace = load("space", space.name)()
+    texts = [*good, *(whole.format(arch) for arch in _samples(whole, 20))]  # perhaps outside
+    texts += ["", " ", "nonsense", "0", "31087", ":", "-", "|", "+", "++"]
+    for text in good[:15]:
+        place = int(rng.integers(len(text)))
+        texts += [text[:place], text[place:], text + text, f" {text}", text.upper()]
+        texts += [text[:place] + other + text[place + 1 :] for other in "09|~+-:,x"]
+    for mixed in (texts, good, texts[60:], []):
+        choices, errors = space.parse_all(mixed)
+        assert choices.dtype == np.int16
+        assert choices.shape == (len(mixed), len(space.sizes))
+        for position, text in enumerate(mixed):
+            try:
+                expected = space.parse(text).choices
+            except ArchitectureError as error:
+                assert str(errors.pop(position)) == str(error)  # noqa: PT017
+                expected = (0,) * len(space.sizes)
+            assert tuple(choices[position].tolist()) == expected
+        assert errors == {}
+
+
 @pytest.mark.parametrize("damage", ["space", "short", "long", "negative", "large"])
 def test_foreign_encodings_are_refused(space: SearchSpace, damage: str) -> None:
     arch = space.sample(np.random.default_rng(3))

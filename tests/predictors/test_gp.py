@@ -6,8 +6,16 @@ from scipy.optimize import approx_fprime
 from scipy.stats import multivariate_normal
 from sklearn.gaussian_process.kernels import RationalQuadratic
 
-from surrogate_nas.predictors.gp import QuantileMap, normal_scores
+from surrogate_nas.evaluation import TaskData
+from surrogate_nas.predictors.gp import (
+    GaussianProcess,
+    QuantileMap,
+    _Posterior,
+    normal_scores,
+    warped,
+)
 from surrogate_nas.predictors.kernels import FamilyKernel
+from surrogate_nas.spaces.nasbench201 import NASBench201Space
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(25, 6))
@@ -60,3 +68,34 @@ def test_quantile_map_returns_the_values_and_goes_on_beyond() -> None:
     grid = back(np.linspace(-3, 3, 200))
     assert (np.diff(grid) > 0).all()
     assert grid[-1] > values.max()
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_an_update_conditions_by_the_same_hyperparameters(frozen: bool) -> None:
+    space = NASBench201Space()
+    every = space.unique()
+    pool = every if frozen else every[::50]
+    rows = np.random.default_rng(0).permutation(len(every))[:60]
+    values = (every[rows] == 3).sum(axis=1) + 0.3 * np.random.default_rng(1).normal(size=60)
+    data = TaskData("t", space, every[rows], values)
+    updated = GaussianProcess().fit(data.take(np.arange(30)))
+    updated.predict(pool)
+    # One by one, several at once, none, and other rows instead.
+    for part in (range(31), range(31), range(40), range(60), range(5, 60)):
+        chosen = data.take(np.array(part))
+        found = updated.update(chosen).predict(pool)
+        direct = GaussianProcess().fit(data.take(np.arange(30)))
+        direct._posterior = replace_rows(direct, chosen)
+        direct._calibrate(chosen.values, warped(chosen.values))
+        expected = direct.predict(np.array(pool))
+        spread = expected.mean.std()
+        np.testing.assert_allclose(found.mean, expected.mean, atol=2e-3 * spread)
+        np.testing.assert_allclose(found.std, expected.std, atol=2e-3 * spread)
+
+
+def replace_rows(process: GaussianProcess, data: TaskData) -> _Posterior:
+    old, inputs = process._posterior, process._inputs
+    assert old is not None
+    assert inputs is not None
+    x = inputs(data.choices).astype(np.float64)
+    return _Posterior(old.kernel, old._hyper, x, warped(data.values))

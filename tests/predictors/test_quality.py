@@ -11,6 +11,7 @@ import pytest
 
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.predictors.base import Predictor
+from surrogate_nas.predictors.blend import Blend
 from surrogate_nas.predictors.boosting import XGBoost
 from surrogate_nas.predictors.forest import Forest
 from surrogate_nas.predictors.gp import GaussianProcess
@@ -32,12 +33,12 @@ def cifar10() -> TabularTask:
 
 @pytest.mark.data
 @pytest.mark.parametrize(
-    ("kind", "least"), [(GaussianProcess, 0.785), (XGBoost, 0.8), (Forest, 0.77)]
+    ("kind", "least"), [(GaussianProcess, 0.8), (Blend, 0.81), (XGBoost, 0.805), (Forest, 0.79)]
 )
 def test_78_labels_of_nasbench201(
     cifar10: TabularTask, kind: type[Predictor], least: float
 ) -> None:
-    """The means over many sets are .80, .82 and .79; XGBoost on one-hot encodings has .44."""
+    """XGBoost on one-hot encodings has .44."""
     taus, covered = [], []
     for seed in range(6):
         order = np.random.default_rng(seed).permutation(len(cifar10))

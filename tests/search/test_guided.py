@@ -1,6 +1,9 @@
 from __future__ import annotations
 
-from typing import Self
+import functools
+import itertools
+import math
+from typing import Any, Self
 
 import numpy as np
 import pytest
@@ -102,7 +105,8 @@ def test_pending_proposals_count_with_their_prediction() -> None:
     searcher.ask(3)
     data = predictor.data[-1]
     rows = {tuple(c): v for c, v in zip(data.choices.tolist(), data.values, strict=True)}
-    assert [rows[p.arch.choices] for p in pending] == [-7.0] * 3
+    assert len({rows[p.arch.choices] for p in pending}) == 1
+    assert rows[pending[0].arch.choices] == min(data.values) < 0
 
 
 def test_failed_trials_count_as_the_worst_value() -> None:
@@ -116,12 +120,12 @@ def test_failed_trials_count_as_the_worst_value() -> None:
     assert data.values[failed].tolist() == [data.values[~failed].min()]
 
 
-def test_candidates_are_all_unseen_ones_where_they_can_be_listed() -> None:
+def test_all_architectures_are_compared_where_they_can_be_listed() -> None:
     predictor = Recorder()
     searcher = Guided(RandomSearch(SMALL, seed=4), predictor, initial=6)
     run(searcher, total, 6)
     searcher.ask()
-    assert len(predictor.asked[-1]) == SMALL.size - 6
+    assert len(predictor.asked[-1]) == SMALL.size
 
 
 def test_candidates_of_a_large_space_come_from_the_inner_search_and_the_best() -> None:
@@ -152,8 +156,10 @@ def test_a_fork_of_a_guided_search_does_not_refit_its_guide() -> None:
     np.testing.assert_array_equal(predictor.predict(SMALL.unique()).mean, expected)
 
 
-@pytest.mark.parametrize("arguments", [{"initial": 1}, {"refit_every": 0}, {"steps": 0}])
-def test_bad_settings(arguments: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    "arguments", [{"initial": 1}, {"refit_every": 0}, {"steps": 0}, {"labels": 1}]
+)
+def test_bad_settings(arguments: dict[str, Any]) -> None:
     with pytest.raises(InvalidArgumentError, match=f"{next(iter(arguments))} must be"):
         Guided(RandomSearch(SMALL), Linear(), **arguments)
 
@@ -184,3 +190,64 @@ def test_every_few_proposals_are_the_inner_searchers_own(inner_every: int, expec
     before = inner.asked
     run(searcher, additive(SMALL, 0), 40)
     assert inner.asked - before == pytest.approx(expected, abs=1)
+
+
+class Counting(Recorder):
+    """Keeps complete fits and updates apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fitted: list[int] = []
+        self.updated: list[TaskData] = []
+
+    def fit(self, data: TaskData) -> Self:
+        self.fitted.append(len(data))
+        return super().fit(data)
+
+    def update(self, data: TaskData) -> Self:
+        self.updated.append(data)
+        self.data.append(data)
+        return self
+
+
+def test_it_is_fitted_anew_when_there_is_a_third_more() -> None:
+    predictor = Counting()
+    searcher = Guided(RandomSearch(SMALL), predictor, initial=9, refit_every=1, inner_every=0)
+    run(searcher, total, 40)
+    assert predictor.fitted == [9, 12, 16, 22, 30]
+    assert [len(data) for data in predictor.data] == list(range(9, 40))
+    for before, after in itertools.pairwise(predictor.updated):
+        if len(after) == len(before) + 1:  # rows stay where they are, new ones come last
+            np.testing.assert_array_equal(after.choices[:-1], before.choices)
+
+
+def test_of_many_trials_it_learns_from_the_best_and_some_others() -> None:
+    predictor = Counting()
+    searcher = Guided(
+        RandomSearch(SMALL), predictor, initial=9, refit_every=1, inner_every=2, labels=40
+    )
+    known = run(searcher, total, 300)
+    assert max(predictor.fitted) == 40
+    assert max(map(len, predictor.data)) <= 54
+    rows = {tuple(row) for row in predictor.data[-1].choices.tolist()}
+    values = sorted(known[: -len(rows)], key=total, reverse=True)
+    assert {arch.choices for arch in values if total(arch) > total(values[19])} <= rows
+    assert sum(total(Architecture("toy", row)) < total(values[50]) for row in rows) > 5
+
+
+def _stretched(scale: float, arch: Architecture) -> float:
+    return math.exp(total(arch) / 3) * scale - 5
+
+
+def test_units_and_outliers_do_not_matter_to_the_predictor() -> None:
+    scores = []
+    for scale in (1.0, 1e4):
+        predictor = Recorder()
+        searcher = Guided(RandomSearch(SMALL, seed=4), predictor, initial=20)
+        function = functools.partial(_stretched, scale)
+        run(searcher, function, 20)
+        scores.append(_fitted(searcher, predictor).values)
+    np.testing.assert_allclose(scores[0], scores[1])
+    assert scores[0].mean() == pytest.approx(0, abs=1e-6)
+    assert 0.5 < scores[0].std() <= 1
+    assert np.abs(scores[0]).max() < 4

@@ -292,3 +292,24 @@ def test_a_template_needs_names() -> None:
     text = re.sub(r"decisions = .*", "decisions = 3", TEMPLATE)
     with pytest.raises(FormatError, match="a template needs a list of names"):
         CustomSpace(text)
+
+
+def test_many_texts_are_read_as_one_by_one() -> None:
+    for definition in (CHAIN, TEMPLATE, NODES):
+        space = CustomSpace(definition)
+        texts = [space.format(space.architecture(row)) for row in space.all_choices()[:40]]
+        texts += [
+            "",
+            "nonsense",
+            "0" * len(space.sizes),
+            "9" * len(space.sizes),
+            "none",
+            texts[3][1:],
+        ]
+        choices, errors = space.parse_all(texts)
+        for position, text in enumerate(texts):
+            try:
+                assert tuple(choices[position].tolist()) == space.parse(text).choices
+            except ArchitectureError as error:
+                assert str(errors.pop(position)) == str(error)  # noqa: PT017
+        assert errors == {}

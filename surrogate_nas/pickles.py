@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import pickle
 import pickletools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,20 +34,51 @@ def load_pickle(path: str | os.PathLike[str]) -> Any:
         UnsafePickleError: If the pickle asks for anything else; nothing of it was executed.
         FormatError: If the file is cut off, is no pickle, or cannot be read.
     """
-    path = Path(path)
+    with naming(path):
+        return parse_pickle(Path(path).read_bytes())
+
+
+@contextmanager
+def naming(path: str | os.PathLike[str], kind: str = "pickle file") -> Iterator[None]:
+    """Turn what goes wrong with the content of a file into an error that names the file.
+
+    Args:
+        path: The file.
+        kind: What it should be.
+
+    Raises:
+        UnsafePickleError: If a pickle asked for what is not allowed.
+        FormatError: If anything else went wrong.
+    """
     try:
-        content = path.read_bytes()
-        _walk(content)
-        return _Unpickler(io.BytesIO(content), encoding="latin1").load()
+        yield
     except UnsafePickleError as error:
         raise UnsafePickleError(f"{path} was not loaded: {error}") from None
-    except OSError as error:
-        raise FormatError(f"cannot read {path}: {error.strerror or error}") from error
+    except MemoryError:
+        raise FormatError(f"{path} needs more memory than there is") from None
     except Exception as error:  # damaged bytes can fail anywhere: as a wrong type, index, size, ...
+        if isinstance(error, OSError) and error.errno is not None:
+            raise FormatError(f"cannot read {path}: {error.strerror}") from error
         raise FormatError(
-            f"{path} is not a whole pickle file ({type(error).__name__}: {error}); "
+            f"{path} is not a whole {kind} ({type(error).__name__}: {error}); "
             "obtain it again from its source"
         ) from error
+
+
+def parse_pickle(content: bytes) -> Any:
+    """Read a pickle that is in memory; to be used inside `naming`.
+
+    Raises:
+        UnsafePickleError: If the pickle asks for anything that is not allowed.
+        Exception: Of any kind, if it is damaged.
+    """
+    end_of_pickle(content)
+    return SafeUnpickler(reading(content), encoding="latin1").load()
+
+
+def reading(content: bytes) -> io.BufferedReader:
+    """Bytes as a file from which an unpickler need not fetch every opcode by a call."""
+    return io.BufferedReader(io.BytesIO(content), 1 << 20)
 
 
 _COUNTS = {
@@ -59,8 +92,12 @@ _COUNTS = {
 _OPCODES = {ord(opcode.code): opcode for opcode in pickletools.opcodes}
 
 
-def _harmless_run() -> re.Pattern[bytes]:
-    """A sequence of opcodes with arguments of fixed size, except those that need care."""
+_SHORT = 24  # lengths of texts
+
+
+@functools.cache
+def _harmless_run(high: int) -> re.Pattern[bytes]:
+    """A sequence of opcodes, except those that need care; positions may reach ``high << 24``."""
     careful = pickle.STOP + pickle.LONG_BINPUT + pickle.EXT1 + pickle.EXT2 + pickle.EXT4
     by_size: dict[int, bytes] = {}
     for code, opcode in _OPCODES.items():
@@ -68,29 +105,31 @@ def _harmless_run() -> re.Pattern[bytes]:
         if size >= 0 and code not in careful:
             by_size[size] = by_size.get(size, b"") + re.escape(bytes([code]))
     kinds = [b"[%b].{%d}" % (codes, size) for size, codes in by_size.items()]
-    # The data of one number, and a low position: nearly all that a table of numbers has besides.
+    # The data of one number, a low position, short texts: nearly all that a table has besides.
     kinds += [rb"C\x08.{8}", rb"r..[\x00-\x3f]\x00"]
+    if high:
+        kinds += [rb"r...[\x00-\x%02x]" % min(high - 1, 255)]
+    for text, zeros in ((b"\x8c", 0), (b"X", 3)):
+        sizes = [rb"\x%02x\x00{%d}.{%d}" % (size, zeros, size) for size in range(_SHORT)]
+        kinds += [b"%b(?:%b)" % (text, b"|".join(sizes))]
     return re.compile(b"(?s)(?:" + b"|".join(kinds) + b")*+")
 
 
-_RUN = _harmless_run()
-
-
-def _walk(content: bytes) -> None:
-    """Go over the opcodes without obeying them.
+def end_of_pickle(content: bytes, place: int = 0) -> int:
+    """The place behind a pickle that begins at ``place``; its opcodes are not obeyed.
 
     Refused are what the unpickler below would do unasked: extension codes, which it answers from
     a cache of this process, and positions and counts beyond the end of the file, for which it
     would use any amount of memory.
     """
-    place = 0
+    harmless = _harmless_run(len(content) >> 24)
     while True:
-        run = _RUN.match(content, place)
+        run = harmless.match(content, place)
         place = run.end() if run else place
         if place >= len(content):
             raise EOFError("no end of the pickle")
         if content[place] in pickle.STOP:
-            return
+            return place + 1
         place = _step(content, place)
 
 
@@ -121,8 +160,11 @@ def _check_position(position: int, content: bytes) -> None:
         raise ValueError(f"an object is to be remembered at {position}")
 
 
-class _Unpickler(pickle.Unpickler):
+class SafeUnpickler(pickle.Unpickler):
+    """Knows the allowed names only; for pickles over which `end_of_pickle` went."""
+
     def find_class(self, module: str, name: str) -> Any:
+        """What an allowed name stands for."""
         if (module, name) not in _ALLOWED:
             raise UnsafePickleError(
                 f"it asks for {module}.{name}, and only plain containers and numpy data are allowed"
@@ -130,10 +172,11 @@ class _Unpickler(pickle.Unpickler):
         return _ALLOWED[module, name]
 
     def persistent_load(self, pid: Any) -> Any:
+        """Refuse."""
         raise UnsafePickleError("it asks for a persistent object")
 
 
-class _Allowed:
+class Allowed:
     """What an allowed name stands for: it can be called, but is no class and has no attributes."""
 
     __slots__ = ("_function",)
@@ -142,6 +185,7 @@ class _Allowed:
         self._function = function
 
     def __call__(self, *args: Any) -> Any:
+        """Call what it stands for."""
         return self._function(*args)
 
     def __setstate__(self, state: object) -> None:
@@ -220,26 +264,26 @@ def _no_call(*_: Any) -> Any:
     raise UnsafePickleError("it calls numpy.ndarray")
 
 
-_NDARRAY = _Allowed(_no_call)
+_NDARRAY = Allowed(_no_call)
 
 
-def _allowed() -> dict[tuple[str, str], _Allowed]:
+def _allowed() -> dict[tuple[str, str], Allowed]:
     names = {
-        ("numpy", "dtype"): _Allowed(_DType),
+        ("numpy", "dtype"): Allowed(_DType),
         ("numpy", "ndarray"): _NDARRAY,
-        ("_codecs", "encode"): _Allowed(_latin1),
-        ("collections", "OrderedDict"): _Allowed(dict),
+        ("_codecs", "encode"): Allowed(_latin1),
+        ("collections", "OrderedDict"): Allowed(dict),
     }
     for core in ("numpy.core", "numpy._core"):
         for module in ("multiarray", "_multiarray_umath"):
-            names[f"{core}.{module}", "scalar"] = _Allowed(_scalar)
-            names[f"{core}.{module}", "_reconstruct"] = _Allowed(_reconstruct)
-        names[f"{core}.numeric", "_frombuffer"] = _Allowed(_frombuffer)
+            names[f"{core}.{module}", "scalar"] = Allowed(_scalar)
+            names[f"{core}.{module}", "_reconstruct"] = Allowed(_reconstruct)
+        names[f"{core}.numeric", "_frombuffer"] = Allowed(_frombuffer)
     for builtins in ("builtins", "__builtin__"):
-        names[builtins, "bytes"] = _Allowed(lambda: b"")  # what older protocols write for it
-        names[builtins, "set"] = _Allowed(set)
-        names[builtins, "frozenset"] = _Allowed(frozenset)
-        names[builtins, "complex"] = _Allowed(complex)
+        names[builtins, "bytes"] = Allowed(lambda: b"")  # what older protocols write for it
+        names[builtins, "set"] = Allowed(set)
+        names[builtins, "frozenset"] = Allowed(frozenset)
+        names[builtins, "complex"] = Allowed(complex)
     return names
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from surrogate_nas.benchmarks.pickles import load_pickle
 from surrogate_nas.errors import FormatError, UnsafePickleError
+from surrogate_nas.pickles import load_pickle
 
 PLAIN = {
     "text": "Zürich",
@@ -213,6 +213,17 @@ def test_damaged_bytes_raise_nothing_else(tmp_path: Path) -> None:
 def test_absurd_counts_take_no_memory(content: bytes, tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="not a whole pickle"):
         load(content, tmp_path)
+
+
+def test_positions_within_a_large_file_are_allowed(tmp_path: Path) -> None:
+    large = b"B" + struct.pack("<I", 2**24) + bytes(2**24)  # bytes, so that positions may be high
+    for position, allowed in ((2**24 - 1, True), (2**24, True), (2**24 + 2**23, False)):
+        content = b"\x80\x02" + large + b"r" + struct.pack("<I", position) + b"."
+        if allowed:
+            assert load(content, tmp_path) == bytes(2**24)
+        else:
+            with pytest.raises(FormatError, match="not a whole pickle"):
+                load(content, tmp_path)
 
 
 def test_what_is_no_file_is_a_format_error(tmp_path: Path) -> None:

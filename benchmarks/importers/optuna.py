@@ -1,0 +1,292 @@
+"""Optuna studies: a history of trials becomes a table of one task."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from surrogate_nas._types import FloatArray
+from surrogate_nas.benchmarks.importers.base import (
+    Imported,
+    Listener,
+    check_bad,
+    check_name,
+    install,
+    space_of_table,
+)
+from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec
+from surrogate_nas.errors import ArchitectureError, InvalidArgumentError, UnknownNameError
+from surrogate_nas.evaluation import Goal
+from surrogate_nas.spaces.base import Architecture, SearchSpace
+from surrogate_nas.spaces.custom import CustomSpace
+
+_LEFT_OUT = {
+    TrialState.FAIL: "failed",
+    TrialState.PRUNED: "pruned",
+    TrialState.RUNNING: "running",
+    TrialState.WAITING: "waiting",
+}
+
+
+@dataclass(frozen=True)
+class _Record:
+    """What one trial measured: values by budget, and all else at the largest of them."""
+
+    arch: Architecture
+    values: Mapping[int, float]
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    test: float = math.nan
+    cost: float | None = None
+
+    @property
+    def budget(self) -> int:
+        return max(self.values)
+
+
+def import_optuna(
+    storage: BaseStorage,
+    *,
+    name: str,
+    study: str | None = None,
+    space: str | os.PathLike[str] | None = None,
+    task: str | None = None,
+    skip_bad: bool = False,
+    listener: Listener | None = None,
+) -> Imported:
+    """Make an installed table of a study; a table of the same name is replaced.
+
+    The completed trials become rows, where their parameters are named like the decisions of the
+    space and have the names of options as values (as text: 8 is the option ``8``). The direction
+    is that of the study. Several trials of one architecture are its seeds, in the order of their
+    numbers. Values that all trials reported at the same steps become budgets, counted from 1, and
+    the value of a trial stands at the last one. Of several objectives the first is the goal, the
+    others are metrics. A study that a search of this program stored also has budgets, costs,
+    metrics and test metrics.
+
+    Args:
+        storage: Optuna's storage.
+        name: Name of the table.
+        study: Name of the study; may be left out where there is only one.
+        space: Name of a registered space or a TOML file; may be left out where a search of this
+            program stored the study.
+        task: Name of the task, likewise.
+        skip_bad: Leave completed trials out that are no architecture or have no finite value,
+            instead of refusing the study.
+        listener: Hears what is left out.
+
+    Raises:
+        UnknownNameError: If there is no such study or space.
+        InvalidArgumentError: If an argument breaks a rule or is missing, or the study lacks
+            decisions of the space.
+        FormatError: If there is no usable trial, or a bad one; nothing is written then.
+    """
+    check_name(name)
+    listener = listener or Listener()
+    opened = _study(storage, study)
+    settings = opened.user_attrs
+    searched = "decisions" in settings and "metrics" in settings
+    chosen = _space(opened.study_name, space, settings if searched else {})
+    task = task if task is not None else settings.get("task") if searched else None
+    if task is None:
+        raise InvalidArgumentError(f"name the task of study {opened.study_name!r} with --task")
+    everything = opened.get_trials(deepcopy=False)
+    trials = [trial for trial in everything if trial.state == TrialState.COMPLETE]
+    others = Counter(_LEFT_OUT[trial.state] for trial in everything if trial.state in _LEFT_OUT)
+    if others:
+        told = ", ".join(f"{count} {state}" for state, count in others.items())
+        listener.note(f"left out of {len(everything)} trials: {told}")
+    _check_parameters(opened.study_name, chosen, trials, listener)
+    names = _metric_names(opened, settings if searched else {})
+    records, bad = _records(chosen, trials, names, listener, searched=searched)
+    source = f"the study {opened.study_name!r}"
+    check_bad(source, bad, unit="trial", usable=len(records), skip_bad=skip_bad)
+    goal = Goal(names[0], opened.directions[0] == StudyDirection.MAXIMIZE)
+    maximised = {
+        metric: direction == StudyDirection.MAXIMIZE
+        for metric, direction in zip(names, opened.directions, strict=True)
+    }
+    archs = list(dict.fromkeys(record.arch for record in records))
+    choices = np.array([arch.choices for arch in archs], dtype=np.int16)
+    spec = _task(task, goal, maximised, records, archs)
+    return install(
+        TableSpec(name, chosen, choices, [spec], source=f"Optuna study {opened.study_name}"),
+        skipped=tuple(bad),
+    )
+
+
+def _study(storage: BaseStorage, name: str | None) -> optuna.Study:
+    names = optuna.get_all_study_names(storage)
+    if name is None and len(names) != 1:
+        raise InvalidArgumentError(
+            "name a study with --study: the store holds "
+            + (", ".join(map(repr, names)) if names else "none")
+        )
+    if name is not None and name not in names:
+        raise UnknownNameError("study", name, names)
+    return optuna.load_study(study_name=name, storage=storage)
+
+
+def _space(
+    study: str, space: str | os.PathLike[str] | None, settings: Mapping[str, Any]
+) -> SearchSpace:
+    if space is not None:
+        return space_of_table(space)
+    if "definition" in settings:
+        return CustomSpace(settings["definition"], source=f"the space of study {study!r}")
+    if "space" in settings:
+        return space_of_table(settings["space"])
+    raise InvalidArgumentError(
+        f"study {study!r} was not stored by a search of this program; name its space with --space"
+    )
+
+
+def _check_parameters(
+    study: str, space: SearchSpace, trials: Sequence[FrozenTrial], listener: Listener
+) -> None:
+    found = dict.fromkeys(parameter for trial in trials for parameter in trial.params)
+    decisions = [decision.name for decision in space.decisions]
+    missing = [decision for decision in decisions if decision not in found]
+    if trials and missing:
+        raise InvalidArgumentError(
+            f"the parameters of study {study!r} must be named like the decisions of "
+            f"{space.name!r}: {', '.join(missing)} {'are' if len(missing) > 1 else 'is'} missing, "
+            f"it has {', '.join(found) or 'none'}"
+        )
+    others = [parameter for parameter in found if parameter not in decisions]
+    if others:
+        listener.note(
+            f"parameters that are no decisions of {space.name!r} are ignored: {', '.join(others)}"
+        )
+
+
+def _metric_names(study: optuna.Study, settings: Mapping[str, Any]) -> list[str]:
+    """A name for each objective of the study."""
+    given = settings.get("metrics") or study.metric_names
+    count = len(study.directions)
+    return list(given or ["value", *(f"value{i}" for i in range(2, count + 1))])
+
+
+# Trials ---------------------------------------------------------------------------------------
+
+
+def _records(
+    space: SearchSpace,
+    trials: Sequence[FrozenTrial],
+    names: Sequence[str],
+    listener: Listener,
+    *,
+    searched: bool,
+) -> tuple[list[_Record], list[str]]:
+    """What the good trials measured, in their order, and what is wrong with the others."""
+    good: list[tuple[FrozenTrial, Architecture]] = []
+    bad = []
+    for trial in trials:
+        try:
+            good.append((trial, _architecture(space, trial)))
+        except ArchitectureError as error:
+            bad.append(f"trial {trial.number}: {error}")
+    if searched:
+        return [_searched(trial, arch, names) for trial, arch in good], bad
+    steps = _steps([trial for trial, _ in good], listener)
+    shift = int(0 in steps)
+    records = []
+    for trial, arch in good:
+        reported = {step + shift: trial.intermediate_values[step] for step in steps}
+        values = reported | {max(reported, default=1): trial.values[0]}
+        metrics = dict(zip(names[1:], trial.values[1:], strict=True))
+        records.append(_Record(arch, values, metrics))
+    return records, bad
+
+
+def _architecture(space: SearchSpace, trial: FrozenTrial) -> Architecture:
+    choices = []
+    for decision in space.decisions:
+        if decision.name not in trial.params:
+            raise ArchitectureError(f"the parameter {decision.name!r} is missing")
+        option = str(trial.params[decision.name])
+        if option not in decision.options:
+            raise ArchitectureError(
+                str(UnknownNameError(f"{decision.name} option", option, decision.options))
+            )
+        choices.append(decision.options.index(option))
+    if not all(map(math.isfinite, trial.values)):
+        raise ArchitectureError(f"the value is not finite: {trial.values}")
+    return space.check(Architecture(space.name, tuple(choices)))
+
+
+def _steps(trials: Sequence[FrozenTrial], listener: Listener) -> list[int]:
+    """The steps at which all trials reported a value; none if some did at others."""
+    steps = {tuple(sorted(trial.intermediate_values)) for trial in trials}
+    if len(steps) > 1:
+        listener.note("trials reported values at different steps, so their last ones alone count")
+    return list(*steps) if len(steps) == 1 else []
+
+
+def _searched(trial: FrozenTrial, arch: Architecture, names: Sequence[str]) -> _Record:
+    """A trial that a search of this program stored."""
+    attributes = trial.user_attrs
+    further = dict(zip(names[1:], trial.values[1:], strict=True))
+    test = attributes.get("hidden", {}).get(names[0])
+    return _Record(
+        arch,
+        {attributes.get("budget", 1): trial.values[0]},
+        further | {key: v for key, v in attributes.get("metrics", {}).items() if v is not None},
+        math.nan if test is None else test,
+        attributes.get("cost"),
+    )
+
+
+# The table ------------------------------------------------------------------------------------
+
+
+def _task(
+    name: str,
+    goal: Goal,
+    maximised: Mapping[str, bool],
+    records: Sequence[_Record],
+    archs: Sequence[Architecture],
+) -> TaskSpec:
+    row = {arch: i for i, arch in enumerate(archs)}
+    budgets = sorted({budget for record in records for budget in record.values})
+    place = {budget: i for i, budget in enumerate(budgets)}
+    seen: Counter[tuple[Architecture, int]] = Counter()
+    seeds = []
+    for record in records:
+        seeds.append(seen[record.arch, record.budget])
+        seen[record.arch, record.budget] += 1
+
+    def empty() -> FloatArray:
+        return np.full((len(archs), max(seeds) + 1, len(budgets)), np.nan)
+
+    values, test = empty(), empty()
+    metrics: dict[str, FloatArray] = {}
+    for record, seed in zip(records, seeds, strict=True):
+        for budget, value in record.values.items():
+            values[row[record.arch], seed, place[budget]] = value
+        last = row[record.arch], seed, place[record.budget]
+        test[last] = record.test
+        for metric, value in record.metrics.items():
+            metrics.setdefault(metric, empty())[last] = value
+    costs = None
+    if all(record.cost for record in records):
+        spent = [[r.cost or 0.0 for r in records if r.budget == budget] for budget in budgets]
+        costs = tuple(float(np.mean(each)) for each in spent)
+    return TaskSpec(
+        name=name,
+        goal=goal,
+        values=values,
+        test=None if np.isnan(test).all() else test,
+        metrics=[(Goal(key, maximised.get(key, True)), cube) for key, cube in metrics.items()],
+        budgets=tuple(budgets),
+        costs=costs,
+    )

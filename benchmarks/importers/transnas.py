@@ -1,0 +1,145 @@
+"""TransNAS-Bench-101: seven vision tasks on a space of cells and on one of macro structures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from surrogate_nas import registry
+from surrogate_nas._types import FloatArray
+from surrogate_nas.benchmarks.importers.base import Imported, Listener, check_name, install
+from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec
+from surrogate_nas.benchmarks.torch_files import load_torch
+from surrogate_nas.errors import FormatError
+from surrogate_nas.evaluation import Goal
+
+GOALS = {
+    **dict.fromkeys(("class_scene", "class_object"), Goal("top1", unit="%")),
+    "room_layout": Goal("neg_loss"),
+    "jigsaw": Goal("top1", unit="%"),
+    "segmentsemantic": Goal("mIoU", unit="%"),
+    "normal": Goal("ssim"),
+    "autoencoder": Goal("ssim"),
+}
+"""What the paper's searches optimise, by task; recorded as ``valid_…`` and ``test_…``."""
+
+_PARTS = ("micro", "macro")
+_PERCENT = ("top1", "top5", "acc", "mIoU")
+_TIMES = ("time_elapsed", "inference_time")
+_SHARE = 7  # bytes of memory for each byte of the file
+
+
+def import_transnas(source: str | os.PathLike[str], *, name: str, listener: Listener) -> Imported:
+    """Make installed tables of TransNAS-Bench-101, one for each of its spaces.
+
+    Every recorded epoch is a budget. The goal of a task is the metric that the paper's searches
+    optimise, see `GOALS`: on the validation data, with the one on the test data hidden. All other
+    metrics of training and validation, the seconds since the training began (``time_elapsed``)
+    and what is known of the model (``inference_time`` in seconds, parameters, FLOPs) are metrics
+    under their official names. Duan et al., "TransNAS-Bench-101: Improving Transferability and
+    Generalizability of Cross-Task Neural Architecture Search", CVPR 2021.
+
+    Args:
+        source: The official ``transnas-bench_v10141024.pth``.
+        name: The tables are called ``name-micro`` and ``name-macro``; old ones are replaced.
+        listener: Hears how it goes.
+
+    Returns:
+        The first table; the second one is in its ``also``.
+
+    Raises:
+        InvalidArgumentError: If the name breaks a rule.
+        FormatError: If the file is damaged or another one; nothing is written then.
+    """
+    for part in _PARTS:
+        check_name(f"{name}-{part}")
+    path = Path(source)
+    if path.is_file():
+        needed = path.stat().st_size * _SHARE / 1e9
+        listener.note(f"reading {path.name} takes about {needed:.1f} GB of memory")
+    data: Any = load_torch(path)
+    try:
+        parts = [part for part in _PARTS if part in data["data"]]
+        if not parts:
+            raise LookupError("neither micro nor macro")
+        with listener.progress("reading tasks", len(parts) * len(data["task_list"])) as advance:
+            specs = [_table(data, part, f"{name}-{part}", advance) for part in parts]
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise FormatError(
+            f"{path} is not transnas-bench_v10141024.pth, or damaged ({error!r}); get it again "
+            "from its publishers"
+        ) from error
+    del data  # before writing needs as much again
+    first, *others = map(install, specs)
+    return replace(first, also=tuple(others))
+
+
+def _table(data: Any, part: str, name: str, advance: Callable[[str], None]) -> TableSpec:
+    space = registry.load("space", f"transnas-{part}")()
+    records = data["data"][part]
+    choices, errors = space.parse_all(list(records))
+    if errors:
+        raise next(iter(errors.values()))
+    tasks = []
+    for task in data["task_list"]:
+        tasks.append(_task(task, [record[task] for record in records.values()]))
+        advance(f"{part} {task}")
+    source = "TransNAS-Bench-101 (Duan et al., CVPR 2021)"
+    return TableSpec(name, space, choices, tasks, source, licence="MIT")
+
+
+def _task(name: str, records: Sequence[Mapping[str, Any]]) -> TaskSpec:
+    """One task from the records of all architectures."""
+    epochs = max(record["total_epochs"] for record in records)
+    goal = GOALS[name]
+    curves = {
+        metric: _curves([record["metrics"][metric] for record in records], metric, epochs)
+        for metric in records[0]["metrics"]
+        if not metric.startswith("test_") or metric == f"test_{goal.metric}"
+    }
+    values, test = curves.pop(f"valid_{goal.metric}"), curves.pop(f"test_{goal.metric}")
+    if np.isnan(values[:, :, -1]).all():
+        raise ValueError(f"{name} has no value after {epochs} epochs")
+    model = {
+        info: np.array([_number(record["model_info"][info]) for record in records])
+        for info in records[0]["model_info"]
+    }
+    metrics = [
+        (_goal(metric), column)
+        for metric, column in (curves | model).items()
+        if not np.isnan(column).all()
+    ]
+    return TaskSpec(name, goal, values, test, metrics, budgets=tuple(range(1, epochs + 1)))
+
+
+def _curves(lists: Sequence[Sequence[Any]], metric: str, epochs: int) -> FloatArray:
+    """A metric after each epoch, NaN behind the end of a shorter training: (rows, 1, epochs)."""
+    values = np.full((len(lists), 1, epochs), np.nan)
+    for row, curve in enumerate(lists):
+        if metric == "time_elapsed":
+            curve = [_number(time) for time in curve]
+        values[row, 0, : len(curve)] = curve
+    return values
+
+
+def _number(value: Any) -> float:
+    """A number; a time may be written ``h:mm:ss``, and what is not known as an empty text."""
+    if not isinstance(value, str):
+        return float(value)
+    seconds = 0.0
+    for part in value.split(":"):
+        seconds = 60 * seconds + float(part or "nan")
+    return seconds
+
+
+def _goal(metric: str) -> Goal:
+    """Direction and unit of a metric, which its name tells."""
+    kind = metric.split("_", 1)[-1]
+    gain = kind in _PERCENT or kind in ("ssim", "neg_loss")
+    unit = "%" if kind in _PERCENT else "s" if metric in _TIMES else ""
+    return Goal(metric, maximise=gain, unit=unit)

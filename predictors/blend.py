@@ -1,0 +1,49 @@
+"""A Gaussian process and boosted trees together."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Self
+
+import numpy as np
+
+from surrogate_nas._types import IntArray
+from surrogate_nas.evaluation import Prediction, TaskData
+from surrogate_nas.predictors.base import Predictor, not_fitted, require_rows
+from surrogate_nas.predictors.boosting import XGBoost
+from surrogate_nas.predictors.calibration import least_std
+from surrogate_nas.predictors.gp import GaussianProcess, QuantileMap, warped
+
+
+class Blend(Predictor):
+    """The mean of `GaussianProcess` and `XGBoost`, whose errors differ: better than either.
+
+    Both learn warped values (see `warped`), on whose scale their means and their variances are
+    averaged; predictions are mapped back through the empirical quantiles.
+    """
+
+    def __init__(self, *, seed: int = 0) -> None:
+        """Store the seed of both."""
+        self.seed = seed
+        self._parts: tuple[Predictor, ...] = ()
+
+    def fit(self, data: TaskData) -> Self:
+        """Fit both."""
+        require_rows(data)
+        scores = warped(np.asarray(data.values, dtype=np.float64))
+        self._map = QuantileMap(scores, data.values)
+        self._floor = least_std(data.values)
+        target = dataclasses.replace(data, values=scores)
+        parts = self._parts or (GaussianProcess(seed=self.seed), XGBoost(seed=self.seed))
+        self._parts = tuple(part.fit(target) for part in parts)
+        return self
+
+    def predict(self, choices: IntArray) -> Prediction:
+        """Predict; float64 mean and std (n,)."""
+        if not self._parts:
+            raise not_fitted(self)
+        parts = [part.predict(choices) for part in self._parts]
+        mean = np.mean([part.mean for part in parts], axis=0)
+        std = np.sqrt(np.mean([part.std**2 for part in parts], axis=0))
+        mean, std = self._map.moments(mean, std)
+        return Prediction(mean, np.maximum(std, self._floor))

@@ -1,0 +1,66 @@
+"""Predictors that see an architecture as a row of numbers."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import ClassVar, Self
+
+import numpy as np
+
+from surrogate_nas._types import FloatArray, IntArray
+from surrogate_nas.evaluation import Prediction, TaskData
+from surrogate_nas.predictors.base import Predictor, not_fitted, require_rows
+from surrogate_nas.predictors.features import FAMILIES, StructuralFeatures
+from surrogate_nas.spaces.base import SearchSpace
+
+OTHERS = 300
+"""Architectures drawn to see how far the members of an ensemble are apart."""
+
+Inputs = Callable[[IntArray], FloatArray]
+"""From encodings (n, decisions) to rows of numbers (n, k)."""
+
+
+class FeaturePredictor(Predictor):
+    """A regression on rows of numbers, by default structural features.
+
+    A subclass defines `learn` and `infer`, which know nothing of architectures:
+    `surrogate_nas.predictors.estimators` offers them as scikit-learn's estimators.
+
+    Attributes:
+        families: The families of structural features that the regression sees.
+    """
+
+    families: ClassVar[tuple[str, ...]] = FAMILIES
+    _inputs: Inputs | None = None
+
+    def fit(self, data: TaskData) -> Self:
+        """Learn from the rows of the measured architectures."""
+        require_rows(data)
+        self._inputs = self._describe(data.space)
+        x = self._inputs(data.choices)
+        others = self._inputs(data.space.sample_choices(np.random.default_rng(0), OTHERS))
+        return self.learn(x, np.asarray(data.values, dtype=np.float64), others)
+
+    def predict(self, choices: IntArray) -> Prediction:
+        """Predict; float64 mean and std (n,)."""
+        if self._inputs is None:
+            raise not_fitted(self)
+        return self.infer(self._inputs(choices))
+
+    @abstractmethod
+    def learn(self, x: FloatArray, values: FloatArray, others: FloatArray) -> Self:
+        """Learn from rows (n, k), n >= 1, and their values, float64 (n,).
+
+        ``others`` (m, k) are rows without values like those to be predicted: how far ensembles
+        are apart there belongs to their calibration.
+        """
+
+    @abstractmethod
+    def infer(self, x: FloatArray) -> Prediction:
+        """Predict rows (m, k); float64 mean and std (m,)."""
+
+    def _describe(self, space: SearchSpace) -> Inputs:
+        features = StructuralFeatures.of(space)
+        columns = features.columns(self.families)
+        return lambda choices: np.ascontiguousarray(features.transform(choices)[:, columns])

@@ -1,0 +1,134 @@
+"""Graph networks that learn from one task alone."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from surrogate_nas._types import FloatArray, IntArray
+from surrogate_nas.evaluation import Prediction, TaskData
+from surrogate_nas.predictors.base import Predictor, not_fitted, require_rows
+from surrogate_nas.predictors.calibration import constant_std, folds, least_std
+from surrogate_nas.predictors.encoder import GraphEncoder, GraphTensors, seeded
+from surrogate_nas.predictors.feature_predictor import OTHERS
+from surrogate_nas.predictors.gp import QuantileMap, warped
+from surrogate_nas.spaces.base import SearchSpace
+
+_BATCH = 256
+
+
+class GNN(Predictor):
+    """An ensemble of graph networks with structural features, each of which leaves out one fold.
+
+    A member is a `GraphEncoder` and a linear layer, trained by squared error on warped values
+    (see `surrogate_nas.predictors.gp.warped`). The variance is the members' spread plus a
+    constant that makes the 90 % intervals of the left-out rows right; predictions are mapped
+    back through the empirical quantiles.
+
+    A hinge loss over pairs beside the squared error, a fourth layer and dropout changed nothing
+    measurable; without the structural features much was lost. With labels of one task only, it
+    falls behind `GaussianProcess` and `XGBoost` on cells of convolutions below some hundred
+    labels; on graph networks (NAS-Bench-Graph) it keeps up.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        members: int = 4,
+        width: int = 64,
+        hidden: int = 32,
+        layers: int = 3,
+        steps: int = 150,
+        learning_rate: float = 5e-3,
+        weight_decay: float = 0.3,
+    ) -> None:
+        """Store the arguments.
+
+        Args:
+            seed: Source of the folds, the initial weights and the order of the rows.
+            members: Number of networks and of folds.
+            width: Length of the vector of an architecture.
+            hidden: Length of a node's state in each direction.
+            layers: Steps along the edges.
+            steps: Steps of AdamW, each on at most 256 rows.
+            learning_rate: Its largest step size; it rises and falls once.
+            weight_decay: Its decoupled weight decay.
+        """
+        self.seed = seed
+        self.members = members
+        self.width = width
+        self.hidden = hidden
+        self.layers = layers
+        self.steps = steps
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self._space: SearchSpace | None = None
+
+    def fit(self, data: TaskData) -> Self:
+        """Train all members, each on all folds but its own."""
+        require_rows(data)
+        values = np.asarray(data.values, dtype=np.float64)
+        scores = warped(values)
+        graphs = GraphTensors.of(data.space, data.choices)
+        self._space = data.space
+        self._map = QuantileMap(scores, values)
+        self._networks: list[nn.Sequential] = []
+        self._constant = 1.0
+        if np.ptp(values) == 0:
+            return self
+        target = torch.from_numpy(scores).float()
+        fold = folds(len(values), self.members, self.seed)
+        for member in range(int(fold.max()) + 1):
+            kept = torch.from_numpy(np.flatnonzero(fold != member))
+            with seeded(int(np.random.SeedSequence([self.seed, member]).generate_state(1)[0])):
+                self._networks.append(self._trained(graphs.take(kept), target[kept]))
+        outputs = self._outputs(graphs)
+        residuals = scores - outputs[fold, np.arange(len(values))]
+        others = data.space.sample_choices(np.random.default_rng(0), OTHERS)
+        apart = self._outputs(GraphTensors.of(data.space, others)).var(axis=0)
+        self._constant = max(constant_std(residuals, apart), least_std(scores))
+        return self
+
+    def _trained(self, graphs: GraphTensors, target: Tensor) -> nn.Sequential:
+        encoder = GraphEncoder(
+            graphs.features.shape[1], width=self.width, hidden=self.hidden, layers=self.layers
+        )
+        network = nn.Sequential(encoder, nn.Linear(self.width, 1), nn.Flatten(0))
+        optimiser = torch.optim.AdamW(
+            network.parameters(), weight_decay=self.weight_decay, fused=True
+        )
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, self.learning_rate, total_steps=self.steps
+        )
+        for _ in range(self.steps):
+            batch, wanted = graphs, target
+            if len(graphs) > _BATCH:
+                rows = torch.randperm(len(graphs))[:_BATCH]
+                batch, wanted = graphs.take(rows), target[rows]
+            loss = nn.functional.mse_loss(network(batch), wanted)
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
+        return network
+
+    def predict(self, choices: IntArray) -> Prediction:
+        """Predict; float64 mean and std (n,)."""
+        if self._space is None:
+            raise not_fitted(self)
+        mean, spread = np.zeros(len(choices)), np.zeros(len(choices))
+        if self._networks:
+            outputs = self._outputs(GraphTensors.of(self._space, choices))
+            mean, spread = outputs.mean(axis=0), outputs.std(axis=0)
+        return Prediction(*self._map.moments(mean, np.hypot(spread, self._constant)))
+
+    @torch.no_grad()
+    def _outputs(self, graphs: GraphTensors) -> FloatArray:
+        """Score that each member predicts: float64 (members, n)."""
+        parts = list(graphs.chunks())
+        rows = [torch.cat([network(part) for part in parts]) for network in self._networks]
+        return np.asarray(torch.stack(rows).double().numpy())

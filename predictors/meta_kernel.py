@@ -1,0 +1,172 @@
+"""The Gaussian process that adapts what was learnt on other tasks to a new one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from surrogate_nas._types import FloatArray
+
+_JITTER = 1e-6
+_STEPS = 150
+_RATE = 0.05
+_SUPPORT = 128  # rows of one episode
+
+
+@dataclass(frozen=True, slots=True)
+class TransferInputs:
+    """What the process knows about architectures.
+
+    Attributes:
+        trend: (n, 2), mean and soft minimum over the source tasks' predictions.
+        sources: (n, t), what each source task's head predicts, standardised.
+        hidden: (n, q), learned encodings, of mean square 1.
+        families: Standardised structural features, (n, k) each.
+    """
+
+    trend: Tensor
+    sources: Tensor
+    hidden: Tensor
+    families: tuple[Tensor, ...]
+
+    def __len__(self) -> int:
+        return len(self.trend)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Self:
+        families = tuple(change(family) for family in self.families)
+        return type(self)(change(self.trend), change(self.sources), change(self.hidden), families)
+
+    def take(self, rows: Tensor | slice) -> Self:
+        """Only these rows."""
+        return self._each(lambda tensor: tensor[rows])
+
+    def without_sources(self) -> Self:
+        """The same with nothing but the structural features."""
+        nothing = torch.zeros_like
+        return type(self)(
+            nothing(self.trend), nothing(self.sources), nothing(self.hidden), self.families
+        )
+
+    def double(self) -> Self:
+        """In double precision."""
+        return self._each(lambda tensor: tensor.double())
+
+
+class TransferKernel(nn.Module):
+    """Mean and covariance of a new task's normal scores, given what source tasks say.
+
+    With P the t source tasks' predictions, h the learned encoding, x_f the structural features
+    of family f, and R(q) = 1 / (1 + q / 2) the rational quadratic, ::
+
+        m(a) = m_1 mean_j P_j(a) + m_2 softmin_j P_j(a)
+        k(a, b) = constant + linear P(a)·P(b) / t + neural Matern_5/2(|h(a) - h(b)| / l)
+                  + Σ_f own_f R(|x_f(a) - x_f(b)|² / l_f²)
+
+    The linear part says which sources are like the new task, the neural part what they have in
+    common, and the structural part what none of them shows. How much of each a new task needs
+    is learnt by letting every source in turn be the new one: see `fit`.
+    """
+
+    constant: nn.Parameter
+    linear: nn.Parameter
+    neural: nn.Parameter
+    noise: nn.Parameter
+
+    def __init__(self, families: int) -> None:
+        """Start from the priors' modes, with ``families`` families of structural features."""
+        super().__init__()
+        logarithms = {"constant": 0.03, "linear": 0.1, "neural": 0.3, "noise": 0.2}
+        for name, variance in logarithms.items():
+            self.register_parameter(name, _parameter(torch.tensor(math.log(variance))))
+        self.neural_scale = _parameter(torch.tensor(0.0))
+        self.own = _parameter(torch.full((families,), math.log(0.3 / max(families, 1))))
+        self.scales = _parameter(torch.zeros(families))
+        self.trend = _parameter(torch.tensor([0.4, 0.1]))
+
+    def mean(self, a: TransferInputs) -> Tensor:
+        """Prior mean (n,)."""
+        return a.trend @ self.trend.to(a.trend.dtype)
+
+    def forward(self, a: TransferInputs, b: TransferInputs) -> Tensor:
+        """Covariance without noise, (n, m)."""
+        total = self.constant.exp().to(a.sources.dtype)
+        total = total + self.linear.exp() / a.sources.shape[1] * (a.sources @ b.sources.T)
+        square = 5 * _squares(a.hidden, b.hidden) * torch.exp(-2 * self.neural_scale)
+        root = torch.sqrt(square + _JITTER)
+        total = total + self.neural.exp() * (1 + root + square / 3) * torch.exp(-root)
+        for i, (one, other) in enumerate(zip(a.families, b.families, strict=True)):
+            if one.shape[1] == 0:
+                continue
+            square = _squares(one, other) * (torch.exp(-2 * self.scales[i]) / one.shape[1])
+            total = total + self.own[i].exp() / (1 + square / 2)
+        return torch.as_tensor(total)
+
+    def diagonal(self, a: TransferInputs) -> Tensor:
+        """Variance without noise, (n,)."""
+        fixed = self.constant.exp() + self.neural.exp()
+        for i, family in enumerate(a.families):
+            if family.shape[1]:
+                fixed = fixed + self.own[i].exp()
+        linear = self.linear.exp() * (a.sources * a.sources).mean(dim=1)
+        return torch.as_tensor(fixed + linear)
+
+    def noisy(self, a: TransferInputs) -> Tensor:
+        """Covariance of the scores of a support, (n, n).
+
+        A rank among few says little of the rank among all: the variance of the order statistics
+        of n Gaussian numbers is about 1 / n in the middle.
+        """
+        noise = self.noise.exp() + 1 / len(a) + _JITTER
+        return torch.as_tensor(self(a, a) + noise * torch.eye(len(a), dtype=a.trend.dtype))
+
+    def fit(
+        self,
+        tasks: Sequence[tuple[TransferInputs, FloatArray]],
+        score: Callable[[FloatArray], FloatArray],
+        seed: int,
+    ) -> Self:
+        """Learn the parameters from source tasks that their own inputs know nothing about.
+
+        The mean over tasks and random supports of the logarithm of the marginal likelihood is
+        maximised. It is the sum of the predictive ones after 0, 1, 2, … labels, so the result
+        suits all small supports at once.
+
+        Args:
+            tasks: Inputs of a source task, made without it, and its values (n,).
+            score: From the values of a support to normal scores.
+            seed: Which supports.
+        """
+        rng = np.random.default_rng(seed)
+        optimiser = torch.optim.Adam(self.parameters(), _RATE)
+        schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.05, _STEPS)
+        for _ in range(_STEPS):
+            optimiser.zero_grad()
+            for inputs, values in tasks:
+                rows = rng.permutation(len(values))[:_SUPPORT]
+                scores = torch.from_numpy(score(values[rows]))
+                support = inputs.take(torch.from_numpy(rows)).double()
+                (self._loss(support, scores) / len(tasks)).backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
+        return self
+
+    def _loss(self, support: TransferInputs, scores: Tensor) -> Tensor:
+        factor = torch.linalg.cholesky(self.noisy(support))
+        rest = (scores - self.mean(support))[:, None]
+        white = torch.linalg.solve_triangular(factor, rest, upper=False)
+        return torch.as_tensor(0.5 * white.square().mean() + torch.diagonal(factor).log().mean())
+
+
+def _parameter(start: Tensor) -> nn.Parameter:
+    return nn.Parameter(start.double())
+
+
+def _squares(a: Tensor, b: Tensor) -> Tensor:
+    square = torch.addmm((a * a).sum(1)[:, None] + (b * b).sum(1), a, b.T, alpha=-2)
+    return square.clamp_min(0)

@@ -1,0 +1,53 @@
+"""``surrogate-nas import optuna``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from surrogate_nas.benchmarks.importers.base import Imported, Listener
+
+HELP = "a study of Optuna, whose completed trials become rows"
+DESCRIPTION = (
+    "Make a table of an Optuna study whose parameters are the decisions of a space: a user's own "
+    "history, or what `search --store` kept. Several trials of one architecture are its seeds."
+)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Options of this format."""
+    option = parser.add_argument
+    option("storage", metavar="URL", help="FILE.journal, or a database (sqlite:///run.db)")
+    option("--name", required=True, metavar="N", help="name of the table; an old one is replaced")
+    option("--study", metavar="NAME", help="the study, where there are several")
+    option(
+        "--space",
+        metavar="S",
+        help="nasbench201, nats-size, …, or FILE.toml (default: what `search --store` noted)",
+    )
+    option("--task", metavar="T", help="name of the task (default: what `search --store` noted)")
+    option(
+        "--skip-bad",
+        action="store_true",
+        help="leave completed trials out that are no architecture or have no finite value, instead "
+        "of refusing the study",
+    )
+
+
+def run(arguments: argparse.Namespace, listener: Listener) -> Imported:
+    """Import the study."""
+    from surrogate_nas.benchmarks.importers.optuna import import_optuna
+    from surrogate_nas.store.storages import explained, open_storage, quiet
+
+    storage = open_storage(arguments.storage, new=False)
+    with quiet(), explained(arguments.storage):
+        return import_optuna(
+            storage,
+            name=arguments.name,
+            study=arguments.study,
+            space=arguments.space,
+            task=arguments.task,
+            skip_bad=arguments.skip_bad,
+            listener=listener,
+        )

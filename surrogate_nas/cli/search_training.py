@@ -1,0 +1,253 @@
+"""``surrogate-nas search --dataset``: every trial is a real training."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from surrogate_nas.cli.console import note, only_json, positive, progress, write_json
+from surrogate_nas.cli.network_options import add_network_options
+from surrogate_nas.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from surrogate_nas.cli.console import Advance
+    from surrogate_nas.evaluation import Goal, Objective, Trial
+    from surrogate_nas.result import SearchResult
+    from surrogate_nas.spaces.base import SearchSpace
+    from surrogate_nas.store import Stored
+    from surrogate_nas.training.objective import TrainingObjective
+    from surrogate_nas.transfer import PredictorChoice
+
+_SPACE = "dense-cell"
+_EPOCHS = 10
+_ONLY_HERE = ("space", "data_dir", "epochs", "device", "recipe", "network", "settings")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Options of a search by training."""
+    group = parser.add_argument_group("real training instead of a table (isomorphs are merged)")
+    option = group.add_argument
+    option(
+        "--dataset",
+        metavar="D",
+        help="what is learned: digits, mnist5k, mnist, fashion-mnist, cifar10, cifar100, "
+        "ImageNet16-120, npz, images, or module:function",
+    )
+    option("--data-dir", type=Path, metavar="DIR", help="the folder or file of the data set")
+    option(
+        "--space",
+        metavar="S",
+        help=f"nasbench201, nats-size, …, or a TOML file (default: {_SPACE})",
+    )
+    option("--epochs", type=positive, metavar="E", help=f"of each training (default: {_EPOCHS})")
+    add_network_options(parser, later=True)
+
+
+def wanted(arguments: argparse.Namespace) -> bool:
+    """Whether the search is by training.
+
+    Raises:
+        InvalidArgumentError: If options of both kinds of search are mixed.
+    """
+    if arguments.dataset is None:
+        for name in _ONLY_HERE:
+            if getattr(arguments, name) is not None:
+                raise InvalidArgumentError(
+                    f"--{name.replace('_', '-')} is for real training; name a --dataset, too"
+                )
+        return False
+    for name in ("benchmark", "task", "sources"):
+        if getattr(arguments, name) is not None:
+            raise InvalidArgumentError(
+                f"--{name} is for searches of a table and --dataset trains; leave one out"
+            )
+    if arguments.leave_one_out:
+        raise InvalidArgumentError(
+            "--leave-one-out is for searches of a table and --dataset trains; leave one out"
+        )
+    if arguments.plot is not None:
+        raise InvalidArgumentError("--plot draws searches of a table; leave it out with --dataset")
+    if None not in (arguments.epochs, arguments.budget) and arguments.epochs != arguments.budget:
+        raise InvalidArgumentError(
+            f"--epochs {arguments.epochs} and --budget {arguments.budget} mean the same here; "
+            "give one"
+        )
+    return True
+
+
+def run(arguments: argparse.Namespace, searcher_name: str, predictor: str | None) -> int:
+    """Search, and report."""
+    started = time.perf_counter()
+    with only_json(arguments.json):
+        from surrogate_nas.run import check_arguments, search
+        from surrogate_nas.search.factory import make_searcher
+        from surrogate_nas.spaces import open_space
+        from surrogate_nas.training.datasets.base import open_dataset
+        from surrogate_nas.training.objective import TrainingObjective
+        from surrogate_nas.transfer import choose_for_training
+
+        epochs = arguments.epochs or arguments.budget or _EPOCHS
+        training = TrainingObjective(
+            open_space(arguments.space or _SPACE),
+            open_dataset(arguments.dataset, arguments.data_dir),
+            epochs=epochs,
+            recipe=arguments.recipe or "sgd",
+            seed=arguments.seed,
+            device=arguments.device or "auto",
+            network=arguments.network,
+            settings=arguments.settings,
+        )
+        limits = {"trials": arguments.trials, "batch": arguments.batch}
+        limits |= {"workers": arguments.workers, "budget": epochs}
+        check_arguments(training, **limits)
+        training.check_network()
+        guide = None if predictor is None else choose_for_training(predictor, training.space)
+        searcher = make_searcher(
+            searcher_name,
+            training.space,
+            seed=arguments.seed,
+            predictor=None if guide is None else guide.make,
+            budgets=range(1, epochs + 1),
+        )
+        objective: Objective = training
+        if arguments.store is not None:
+            objective = _stored(arguments, training, searcher_name, guide)
+        loaded = time.perf_counter()
+        method = searcher_name if predictor is None else f"{searcher_name} + {predictor}"
+        where = f"{training.space.name} on {training.dataset.name}"
+        with progress(f"{where}, {method}", arguments.trials) as advance:
+            steps = Steps(training.goals[0], epochs, advance)
+            result = search(searcher, objective, **limits, callbacks=[steps.after])
+        seconds = {
+            "load": loaded - started,
+            "search": result.seconds,
+            "total": time.perf_counter() - started,
+        }
+    answer = {
+        "benchmark": None,
+        "task": None,
+        "space": arguments.space or _SPACE,
+        "dataset": arguments.dataset,
+        "epochs": epochs,
+        "searcher": searcher_name,
+        "predictor": predictor,
+        "seed": arguments.seed,
+        **trial_report(training.space, training.goals[0], result),
+        "optimum": None,
+        "regret": None,
+        "rank": None,
+        "source_evaluations": 0 if guide is None else guide.source_evaluations,
+        "weights": None if guide is None else guide.weights,
+        "seconds": seconds,
+    }
+    if arguments.json:
+        write_json(answer)
+    else:
+        from surrogate_nas.report import print_training_search
+
+        print_training_search(answer, title=f"{where}, {epochs} epochs: {method}")
+    return ending(result)
+
+
+def _stored(
+    arguments: argparse.Namespace,
+    training: TrainingObjective,
+    searcher: str,
+    guide: PredictorChoice | None,
+) -> Stored:
+    from surrogate_nas.store import Stored, open_storage, study_name
+
+    predictor = None if guide is None else guide.name
+    dataset = training.dataset.name
+    stored = Stored(
+        training,
+        open_storage(arguments.store),
+        name=study_name(
+            f"train {training.space.name}", dataset, searcher, predictor, training.seed
+        ),
+        settings={
+            "task": dataset,
+            "dataset": dataset,
+            "data": training.dataset.fingerprint,
+            "epochs": training.epochs,
+            "recipe": training.recipe.name,
+            "network": arguments.network,
+            "settings": training.settings,
+            "searcher": searcher,
+            "predictor": predictor,
+            "weights": None if guide is None else guide.digest,
+            "seed": training.seed,
+            "batch": arguments.batch,
+        },
+    )
+    if stored.known:
+        note(f"{len(stored.known)} trials of this search are in {arguments.store}: going on")
+    return stored
+
+
+# What searches of both kinds share ------------------------------------------------------------
+
+
+class Steps:
+    """Moves the progress bar by whole trials, with the best value so far beside it."""
+
+    def __init__(self, goal: Goal, whole: int, advance: Advance) -> None:
+        self._goal, self._whole, self._advance = goal, whole, advance
+        self._value: float | None = None
+        self._spent = 0
+
+    def after(self, trial: Trial) -> None:
+        """Take note of a finished trial."""
+        budget = trial.proposal.budget or self._whole
+        better = trial.value is not None and (self._value is None or trial.value > self._value)
+        if better and budget == self._whole:
+            self._value = trial.value
+        before = self._spent // self._whole
+        self._spent += budget
+        if self._spent // self._whole > before:
+            self._advance(self._text())
+
+    def _text(self) -> str:
+        if self._value is None:
+            return "nothing succeeded yet"
+        return f"best {self._goal.metric} {self._goal.sign * self._value:.6g}"
+
+
+def trial_report(space: SearchSpace, goal: Goal, result: SearchResult) -> dict[str, Any]:
+    """``trials`` and ``best`` of a search's JSON, in the metric's own sign."""
+    trials = [
+        {
+            "number": number,
+            "arch": space.format(trial.arch),
+            "value": None if trial.value is None else goal.sign * trial.value,
+            "cost": None if trial.evaluation is None else trial.evaluation.cost,
+            "error": trial.error,
+        }
+        for number, trial in enumerate(result.trials)
+    ]
+    best, winner = result.best, None
+    if best is not None and best.evaluation is not None:
+        winner = {
+            "arch": space.format(best.arch),
+            "value": goal.sign * best.evaluation.value,
+            "metrics": dict(best.evaluation.metrics),
+            "test": best.evaluation.hidden.get(goal.metric),
+        }
+    return {"trials": trials, "best": winner}
+
+
+def ending(result: SearchResult) -> int:
+    """Say how a search ended; the exit code.
+
+    Raises:
+        KeyboardInterrupt: If one ended it.
+    """
+    if result.stopped == "interrupted":
+        raise KeyboardInterrupt
+    if result.stopped == "exhausted":
+        note(f"the space is used up after {len(result.trials)} trials")
+    if result.best is None:
+        note("every trial failed; the reasons are in the JSON of --json")
+    return 0

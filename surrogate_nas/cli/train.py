@@ -1,0 +1,137 @@
+"""``surrogate-nas train``."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from surrogate_nas.cli.console import (
+    check_folder,
+    natural,
+    note,
+    only_json,
+    progress,
+    write_json,
+)
+from surrogate_nas.cli.network_options import add_network_options
+
+if TYPE_CHECKING:
+    from surrogate_nas.training.objective import Training
+    from surrogate_nas.training.trainer import Epoch
+
+SUMMARY = "train one architecture"
+DESCRIPTION = """\
+Build the network of an architecture, train it on a data set, and report its accuracy."""
+EXAMPLE = (
+    "surrogate-nas train conv3x3-conv5x5-skip-maxpool3x3 --space dense-cell --dataset digits "
+    "--epochs 8 --settings channels=8"
+)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Options of this command."""
+    option = parser.add_argument
+    option("architecture", metavar="ARCH", help="in the notation of the space")
+    option(
+        "--space",
+        default="dense-cell",
+        metavar="S",
+        help="nasbench201, nats-size, …, or a TOML file (default: %(default)s)",
+    )
+    option(
+        "--dataset",
+        default="digits",
+        metavar="D",
+        help="digits, mnist5k, mnist, fashion-mnist, cifar10, cifar100, ImageNet16-120, npz, "
+        "images, or module:function (default: %(default)s)",
+    )
+    option("--data-dir", type=Path, metavar="DIR", help="the folder or file of the data set")
+    option("--epochs", type=natural, default=10, metavar="E", help="default: %(default)s")
+    option("--seed", type=natural, default=0, metavar="I", help="default: %(default)s")
+    add_network_options(parser)
+    option("--checkpoint", type=Path, metavar="FILE", help="kept after each epoch, to go on from")
+    option(
+        "--export", type=Path, metavar="FILE.pt|FILE.onnx", help="write the trained network here"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train, and report."""
+    for name in ("checkpoint", "export"):
+        path = getattr(arguments, name)
+        if path is not None:
+            check_folder(f"--{name}", path.parent)
+    with only_json(arguments.json):
+        from surrogate_nas.spaces import open_space
+        from surrogate_nas.training.datasets.base import open_dataset
+        from surrogate_nas.training.export import check_export, export_network
+        from surrogate_nas.training.objective import TrainingObjective
+
+        if arguments.export is not None:
+            check_export(arguments.export)
+        space = open_space(arguments.space)
+        arch = space.parse(arguments.architecture)
+        dataset = open_dataset(arguments.dataset, arguments.data_dir)
+        text = space.format(arch)
+        with progress(f"{text} on {dataset.name}", arguments.epochs) as advance:
+            objective = TrainingObjective(
+                space,
+                dataset,
+                epochs=arguments.epochs,
+                recipe=arguments.recipe,
+                seed=arguments.seed,
+                device=arguments.device,
+                network=arguments.network,
+                settings=arguments.settings,
+                watch=lambda point: advance(_progress(point)),
+            )
+            training = objective.train(arch, checkpoint=arguments.checkpoint)
+        if arguments.export is not None:
+            export_network(
+                arguments.export,
+                training.network,
+                dataset,
+                space=arguments.space,
+                architecture=text,
+                builder=arguments.network,
+                settings=arguments.settings,
+            )
+            note(f"the network is in {arguments.export}")
+    answer = _answer(arguments, text, training)
+    if arguments.json:
+        write_json(answer)
+    else:
+        _show(answer)
+    return 0
+
+
+def _progress(point: Epoch) -> str:
+    return f"loss {point.loss:.3g}, validation accuracy {point.validation_accuracy:.2f} %"
+
+
+def _answer(arguments: argparse.Namespace, text: str, training: Training) -> dict[str, Any]:
+    last = training.curve[-1] if training.curve else None
+    return {
+        "arch": text,
+        "dataset": arguments.dataset,
+        "epochs": arguments.epochs,
+        "seed": arguments.seed,
+        "validation_accuracy": None if last is None else last.validation_accuracy,
+        "test_accuracy": None if last is None else last.test_accuracy,
+        "seconds": 0.0 if last is None else last.seconds,
+        "parameters": training.parameters,
+        "flops": training.flops,
+        "curve": [asdict(point) for point in training.curve],
+    }
+
+
+def _show(answer: dict[str, Any]) -> None:
+    print(f"{answer['arch']} on {answer['dataset']}, seed {answer['seed']}")
+    print(f"{answer['parameters']:,} parameters, {answer['flops']:,} multiply-adds an image")
+    if answer["curve"]:
+        print(
+            f"after {answer['epochs']} epochs: validation {answer['validation_accuracy']:.2f} %, "
+            f"test {answer['test_accuracy']:.2f} %, {answer['seconds']:.1f} seconds"
+        )

@@ -1,0 +1,1 @@
+"""Real training: networks of the spaces, data sets, the trainer, and training as an objective."""

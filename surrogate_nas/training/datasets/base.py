@@ -1,0 +1,224 @@
+"""What a data set is, and how its parts are kept apart."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from surrogate_nas import registry
+from surrogate_nas._types import FloatArray, IntArray
+from surrogate_nas.errors import FormatError, InvalidArgumentError
+from surrogate_nas.training.networks.base import NetworkTask
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """One part: inputs (n, channels, height, width), uint8 or float32, and labels int64 (n,)."""
+
+    inputs: npt.NDArray[Any]
+    labels: IntArray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: IntArray) -> Split:
+        """Only these rows, in this order."""
+        return Split(self.inputs[rows], self.labels[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """What a source holds; parts that are missing are taken from the training part.
+
+    Attributes:
+        train: Everything that may be learned from.
+        validation: Kept apart by the source, or None.
+        test: Kept apart by the source, or None.
+        flip: Whether a mirrored image is an example of the same class.
+    """
+
+    train: Split
+    validation: Split | None = None
+    test: Split | None = None
+    flip: bool = False
+
+
+Source = Callable[[Path | None], Examples]
+"""Reads a data set from ``data_dir``: what the registry and ``module:function`` lead to."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Training, validation and test examples that have no row in common.
+
+    Attributes:
+        name: Of the registry.
+        train: What networks are trained on.
+        validation: What a search sees.
+        test: What only reports see.
+        classes: Number of classes; labels are 0 to classes - 1.
+        flip: Whether a mirrored image is an example of the same class.
+    """
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+    classes: int
+    flip: bool = False
+
+    @property
+    def task(self) -> NetworkTask:
+        """What a network for this data set is built for."""
+        return NetworkTask(self.train.inputs.shape[1:], self.classes)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of all examples and labels, which recognises the data in any folder."""
+        digest = hashlib.sha256()
+        for part in (self.train, self.validation, self.test):
+            for array in (part.inputs, part.labels):
+                digest.update(f"{array.shape} {array.dtype}".encode())
+                digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()[:32]
+
+    @cached_property
+    def moments(self) -> tuple[FloatArray, FloatArray]:
+        """Mean and standard deviation of the training inputs: float64 (channels,) each."""
+        inputs = self.train.inputs
+        mean = inputs.mean(axis=(0, 2, 3), dtype=np.float64)
+        std = inputs.std(axis=(0, 2, 3), dtype=np.float64)
+        return mean, np.where(std > 0, std, 1.0)
+
+
+def open_dataset(
+    name: str,
+    data_dir: str | os.PathLike[str] | None = None,
+    *,
+    validation: float = 0.2,
+    test: float = 0.2,
+    split_seed: int = 0,
+) -> Dataset:
+    """Open a data set of a registered name, or of ``module:function``.
+
+    Where the source has no validation or test part of its own, it is drawn from the training
+    part, the same share of each class.
+
+    Args:
+        name: See `registry.DATASETS`; or a function from a folder to `Examples`.
+        data_dir: The folder or file that holds the data, for all but those that come with a
+            package.
+        validation: Share of the training part that becomes the validation part.
+        test: Share of the training part that becomes the test part, before the former.
+        split_seed: Draws the parts.
+
+    Raises:
+        UnknownNameError: If there is no such data set.
+        InvalidArgumentError: If ``data_dir`` is missing or leads nowhere, or a share is not
+            between 0 and 1.
+        FormatError: If a file is missing, damaged, or not what it should be.
+        MissingDependencyError: If the package that holds or reads the data is not installed.
+    """
+    for argument, share in (("validation", validation), ("test", test)):
+        if not 0 < share < 1:
+            raise InvalidArgumentError(f"{argument} must be a share between 0 and 1, got {share}")
+    source: Source = registry.load("dataset", name)
+    folder = None if data_dir is None else Path(data_dir)
+    if folder is not None and not folder.exists():
+        raise InvalidArgumentError(f"data_dir must exist, but there is no {os.fspath(folder)!r}")
+    found = source(folder)
+    rng = np.random.default_rng(split_seed)
+    rest, test_part = _separated(name, found.train, found.test, test, rng)
+    train, validation_part = _separated(name, rest, found.validation, validation, rng)
+    known = np.unique(train.labels)
+    return Dataset(
+        name,
+        train=_checked(name, train, known, train),
+        validation=_checked(name, validation_part, known, train),
+        test=_checked(name, test_part, known, train),
+        classes=len(known),
+        flip=found.flip,
+    )
+
+
+def _separated(
+    name: str, whole: Split, given: Split | None, share: float, rng: np.random.Generator
+) -> tuple[Split, Split]:
+    if given is not None:
+        return whole, given
+    rest, part = stratified(whole.labels, share, rng)
+    if len(part) == 0:
+        raise FormatError(
+            f"data set {name!r} has {len(whole)} training examples, too few to take a share of "
+            f"{share} of each class from them"
+        )
+    return whole.take(rest), whole.take(part)
+
+
+def stratified(
+    labels: IntArray, share: float, rng: np.random.Generator
+) -> tuple[IntArray, IntArray]:
+    """Two disjoint sets of rows, the second with the share of each class, rounded.
+
+    A class keeps at least one row in the first.
+
+    Args:
+        labels: int (n,).
+        share: Between 0 and 1.
+        rng: Draws the rows.
+
+    Returns:
+        Rows of the rest and of the part, ascending.
+    """
+    part = []
+    for label in np.unique(labels):
+        rows = rng.permutation(np.flatnonzero(labels == label))
+        part.append(rows[: min(round(share * len(rows)), len(rows) - 1)])
+    chosen = np.sort(np.concatenate(part))
+    return np.setdiff1d(np.arange(len(labels)), chosen, assume_unique=True), chosen
+
+
+def _checked(name: str, part: Split, known: IntArray, train: Split) -> Split:
+    """The part with labels from 0 on, contiguous."""
+    inputs = np.ascontiguousarray(part.inputs)
+    if inputs.ndim != 4 or inputs.shape[1:] != train.inputs.shape[1:] or len(part) != len(inputs):
+        raise FormatError(
+            f"data set {name!r}: inputs must be (n, channels, height, width), the same in all "
+            f"parts, with a label each; got {inputs.shape} with {len(part)} labels beside "
+            f"{train.inputs.shape}"
+        )
+    if len(part) == 0:
+        raise FormatError(f"data set {name!r} has a part without examples")
+    if inputs.dtype != np.uint8:
+        inputs = inputs.astype(np.float32)
+        if not np.isfinite(inputs).all():
+            raise FormatError(f"data set {name!r} has inputs that are not finite")
+    labels = np.searchsorted(known, part.labels)
+    labels[labels == len(known)] = 0
+    strange = known[labels] != part.labels
+    if strange.any():
+        raise FormatError(
+            f"data set {name!r}: no training example has the label {part.labels[strange][0]}"
+        )
+    return Split(inputs, labels.astype(np.int64))
+
+
+def folder_of(name: str, data_dir: Path | None, holding: str) -> Path:
+    """``data_dir``, which this data set needs.
+
+    Raises:
+        InvalidArgumentError: If it was not given.
+    """
+    if data_dir is None:
+        raise InvalidArgumentError(
+            f"data set {name!r} needs data_dir (--data-dir), the place that holds {holding}"
+        )
+    return data_dir

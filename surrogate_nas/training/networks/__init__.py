@@ -1,0 +1,1 @@
+"""Architectures as PyTorch modules: one file a space, and `build_network` for all of them."""

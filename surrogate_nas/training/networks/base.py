@@ -1,0 +1,134 @@
+"""From an architecture to its module, and what the module costs."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from surrogate_nas import registry
+from surrogate_nas.errors import InvalidArgumentError, UnknownNameError
+from surrogate_nas.spaces.base import Architecture
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkTask:
+    """What a network is built for.
+
+    Attributes:
+        shape: Of one input: (channels, height, width) of an image, (features,) of a node.
+        classes: Number of classes.
+    """
+
+    shape: tuple[int, ...]
+    classes: int
+
+    def image(self) -> tuple[int, int, int]:
+        """The shape, for a network of images.
+
+        Raises:
+            InvalidArgumentError: If the inputs are no images.
+        """
+        if len(self.shape) != 3:
+            raise InvalidArgumentError(
+                f"this network takes images of shape (channels, height, width), got {self.shape}"
+            )
+        return self.shape[0], self.shape[1], self.shape[2]
+
+
+Build = Callable[..., nn.Module]
+"""``build(architecture, task, **settings)``; settings are keywords with defaults."""
+
+
+def build_network(
+    architecture: Architecture,
+    task: NetworkTask,
+    *,
+    network: str | Build | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> nn.Module:
+    """Build the module of an architecture, with weights drawn from torch's global generator.
+
+    Args:
+        architecture: A valid architecture.
+        task: Shape of the inputs and number of classes.
+        network: What builds: a function ``build(architecture, task, **settings)``, its name in
+            the registry or ``module:function``; by default the one registered for the space.
+        settings: Sizes of the network, such as ``channels``, by the names of the function's
+            keywords.
+
+    Raises:
+        UnknownNameError: If there is no such network, or none for this space.
+        InvalidArgumentError: If a setting is unknown or what was built is no module.
+    """
+    build = find_build(architecture.space, network, settings or {})
+    module = build(architecture, task, **(settings or {}))
+    if not isinstance(module, nn.Module):
+        raise InvalidArgumentError(
+            f"the network of {architecture.space!r} must be a torch.nn.Module, "
+            f"got {type(module).__name__}"
+        )
+    return module
+
+
+def find_build(space: str, network: str | Build | None, settings: Mapping[str, Any]) -> Build:
+    """The function that builds, once it is clear that it knows all settings.
+
+    Raises:
+        UnknownNameError: If there is no such network.
+        InvalidArgumentError: If there is none for this space, or a setting is unknown.
+    """
+    build = network if callable(network) else _loaded(space, network)
+    parameters = list(inspect.signature(build).parameters.values())[2:]
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return build
+    known = [parameter.name for parameter in parameters]
+    for key in settings:
+        if key not in known:
+            raise InvalidArgumentError(
+                f"the network of {space!r} has no setting {key!r} "
+                f"(known: {', '.join(known) or 'none'})"
+            )
+    return build
+
+
+def _loaded(space: str, network: str | None) -> Build:
+    name = space if network is None else network
+    try:
+        build = registry.load("network", name)
+    except UnknownNameError:
+        if network is not None:
+            raise
+        raise InvalidArgumentError(
+            f"space {space!r} has no network of its own; name a function that builds one with "
+            "network='module:build' (on the command line --network module:build)"
+        ) from None
+    if not callable(build):
+        raise InvalidArgumentError(f"network {name!r} leads to {build!r}, which is no function")
+    found: Build = build
+    return found
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Number of trainable parameters."""
+    return sum(p.numel() for p in network.parameters() if p.requires_grad)
+
+
+def count_flops(network: nn.Module, task: NetworkTask) -> int:
+    """Multiply-adds of convolutions and linear layers for one image, as NAS benchmarks count.
+
+    The network runs once on its own device, in evaluation mode; on ``torch.device("meta")``
+    nothing is computed.
+    """
+    device = next((p.device for p in network.parameters()), torch.device("cpu"))
+    training = network.training
+    network.eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(torch.zeros((1, *task.image()), device=device))
+    network.train(training)
+    return int(counter.get_total_flops()) // 2

@@ -1,0 +1,197 @@
+"""Real training as an objective of a search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from surrogate_nas.errors import InvalidArgumentError, SurrogateNASError
+from surrogate_nas.evaluation import Evaluation, Goal
+from surrogate_nas.spaces.base import Architecture, SearchSpace
+from surrogate_nas.training.datasets.base import Dataset
+from surrogate_nas.training.devices import find_device
+from surrogate_nas.training.networks.base import (
+    Build,
+    build_network,
+    count_flops,
+    count_parameters,
+    find_build,
+)
+from surrogate_nas.training.recipes import DEFAULT_RECIPE, Recipe, recipe_named
+from surrogate_nas.training.trainer import Epoch, Watcher, train
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A trained network and how it came about.
+
+    Attributes:
+        network: In training mode or not, on the device of its training.
+        curve: A point an epoch; empty if there was none.
+        parameters: Number of trainable parameters.
+        flops: Multiply-adds of one image.
+    """
+
+    network: nn.Module
+    curve: tuple[Epoch, ...]
+    parameters: int
+    flops: int
+
+
+class TrainingObjective:
+    """Trains an architecture of a space on a data set; the value is validation accuracy in %.
+
+    Encodings of one network are the same architecture. A training that diverges or runs out of
+    memory raises `TrainingError`, which a search records as a failed trial.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        dataset: Dataset,
+        *,
+        epochs: int,
+        recipe: str | Recipe = DEFAULT_RECIPE,
+        seed: int = 0,
+        device: str = "auto",
+        network: str | Build | None = None,
+        settings: Mapping[str, Any] | None = None,
+        watch: Watcher | None = None,
+    ) -> None:
+        """Plan trainings.
+
+        Args:
+            space: The space of the architectures.
+            dataset: What is learned; the search sees its validation part only.
+            epochs: Of a training whose budget is not given.
+            recipe: A name of `RECIPES`, or one's own.
+            seed: Of weights, order and augmentation, where a call gives none.
+            device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+            network: What builds the networks, see `build_network`.
+            settings: Sizes of the networks, see `build_network`.
+            watch: Is told each epoch, and ends a training by a true answer.
+
+        Raises:
+            UnknownNameError: If there is no such network or recipe.
+            InvalidArgumentError: If an argument is out of range, or the space has no network.
+        """
+        if epochs < 0:
+            raise InvalidArgumentError(f"epochs must be at least 0, got {epochs}")
+        self.space = space.with_isomorphs("merged")
+        self.goals = (Goal("accuracy", unit="%"),)
+        self.dataset = dataset
+        self.epochs = epochs
+        self.recipe = recipe_named(recipe)
+        self.seed = seed
+        self.device = device
+        self.network = network
+        self.settings = dict(settings or {})
+        self.watch = watch
+        find_device(device)
+        find_build(space.name, network, self.settings)
+
+    def build(self, arch: Architecture, *, seed: int | None = None) -> nn.Module:
+        """The network with the initial weights of a seed."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed if seed is None else seed)
+            return build_network(
+                self.space.check(arch),
+                self.dataset.task,
+                network=self.network,
+                settings=self.settings,
+            )
+
+    def check_network(self) -> None:
+        """Refuse what no training could succeed with, by building one network.
+
+        Errors of the user's own function are left to the trials, which record them.
+
+        Raises:
+            SurrogateNASError: If the network is for other inputs, or a setting is out of range.
+        """
+        arch = self.space.sample(np.random.default_rng(0))
+        try:
+            self.build(arch)
+        except SurrogateNASError:
+            raise
+        except Exception:
+            return
+
+    def train(
+        self,
+        arch: Architecture,
+        *,
+        epochs: int | None = None,
+        seed: int | None = None,
+        checkpoint: Path | None = None,
+    ) -> Training:
+        """Build and train; 0 epochs build and count only.
+
+        Args:
+            arch: The architecture.
+            epochs: None for those of the constructor.
+            seed: None for that of the constructor.
+            checkpoint: A file that is written after each epoch, to go on from.
+
+        Raises:
+            ArchitectureError: If the architecture is not part of the space.
+            TrainingError: If the training diverges or runs out of memory.
+        """
+        epochs = self.epochs if epochs is None else epochs
+        seed = self.seed if seed is None else seed
+        network = self.build(arch, seed=seed)
+        parameters, flops = count_parameters(network), count_flops(network, self.dataset.task)
+        curve: tuple[Epoch, ...] = ()
+        if epochs:
+            curve = train(
+                network,
+                self.dataset,
+                epochs=epochs,
+                recipe=self.recipe,
+                seed=seed,
+                device=self.device,
+                checkpoint=checkpoint,
+                identity=f"{self.space.format(arch)} of {self.space.name} {self.settings}",
+                watch=self.watch,
+            )
+        return Training(network, curve, parameters, flops)
+
+    def evaluate(
+        self, arch: Architecture, *, budget: int | None = None, seed: int | None = None
+    ) -> Evaluation:
+        """Train once.
+
+        Args:
+            arch: The architecture.
+            budget: Epochs; None for those of the constructor.
+            seed: None for that of the constructor.
+
+        Returns:
+            The accuracies after the last epoch; the cost and the budget are the epochs trained.
+
+        Raises:
+            TrainingError: If the training diverges or runs out of memory.
+        """
+        seed = self.seed if seed is None else seed
+        done = self.train(arch, epochs=budget, seed=seed)
+        if not done.curve:
+            raise InvalidArgumentError("an evaluation needs at least 1 epoch, got 0")
+        last = done.curve[-1]
+        return Evaluation(
+            (last.validation_accuracy,),
+            cost=float(last.epoch),
+            budget=last.epoch,
+            seed=seed,
+            metrics={
+                "parameters": float(done.parameters),
+                "flops": float(done.flops),
+                "seconds": last.seconds,
+            },
+            hidden={self.goals[0].metric: last.test_accuracy},
+        )

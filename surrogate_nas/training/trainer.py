@@ -1,0 +1,230 @@
+"""Training of one network, the same for the same seed, with exact resume."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from surrogate_nas.errors import InvalidArgumentError, TrainingError
+from surrogate_nas.training.checkpoints import read_checkpoint, write_checkpoint
+from surrogate_nas.training.datasets.base import Dataset
+from surrogate_nas.training.devices import Examples, find_device
+from surrogate_nas.training.recipes import DEFAULT_RECIPE, Recipe, recipe_named
+
+_EVALUATION_BATCH = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One point of a learning curve.
+
+    Attributes:
+        epoch: From 1 on.
+        loss: Mean cross-entropy of the training batches.
+        validation_accuracy: In %.
+        test_accuracy: In %, for reports only.
+        seconds: Since the training began, evaluations and earlier runs included.
+    """
+
+    epoch: int
+    loss: float
+    validation_accuracy: float
+    test_accuracy: float
+    seconds: float
+
+
+Watcher = Callable[[Epoch], object]
+"""Is told each epoch; a true answer ends the training."""
+
+
+def train(
+    network: nn.Module,
+    dataset: Dataset,
+    *,
+    epochs: int,
+    recipe: str | Recipe = DEFAULT_RECIPE,
+    seed: int = 0,
+    device: str = "auto",
+    checkpoint: str | os.PathLike[str] | None = None,
+    identity: str = "",
+    watch: Watcher | None = None,
+) -> tuple[Epoch, ...]:
+    """Train a network in place, and evaluate it after each epoch.
+
+    On a CPU, the same seed gives the same curve on the same kind of processor with one thread.
+    On CUDA, images lie channels last and the forward pass is in bfloat16 where the GPU has it.
+
+    Args:
+        network: Freshly built, from (n, channels, height, width) to logits (n, classes).
+        dataset: What is learned.
+        epochs: Passes over the training part, at least 1.
+        recipe: A name of `RECIPES`, or one's own.
+        seed: Of the order of examples, augmentation and dropout.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        checkpoint: A file that is written after each epoch; if it exists, the training goes on
+            from there as if it had never stopped.
+        identity: What is trained, for the checkpoint: a different one is refused.
+        watch: See `Watcher`.
+
+    Raises:
+        InvalidArgumentError: If an argument is out of range, or the checkpoint is of another
+            training.
+        TrainingError: If the loss or an output is not finite, or memory runs out.
+    """
+    if epochs < 1:
+        raise InvalidArgumentError(f"epochs must be at least 1, got {epochs}")
+    if seed < 0:
+        raise InvalidArgumentError(f"seed must be at least 0, got {seed}")
+    where = find_device(device)
+    chosen = recipe_named(recipe)
+    path = None if checkpoint is None else Path(checkpoint)
+    label = f"{identity}, {chosen}, {dataset.name}, {epochs} epochs, seed {seed}"
+    with _own_random_numbers(where), _fast_convolutions(where), _failures(where):
+        run = _Run(network, dataset, chosen, epochs, seed, where)
+        curve = [] if path is None else run.restore(path, label)
+        start = time.perf_counter() - (curve[-1].seconds if curve else 0.0)
+        for number in range(len(curve) + 1, epochs + 1):
+            loss = run.epoch(number)
+            scores = run.accuracy(run.validation), run.accuracy(run.test)
+            if not all(map(math.isfinite, (loss, *scores))):
+                raise TrainingError(
+                    f"the training diverged in epoch {number}: loss {loss}, or outputs that are "
+                    "not finite"
+                )
+            curve.append(Epoch(number, loss, *scores, time.perf_counter() - start))
+            if path is not None:
+                run.save(path, label, curve)
+            if watch is not None and watch(curve[-1]):
+                break
+    return tuple(curve)
+
+
+class _Run:
+    """Network, optimiser and data on their device."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        dataset: Dataset,
+        recipe: Recipe,
+        epochs: int,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self.device = device
+        self.recipe = recipe
+        self.seed = seed
+        self.flip = dataset.flip
+        cuda = device.type == "cuda"
+        layout = torch.channels_last if cuda else torch.contiguous_format
+        self.network = network.to(device, memory_format=layout)  # type: ignore[call-overload]
+        self.optimiser = recipe.optimiser(network.parameters(), fused=device.type != "mps")
+        self.half = cuda and torch.cuda.is_bf16_supported(including_emulation=False)
+        moments = dataset.moments
+        self.train = Examples(dataset.train, moments, device)
+        self.validation = Examples(dataset.validation, moments, device)
+        self.test = Examples(dataset.test, moments, device)
+        # A last batch of one example is left out: it has no variance to normalise by.
+        whole, left = divmod(len(self.train), recipe.batch_size)
+        self.steps = whole + (left > 1)
+        self.total = epochs * self.steps
+
+    def epoch(self, number: int) -> float:
+        """One pass over the training part; the mean loss.
+
+        Random numbers start anew in each epoch, so a checkpoint need not keep their state.
+        """
+        fresh = int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
+        torch.manual_seed(fresh)
+        generator = torch.Generator(self.device).manual_seed(fresh)
+        order = torch.randperm(len(self.train)).to(self.device)
+        self.network.train()
+        losses = torch.zeros((), device=self.device)
+        for step, rows in enumerate(torch.split(order, self.recipe.batch_size)[: self.steps]):
+            done = ((number - 1) * self.steps + step) / self.total
+            for group in self.optimiser.param_groups:
+                group["lr"] = self.recipe.learning_rate * (1 + math.cos(math.pi * done)) / 2
+            inputs, labels = self.train.augmented(rows, self.recipe, self.flip, generator)
+            self.optimiser.zero_grad()
+            loss = nn.functional.cross_entropy(self._logits(inputs), labels)
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimiser.step()
+            losses += loss.detach()
+        return losses.item() / max(self.steps, 1)
+
+    def _logits(self, inputs: Tensor) -> Tensor:
+        with torch.autocast("cuda", torch.bfloat16) if self.half else nullcontext():
+            logits: Tensor = self.network(inputs)
+        return logits.float()
+
+    @torch.no_grad()
+    def accuracy(self, examples: Examples) -> float:
+        """Share of right answers, in %; NaN if an output is not finite."""
+        self.network.eval()
+        right = torch.zeros((), dtype=torch.int64, device=self.device)
+        finite = torch.ones((), dtype=torch.bool, device=self.device)
+        every = torch.arange(len(examples), device=self.device)
+        for rows in torch.split(every, _EVALUATION_BATCH):
+            inputs, labels = examples.batch(rows)
+            logits = self._logits(inputs)
+            right += (logits.argmax(dim=1) == labels).sum()
+            finite &= logits.isfinite().all()
+        return 100 * right.item() / len(examples) if finite else math.nan
+
+    def save(self, path: Path, label: str, curve: list[Epoch]) -> None:
+        """Keep everything that the next epoch depends on."""
+        content: dict[str, Any] = {
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "curve": [list(astuple(point)) for point in curve],
+        }
+        write_checkpoint(path, label, content)
+
+    def restore(self, path: Path, label: str) -> list[Epoch]:
+        """Go back to what `save` kept, if it did; the curve so far."""
+        content = read_checkpoint(path, label, self.device)
+        if content is None:
+            return []
+        self.network.load_state_dict(content["network"])
+        self.optimiser.load_state_dict(content["optimiser"])
+        return [Epoch(*point) for point in content["curve"]]
+
+
+@contextmanager
+def _own_random_numbers(device: torch.device) -> Iterator[None]:
+    """Leave torch's global generators as they were."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        yield
+
+
+@contextmanager
+def _fast_convolutions(device: torch.device) -> Iterator[None]:
+    """Let cuDNN try its algorithms once for each shape."""
+    if device.type != "cuda":
+        yield
+        return
+    with torch.backends.cudnn.flags(enabled=True, benchmark=True):
+        yield
+
+
+@contextmanager
+def _failures(device: torch.device) -> Iterator[None]:
+    """Name what a search should record as the reason of a failed trial."""
+    try:
+        yield
+    except (MemoryError, torch.cuda.OutOfMemoryError) as error:
+        raise TrainingError(f"out of memory on {device}: {error}") from error
+    except RuntimeError as error:
+        if "can't allocate memory" not in str(error) and "out of memory" not in str(error):
+            raise
+        raise TrainingError(f"out of memory on {device}: {error}") from error

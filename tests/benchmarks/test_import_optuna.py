@@ -1,0 +1,293 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+from optuna.distributions import CategoricalDistribution
+from optuna.storages import InMemoryStorage
+from optuna.trial import TrialState, create_trial
+
+from surrogate_nas.benchmarks.catalog import open_benchmark
+from surrogate_nas.benchmarks.importers.base import Imported, Listener
+from surrogate_nas.benchmarks.importers.optuna import import_optuna
+from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec, write_table
+from surrogate_nas.cli import main
+from surrogate_nas.errors import FormatError, InvalidArgumentError, UnknownNameError
+from surrogate_nas.evaluation import Evaluation, Goal
+from surrogate_nas.spaces import open_space
+from surrogate_nas.spaces.custom import CustomSpace
+
+WIDTHS = (8, 16, 24, 32, 40, 48, 56, 64)
+OWN = 'name = "own"\ngraph = "chain"\ndecisions = 3\noptions = ["none", "conv", "linear", "skip"]\n'
+
+
+class Ear(Listener):
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home of the user's tables."""
+    monkeypatch.setenv("SURROGATE_NAS_HOME", str(tmp_path / "home"))
+    return tmp_path
+
+
+def study(**settings: Any) -> optuna.Study:
+    return optuna.create_study(storage=InMemoryStorage(), study_name="s", **settings)
+
+
+def add(
+    target: optuna.Study,
+    layers: Sequence[object],
+    value: float | Sequence[float] | None,
+    *,
+    reported: Mapping[int, float] | None = None,
+    state: TrialState = TrialState.COMPLETE,
+    **others: object,
+) -> None:
+    params = {f"layer{i + 1}": layer for i, layer in enumerate(layers)} | others
+    target.add_trial(
+        create_trial(
+            state=state,
+            value=value if isinstance(value, int | float) else None,
+            values=None if isinstance(value, int | float) else value,
+            params=params,
+            distributions={key: CategoricalDistribution([v]) for key, v in params.items()},  # type: ignore[list-item]
+            intermediate_values=dict(reported or {}),
+        )
+    )
+
+
+def imported(target: optuna.Study, **changes: Any) -> Imported:
+    settings: dict[str, Any] = {"name": "mine", "space": "nats-size", "task": "toy"}
+    return import_optuna(target._storage, **(settings | changes))
+
+
+def answer(text: str, **place: int) -> Evaluation:
+    task = open_benchmark("mine").task("toy")
+    return task.evaluate(task.space.parse(text), **place)
+
+
+def test_trials_become_rows_and_repetitions_seeds() -> None:
+    made = study(direction="minimize")
+    add(made, (8, 8, 8, 8, 8), 0.5, lr=0.1)
+    add(made, ("8", "8", "8", "8", "16"), 0.75, dropout="x")
+    add(made, (8, 8, 8, 8, 8), 0.25)
+    add(made, (64, 8, 8, 8, 8), None, state=TrialState.FAIL)
+    add(made, (64, 8, 8, 8, 8), 0.1, state=TrialState.PRUNED)
+    add(made, (64, 8, 8, 8, 8), None, state=TrialState.RUNNING)
+    add(made, (64, 8, 8, 8, 8), None, state=TrialState.FAIL)
+    ear = Ear()
+    found = imported(made, listener=ear)
+    assert (found.architectures, found.tasks, found.skipped) == (2, ("toy",), ())
+    assert ear.notes == [
+        "left out of 7 trials: 2 failed, 1 pruned, 1 running",
+        "parameters that are no decisions of 'nats-size' are ignored: lr, dropout",
+    ]
+    task = open_benchmark("mine").task("toy")
+    assert (task.goal, task.budgets) == (Goal("value", maximise=False), (1,))
+    assert answer("8:8:8:8:8").value == -0.375
+    assert [answer("8:8:8:8:8", seed=i).value for i in (0, 1)] == [-0.5, -0.25]
+    assert answer("8:8:8:8:16").value == -0.75
+
+
+def test_an_ordinary_study_with_reports() -> None:
+    """What Optuna itself writes while it optimises, with steps from 0."""
+    made = study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
+    recorded: dict[tuple[int, ...], list[list[float]]] = {}
+
+    def objective(trial: optuna.Trial) -> float:
+        layers = tuple(trial.suggest_categorical(f"layer{i}", WIDTHS) for i in range(1, 6))
+        curve = [sum(layers) * (1 - 0.5**epoch) + trial.number / 100 for epoch in (1, 2, 3)]
+        for step, value in enumerate(curve):
+            trial.report(value, step)
+        recorded.setdefault(layers, []).append([*curve[:-1], max(curve) + 1])
+        return max(curve) + 1
+
+    made.optimize(objective, n_trials=30)
+    imported(made)
+    task = open_benchmark("mine").task("toy")
+    assert task.budgets == (1, 2, 3)
+    assert len(task) == len(recorded)
+    for layers, curves in recorded.items():
+        text = ":".join(map(str, layers))
+        for budget, value in zip(task.budgets, np.mean(curves, axis=0), strict=True):
+            assert answer(text, budget=budget).value == pytest.approx(value)
+
+
+def test_reports_at_different_steps_are_left_out() -> None:
+    made = study(direction="maximize")
+    add(made, (8,) * 5, 3, reported={1: 1, 2: 2})
+    add(made, (16,) * 5, 4, reported={1: 1})
+    ear = Ear()
+    imported(made, listener=ear)
+    assert "different steps" in ear.notes[0]
+    assert open_benchmark("mine").task("toy").budgets == (1,)
+    assert answer("8:8:8:8:8").value == 3
+
+
+def test_a_missing_report_is_missing() -> None:
+    made = study(direction="maximize")
+    add(made, (8,) * 5, 3, reported={5: float("nan"), 10: 2})
+    add(made, (16,) * 5, 4, reported={5: 1, 10: 2})
+    imported(made)
+    task = open_benchmark("mine").task("toy")
+    assert task.budgets == (5, 10)
+    found = task.lookup(np.array([[0] * 5, [1] * 5]), budget=5)
+    np.testing.assert_array_equal(found, [np.nan, 1])
+    assert task.values.tolist() == [3, 4]
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_further_objectives_are_metrics() -> None:
+    made = study(directions=["maximize", "minimize"])
+    add(made, (8,) * 5, (0.9, 12))
+    imported(made)
+    assert answer("8:8:8:8:8").metrics == {"value2": 12}
+    made.set_metric_names(["accuracy", "latency"])
+    imported(made)
+    found = open_benchmark("mine").task("toy")
+    assert found.goal == Goal("accuracy")
+    assert answer("8:8:8:8:8").metrics == {"latency": 12}
+
+
+def test_bad_trials_are_named_and_nothing_written(home: Path) -> None:
+    made = study(direction="maximize")
+    add(made, (8,) * 5, 1)
+    add(made, (8, 9, 8, 8, 8), 1)
+    add(made, (8,) * 4, 1)
+    add(made, (16,) * 5, float("inf"))
+    message = (
+        r"3 bad trials, nothing was written: trial 1: .*'9'.*; trial 2: .*'layer5' is missing; "
+        r"trial 3: the value is not finite"
+    )
+    with pytest.raises(FormatError, match=message):
+        imported(made)
+    assert not (home / "home").exists()
+    found = imported(made, skip_bad=True)
+    assert (found.architectures, len(found.skipped)) == (1, 3)
+
+
+def test_wrong_arguments(home: Path) -> None:
+    made = study(direction="maximize")
+    with pytest.raises(FormatError, match="no usable trial"):
+        imported(made)
+    add(made, (8,) * 5, 1)
+    with pytest.raises(InvalidArgumentError, match="name its space with --space"):
+        imported(made, space=None)
+    with pytest.raises(InvalidArgumentError, match="--task"):
+        imported(made, task=None)
+    with pytest.raises(InvalidArgumentError, match=r"block1, .* are missing, it has layer1"):
+        imported(made, space="nasbench-macro")
+    with pytest.raises(UnknownNameError, match="did you mean 'nats-size'"):
+        imported(made, space="nats-sise")
+    with pytest.raises(UnknownNameError, match="study 't'"):
+        imported(made, study="t")
+    optuna.create_study(storage=made._storage, study_name="second")
+    with pytest.raises(InvalidArgumentError, match="--study: the store holds 's', 'second'"):
+        imported(made)
+    imported(made, study="s")
+    assert answer("8:8:8:8:8").value == 1
+
+
+# The command ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["run.journal", "sqlite:///{}/run.db"])
+def test_a_stored_search_comes_back(
+    home: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Searched on a table of a space of one's own, imported without being told which."""
+    space = CustomSpace(OWN)
+    choices = space.all_choices()
+    rng = np.random.default_rng(0)
+    values = rng.random((len(choices), 2, 2))
+    size = choices.sum(axis=1).astype(float)
+    spec = TaskSpec(
+        "toy",
+        Goal("loss", maximise=False),
+        values,
+        values + 1,
+        [(Goal("size", maximise=False), size)],
+        (5, 10),
+        costs=(2, 4),
+    )
+    path = home / "home" / "tables" / "whole.h5"
+    write_table(path, TableSpec("whole", space, choices, [spec]))
+    store = kind.format(home) if "://" in kind else str(home / kind)
+    search = ["search", "--predictor", "none", "--json", "--benchmark"]
+    assert main([*search, "whole", "--task", "toy", "--trials", "20", "--store", store]) == 0
+    trials = json.loads(capsys.readouterr().out)["trials"]
+
+    assert main(["import", "optuna", store, "--name", "mine", "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert (made["architectures"], made["tasks"]) == (20, ["toy"])
+    whole, mine = (open_benchmark(name).task("toy") for name in ("whole", "mine"))
+    assert mine.space.identity == space.identity
+    assert mine.goal == whole.goal
+    assert mine.budgets == (10,)
+    for trial in trials:
+        arch = space.parse(trial["arch"])
+        assert mine.evaluate(arch) == whole.evaluate(arch)
+    assert main([*search, "mine", "--task", "toy", "--trials", "10"]) == 0
+    capsys.readouterr()
+
+
+def test_a_users_own_study_by_the_command(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    url = f"sqlite:///{home}/own.db"
+    made = optuna.create_study(
+        storage=url, direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0)
+    )
+
+    def objective(trial: optuna.Trial) -> float:
+        names = [decision.name for decision in open_space("nasbench201").decisions]
+        operations = open_space("nasbench201").decisions[0].options
+        trial.suggest_float("lr", 0.01, 0.1)
+        chosen = [trial.suggest_categorical(name, operations) for name in names]
+        if trial.number % 5 == 4:
+            raise optuna.TrialPruned
+        return float(sum(map(len, chosen)))
+
+    made.optimize(objective, n_trials=10)
+    command = ["import", "optuna", url, "--name", "mine", "--space", "nasbench201"]
+    assert main(command) == 2
+    assert "--task" in capsys.readouterr().err
+    assert main([*command, "--task", "toy", "--json"]) == 0
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["architectures"] == 8
+    assert "left out of 10 trials: 2 pruned" in shown.err
+    assert "ignored: lr" in shown.err
+    assert main(["search", "--benchmark", "mine", "--task", "toy", "--searcher", "random",
+                 "--predictor", "none", "--trials", "8", "--json"]) == 0  # fmt: skip
+    found = json.loads(capsys.readouterr().out)
+    assert found["best"]["value"] == made.best_value
+
+
+def test_stores_that_do_not_exist_or_are_none(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "text.txt").write_text("nothing")
+    sqlite3.connect(home / "empty.db").close()
+    cases = {
+        str(home / "absent.journal"): "there is no trial store",
+        f"sqlite:///{home}/absent.db": "there is no trial store",
+        str(home / "text.txt"): "is no trial store",
+        f"sqlite:///{home}/empty.db": "the store holds none",
+        "nothing://x": "nothing",
+    }
+    before = sorted(home.iterdir())
+    for store, message in cases.items():
+        command = ["import", "optuna", store, "--name", "mine", "--space", "own", "--task", "t"]
+        assert main(command) == 2
+        assert message in capsys.readouterr().err
+    assert {p.name for p in home.iterdir()} - {p.name for p in before} <= {"text.txt.flock"}

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from surrogate_nas._types import IntArray
+from surrogate_nas.predictors.encoder import GraphEncoder, GraphTensors, _GatedConv, seeded
+from surrogate_nas.registry import SPACES, load
+from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.spaces.graphs import ArchGraphs
+from surrogate_nas.spaces.nasbench201 import NASBench201Space
+
+SPACE = NASBench201Space()
+CELLS = SPACE.all_choices()[::13]
+
+
+def tensors(choices: IntArray = CELLS) -> GraphTensors:
+    return GraphTensors.of(SPACE, choices)
+
+
+@pytest.fixture(scope="module")
+def encoder() -> GraphEncoder:
+    with seeded(0):
+        return GraphEncoder(tensors().features.shape[1])
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_step_is_that_of_the_adjacency_matrix(reverse: bool) -> None:
+    graphs = tensors(CELLS[:5])
+    nodes = len(graphs.kind)
+    with seeded(1):
+        step = _GatedConv(8, reverse=reverse)
+        x, kinds = torch.randn(nodes, 8), torch.randn(len(graphs.kinds), 8)
+    adjacency = np.zeros((nodes, nodes), dtype=np.float32)  # [i, j]: i receives from j
+    source, target = graphs.edges.numpy()
+    adjacency[(source, target) if reverse else (target, source)] = 1
+    weights = {name: value.detach().numpy() for name, value in step.named_parameters()}
+    gate = 1 / (1 + np.exp(-(kinds.numpy() @ weights["gate.weight"].T + weights["gate.bias"])))
+    passed = gate[graphs.kind] * (adjacency @ x.numpy() @ weights["weight.weight"].T)
+    own = x.numpy() @ weights["own.weight"].T + weights["own.bias"]
+    found = step(x, graphs.edges, kinds, graphs.kind).detach().numpy()
+    np.testing.assert_allclose(found, np.maximum(passed + own, 0), atol=1e-5)
+
+
+def test_chosen_graphs_are_encoded_as_if_they_were_alone(encoder: GraphEncoder) -> None:
+    whole = encoder.encode(tensors())
+    assert len(CELLS) > 1_000  # more than one piece
+    rows = np.array([7, 7, 3, len(CELLS) - 1, 0, 500])
+    for graphs in (tensors().take(torch.from_numpy(rows)), tensors(CELLS[rows])):
+        found = encoder(graphs).detach()
+        np.testing.assert_allclose(found, whole[torch.from_numpy(rows)], atol=1e-5)
+
+
+def test_the_order_of_the_nodes_does_not_count(encoder: GraphEncoder) -> None:
+    graphs = SPACE.graphs(CELLS[:40]).pruned()
+    rng = np.random.default_rng(0)
+    order = np.concatenate(
+        [rng.permutation(np.arange(a, b)) for a, b in zip(*two(graphs), strict=True)]
+    )
+    place = np.argsort(order)
+    shuffled = ArchGraphs(
+        graphs.op[order], graphs.attributes[order], place[graphs.edges], graphs.graph, 40
+    )
+    features = tensors(CELLS[:40]).features.numpy()
+    expected = encoder(GraphTensors.from_graphs(graphs, features))
+    found = encoder(GraphTensors.from_graphs(shuffled, features))
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
+def two(graphs: ArchGraphs) -> tuple[list[int], list[int]]:
+    """The first node of each graph, and the node after its last."""
+    return graphs.offsets[:-1].tolist(), graphs.offsets[1:].tolist()
+
+
+def test_direction_operations_and_attributes_count(encoder: GraphEncoder) -> None:
+    texts = [
+        "|{}~0|+|none~0|{}~1|+|none~0|none~1|skip_connect~2|".format(*pair)
+        for pair in (
+            ("nor_conv_1x1", "nor_conv_3x3"),
+            ("nor_conv_3x3", "nor_conv_1x1"),
+            ("nor_conv_3x3", "nor_conv_3x3"),
+            ("nor_conv_3x3", "avg_pool_3x3"),
+        )
+    ]
+    graphs = tensors(np.array([SPACE.parse(text).choices for text in texts]))
+    graphs.features.zero_()
+    vectors = encoder.encode(graphs)
+    assert torch.pdist(vectors).min() > 1e-3
+
+
+@pytest.mark.parametrize("name", list(SPACES))
+def test_every_space_can_be_encoded(name: str) -> None:
+    space: SearchSpace = load("space", name)()
+    graphs = GraphTensors.of(space, space.sample_choices(np.random.default_rng(0), 20))
+    with seeded(0):
+        vectors = GraphEncoder(graphs.features.shape[1], width=5, hidden=4).encode(graphs)
+    assert vectors.shape == (20, 5)
+    assert torch.isfinite(vectors).all()
+
+
+def test_seeded_leaves_the_generator_of_torch_alone() -> None:
+    before = torch.random.get_rng_state()
+    with seeded(3):
+        once = torch.rand(2)
+    with seeded(3):
+        again = torch.rand(2)
+    assert torch.equal(once, again)
+    assert torch.equal(torch.random.get_rng_state(), before)

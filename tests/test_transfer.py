@@ -1,0 +1,301 @@
+"""Which tasks a predictor may have learnt from."""
+
+from __future__ import annotations
+
+import functools
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from surrogate_nas import transfer
+from surrogate_nas.benchmarks.catalog import open_benchmark
+from surrogate_nas.benchmarks.folders import tables_folder, weights_folder
+from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec, write_table
+from surrogate_nas.cli import main
+from surrogate_nas.errors import FormatError, InvalidArgumentError, UnknownNameError
+from surrogate_nas.evaluation import Goal
+from surrogate_nas.predictors import weights as weights_module
+from surrogate_nas.predictors.weights import read_settings, write_weights
+from surrogate_nas.spaces import open_space
+from surrogate_nas.spaces.operations import OPERATION_IDS
+from surrogate_nas.transfer import choose_predictor, held_out_tasks, meta_train, suite_tasks
+
+TASKS = ("a", "b", "c")
+
+
+def table(name: str, tasks: Sequence[str] = TASKS, space: str = "nats-size") -> None:
+    """An installed table of 300 architectures; a task's values depend on its name alone."""
+    opened = open_space(space)
+    choices = opened.all_choices()[:: opened.size // 300][:300]
+    specs = []
+    for task in tasks:
+        rng = np.random.default_rng(sum(map(ord, task)))
+        worth = 1 + 0.3 * rng.normal(size=choices.shape[1])
+        values = choices @ worth + 0.1 * rng.normal(size=len(choices))
+        specs.append(TaskSpec(task, Goal("value"), values))
+    write_table(tables_folder() / f"{name}.h5", TableSpec(name, opened, choices, specs))
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Folders of this test's own, with the table ``mine`` and no weights but its own."""
+    monkeypatch.setenv("SURROGATE_NAS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SURROGATE_NAS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(transfer, "SHIPPED", tmp_path / "shipped")
+    table("mine")
+    return tmp_path
+
+
+def trained(out: Path, suite: str, **changes: Any) -> dict[str, Any]:
+    return meta_train(suite_tasks(suite), predictor="transfer-ridge", out=out, **changes)
+
+
+def test_suites() -> None:
+    table("yours", ("x", "y"))
+    names = [(task.benchmark, task.name) for task in suite_tasks("mine:c,a;yours")]
+    assert names == [("mine", "c"), ("mine", "a"), ("yours", "x"), ("yours", "y")]
+    path = tables_folder() / "mine.h5"
+    assert [task.name for task in suite_tasks(f"{path}:b")] == ["b"]
+    assert [task.name for task in suite_tasks(str(path))] == list(TASKS)
+    for wrong in ("", "mine:", "mine:a,,b", ":a", "mine;"):
+        with pytest.raises(InvalidArgumentError, match="a suite must be"):
+            suite_tasks(wrong)
+    with pytest.raises(UnknownNameError, match="did you mean 'mine'"):
+        suite_tasks("mina:a")
+    with pytest.raises(UnknownNameError, match="'z'"):
+        suite_tasks("mine:z")
+    table("copy", ("b",))
+    with pytest.raises(InvalidArgumentError, match="same measurements"):
+        suite_tasks("mine;copy")
+
+
+def test_held_out_names() -> None:
+    table("yours", ("x", "a2"))
+    found = held_out_tasks("mine:b;yours", ["a", "yours/x"])
+    assert [(task.benchmark, task.name) for task in found] == [("mine", "a"), ("yours", "x")]
+    with pytest.raises(UnknownNameError):
+        held_out_tasks("mine;yours", ["q"])
+    table("third", ("a",))
+    with pytest.raises(InvalidArgumentError, match="mine/a, third/a"):
+        held_out_tasks("mine;third", ["a"])
+
+
+def test_a_held_out_task_is_measured_and_not_learnt_from(home: Path) -> None:
+    mine = open_benchmark("mine")
+    found = trained(home / "w.safetensors", "mine", holdout=[mine.task("b")])
+    assert found["tasks"] == ["mine/a", "mine/c"]
+    assert found["labels"] == 600
+    taus = found["held_out"]["mine/b"]
+    assert list(taus) == ["0", "5", "20", "100"]
+    assert 0.5 < taus["0"] < 1
+    settings = read_settings(home / "w.safetensors")
+    assert not settings.saw("nats-size", "b", mine.task("b").fingerprint)
+    assert settings.saw("nats-size", "renamed", mine.task("a").fingerprint)
+    assert settings.saw("nats-size", "A", "fingerprint of a mean over more seeds")
+    assert not settings.saw("nasbench201", "a", "of another space")
+    assert settings.held_out == found["held_out"]
+    with pytest.raises(InvalidArgumentError, match="no task is left"):
+        trained(home / "w.safetensors", "mine:b", holdout=[mine.task("b")])
+
+
+def test_the_default_never_uses_weights_that_saw_the_task() -> None:
+    """Under whatever name the task's values were imported."""
+    table("renamed", ("a", "other"))
+    folder = weights_folder()
+    trained(folder / "saw_b_and_c.safetensors", "mine:b,c")
+    for benchmark in ("mine", "renamed"):
+        task = open_benchmark(benchmark).task("a")
+        choice = choose_predictor("transfer-ridge", task)
+        assert choice.weights == str(folder / "saw_b_and_c.safetensors")
+        assert choice.source_evaluations == 600
+    trained(folder / "saw_a.safetensors", "renamed:a", seed=1)
+    for benchmark in ("mine", "renamed"):
+        task = open_benchmark(benchmark).task("a")
+        choice = choose_predictor("transfer-ridge", task)
+        assert choice.weights == str(folder / "saw_b_and_c.safetensors")
+    (folder / "saw_b_and_c.safetensors").unlink()
+    with pytest.raises(InvalidArgumentError, match=r"meta-train --suite mine --holdout a"):
+        choose_predictor("transfer-ridge", open_benchmark("mine").task("a"))
+
+
+def test_the_newest_weights_of_the_space_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    table("macro", ("m",), space="nasbench-macro")
+    folder = weights_folder()
+    for second, (name, suite) in enumerate(
+        {"old": "mine:b", "new": "mine:c", "of-another-space": "macro"}.items()
+    ):
+        monkeypatch.setattr(time, "time", functools.partial(float, 1_000_000_000 + second))
+        trained(folder / f"{name}.safetensors", suite)
+    task = open_benchmark("mine").task("a")
+    assert choose_predictor("transfer-ridge", task).weights == str(folder / "new.safetensors")
+    (folder / "newer.safetensors").write_bytes(b"cut off")  # cannot be read, so it is passed over
+    assert choose_predictor("transfer-ridge", task).weights == str(folder / "new.safetensors")
+
+
+def test_weights_serve_spaces_most_of_whose_operations_they_know() -> None:
+    """Those of the space itself come first."""
+
+    def settings(space: str, *operations: str) -> weights_module.Settings:
+        source = weights_module.SourceTask("there/x", space, "its fingerprint", 100)
+        ids = tuple(OPERATION_IDS[name] for name in operations)
+        return weights_module.Settings("meta-gnn", (source,), ids, 0, 0, "0")
+
+    cells = weights_folder() / "cells.safetensors"
+    write_weights(cells, {}, settings("transnas-micro", "skip", "conv"))
+    write_weights(weights_folder() / "graphs.safetensors", {}, settings("g", "gcn", "gat", "skip"))
+    table("cells201", space="nasbench201")
+    task = open_benchmark("cells201").task("a")
+    assert choose_predictor("meta-gnn", task).weights == str(cells)
+    with pytest.raises(InvalidArgumentError, match="serve the space nas-bench-graph"):
+        choose_predictor("meta-gnn", open_benchmark("nas-bench-graph").task("cora"))
+    own = weights_folder() / "own.safetensors"
+    write_weights(own, {}, settings("nasbench201", "skip"))
+    assert choose_predictor("meta-gnn", task).weights == str(own)
+
+
+def test_sources_are_trained_once_and_never_on_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = open_benchmark("mine").task("a")
+    choice = choose_predictor("transfer-ridge", task, leave_one_out=True)
+    assert choice.source_evaluations == 600
+    assert choice.weights is not None
+    assert [s.name for s in read_settings(choice.weights).tasks] == ["mine/b", "mine/c"]
+    monkeypatch.setattr(transfer, "meta_train", lambda *a, **k: pytest.fail("trained again"))
+    assert choose_predictor("transfer-ridge", task, sources="mine") == choice
+    assert choose_predictor("transfer-ridge", task, sources="mine:c,b") == choice
+    with pytest.raises(InvalidArgumentError, match="another task"):
+        choose_predictor("transfer-ridge", task, sources="mine:a")
+
+
+def test_a_cut_off_file_of_the_cache_is_made_again() -> None:
+    task = open_benchmark("mine").task("a")
+    choice = choose_predictor("transfer-ridge", task, leave_one_out=True)
+    assert choice.weights is not None
+    path = Path(choice.weights)
+    content = path.read_bytes()
+    path.write_bytes(content[:50])
+    assert choose_predictor("transfer-ridge", task, leave_one_out=True).weights == str(path)
+    assert load_file(path).keys() == {"index", "scores"}
+
+
+def test_files_of_weights(home: Path) -> None:
+    task = open_benchmark("mine").task("a")
+    path = home / "w.safetensors"
+    trained(path, "mine:b,c")
+    choice = choose_predictor(str(path), task)
+    data = task.data()
+    predicted = choice.make(task.space, 0).predict(data.choices).mean
+    assert np.corrcoef(predicted, data.values)[0, 1] > 0.5
+    with pytest.raises(InvalidArgumentError, match="trained on mine/b itself"):
+        choose_predictor(str(path), open_benchmark("mine").task("b"))
+    with pytest.raises(InvalidArgumentError, match="have their sources"):
+        choose_predictor(str(path), task, leave_one_out=True)
+    table("macro", ("m",), space="nasbench-macro")
+    with pytest.raises(FormatError, match=r"are for nats-size, and macro/m is of .*nasbench-macro"):
+        choose_predictor(str(path), open_benchmark("macro").task("m"))
+    with pytest.raises(InvalidArgumentError, match="no file of weights"):
+        choose_predictor(str(home / "none.safetensors"), task)
+
+
+def test_damaged_and_foreign_files(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = open_benchmark("mine").task("a")
+    path = home / "w.safetensors"
+    trained(path, "mine:b,c")
+    whole = path.read_bytes()
+    for content in (b"", whole[:100], b"\x80\x04K\x01."):
+        path.write_bytes(content)
+        with pytest.raises(FormatError, match="damaged, cut off"):
+            choose_predictor(str(path), task)
+    save_file({"x": np.zeros(2)}, path)
+    with pytest.raises(FormatError, match="no weights of surrogate-nas"):
+        choose_predictor(str(path), task)
+    monkeypatch.setattr(weights_module, "FORMAT_VERSION", 99)
+    path.write_bytes(whole)
+    with pytest.raises(FormatError, match=r"version 1 .* reads version 99"):
+        choose_predictor(str(path), task)
+    monkeypatch.undo()
+    write_weights(path, {"index": np.zeros(3)}, read_settings_of(whole, home))
+    with pytest.raises(FormatError, match="does not hold the weights of a transfer-ridge"):
+        choose_predictor(str(path), task).make(task.space, 0)
+
+
+def read_settings_of(content: bytes, folder: Path) -> weights_module.Settings:
+    (folder / "copy.safetensors").write_bytes(content)
+    return read_settings(folder / "copy.safetensors")
+
+
+def test_who_learns_from_one_task_takes_no_sources() -> None:
+    task = open_benchmark("mine").task("a")
+    assert choose_predictor("gp", task).weights is None
+    with pytest.raises(InvalidArgumentError, match="learns from one task alone"):
+        choose_predictor("gp", task, leave_one_out=True)
+    with pytest.raises(UnknownNameError, match="did you mean 'gp'"):
+        choose_predictor("gpp", task)
+
+
+def test_the_commands(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = home / "w.safetensors"
+
+    def run(*arguments: str) -> Any:
+        assert main([*arguments, "--json"]) == 0
+        return json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+
+    made = run(
+        "meta-train", "--suite", "mine", "--holdout", "a", "--predictor", "transfer-ridge",
+        "--out", str(out),
+    )  # fmt: skip
+    assert made.keys() == {"tasks", "labels", "seconds", "held_out"}
+    assert not list(home.glob("*.checkpoint"))
+
+    evaluated = run(
+        "evaluate", "--predictor", str(out), "--benchmark", "mine", "--task", "a",
+        "--train-sizes", "0,10", "--seeds", "2", "--workers", "1",
+    )["results"]  # fmt: skip
+    assert [row["train_size"] for row in evaluated] == [0, 0, 10, 10]
+    assert evaluated[0]["kendall_tau"] == pytest.approx(made["held_out"]["mine/a"]["0"])
+
+    searched = run(
+        "search", "--benchmark", "mine", "--task", "a", "--predictor", "transfer-ridge",
+        "--leave-one-out", "--trials", "30", "--store", str(home / "s.journal"),
+    )  # fmt: skip
+    assert searched["source_evaluations"] == 600
+    assert Path(searched["weights"]).is_file()
+
+    compared = run(
+        "compare", "--benchmark", "mine", "--task", "a,b", "--searcher",
+        "random,random+transfer-ridge", "--leave-one-out", "--trials", "20", "--seeds", "1",
+        "--workers", "1", "--out", str(home / "compared"),
+    )  # fmt: skip
+    labels = {(r["task"], r["predictor"]): r["source_evaluations"] for r in compared["runs"]}
+    assert labels == {
+        ("a", None): 0, ("a", "transfer-ridge"): 600,
+        ("b", None): 0, ("b", "transfer-ridge"): 600,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("search", "--predictor", "none", "--leave-one-out"), "need a --predictor"),
+        (("search", "--predictor", "gp", "--sources", "mine:b"), "learns from one task alone"),
+        (("compare", "--searcher", "random+gp", "--leave-one-out", "--out", "x"), "learns from"),
+        (("evaluate", "--predictor", "meta-gnn"), "--sources or --leave-one-out"),
+        (("evaluate", "--predictor", "gp", "--train-sizes", "0"), "at least 1"),
+        (("meta-train", "--suite", "mine:q", "--out", "w.safetensors"), "unknown task 'q'"),
+        (("meta-train", "--suite", "mine", "--out", "w.pt"), "must end in .safetensors"),
+        (("meta-train", "--suite", "mine", "--predictor", "gp", "--out", "w.safetensors"), "alone"),
+    ],
+)
+def test_mistakes_are_told_on_one_line(
+    arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
+    arguments = tuple(str(home / a) if a == "x" or a.startswith("w.") else a for a in arguments)
+    of_table = () if arguments[0] == "meta-train" else ("--benchmark", "mine", "--task", "a")
+    assert main([*arguments, *of_table]) == 2
+    error = capsys.readouterr().err.splitlines()
+    assert message in error[-1]
