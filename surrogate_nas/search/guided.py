@@ -37,8 +37,8 @@ class Guided(Searcher):
     every few proposals, no two of which are neighbours, and fitted anew when the number of trials
     has grown by a third. Trials that are still under way count with the value that was predicted
     for them (kriging believer, Ginsbourger et al., "Kriging is well-suited to parallelize
-    optimization", 2010), failed ones with the worst seen. A step takes no longer late in a search than early: of
-    many trials the predictor learns from the best and, of the others, some at random.
+    optimization", 2010), failed ones with the worst seen. A step takes no longer late in a search
+    than early: of many trials the predictor learns from the best and, of the others, some at random.
     """
 
     def __init__(
