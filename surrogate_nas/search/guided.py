@@ -38,7 +38,8 @@ class Guided(Searcher):
     has grown by a third. Trials that are still under way count with the value that was predicted
     for them (kriging believer, Ginsbourger et al., "Kriging is well-suited to parallelize
     optimization", 2010), failed ones with the worst seen. A step takes no longer late in a search
-    than early: of many trials the predictor learns from the best and, of the others, some at random.
+    than early: of many trials the predictor learns from the best and, of the others, some at
+    random.
     """
 
     def __init__(
