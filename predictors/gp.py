@@ -17,7 +17,7 @@ from surrogate_nas.evaluation import Prediction, TaskData
 from surrogate_nas.predictors.base import not_fitted
 from surrogate_nas.predictors.calibration import interval_std, least_std
 from surrogate_nas.predictors.feature_predictor import FeaturePredictor
-from surrogate_nas.predictors.features import StructuralFeatures
+from surrogate_nas.predictors.features import FAMILIES, StructuralFeatures
 from surrogate_nas.predictors.kernels import FamilyKernel, Hyperparameters
 from surrogate_nas.spaces.base import SearchSpace
 
@@ -39,6 +39,8 @@ class GaussianProcess(FeaturePredictor):
     the noise of one measurement and is calibrated on leave-one-out residuals, which are
     closed-form (ibid., equation 5.12).
     """
+
+    families = (*FAMILIES, "pairs")
 
     def __init__(self, *, seed: int = 0, max_iterations: int = 50) -> None:
         """Store the arguments.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy.linalg.lapack import dpotri
 from surrogate_nas._types import FloatArray, IntArray
 
 _JITTER = 1e-6
+_FREEDOM = 36.0  # variance of all columns' departures together
 _PARTS_MEAN = (0.0, -1.0, -2.0)
 
 
@@ -45,7 +47,7 @@ class FamilyKernel:
     Sums over families learn from few rows (Duvenaud et al., "Additive Gaussian Processes",
     NeurIPS 2011). Parameters are l (one a family), h (one a column) and the logarithms of the
     parts' standard deviations, all with Gaussian priors: a column pays for departing from its
-    family, so that a hundred of them do not overfit twenty rows.
+    family, the more the more columns there are, so that a hundred do not overfit twenty rows.
     """
 
     def __init__(self, groups: IntArray) -> None:
