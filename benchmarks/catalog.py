@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from surrogate_nas import registry
-from surrogate_nas.benchmarks.base import Benchmark
+from surrogate_nas.benchmarks.base import Benchmark, TabularTask
 from surrogate_nas.benchmarks.folders import tables_folder
 from surrogate_nas.benchmarks.hdf5 import HDF5Benchmark
 from surrogate_nas.benchmarks.published import PUBLISHED, Published, how_to_get
 from surrogate_nas.errors import SurrogateNASError, UnknownNameError
+from surrogate_nas.spaces.base import Isomorphs
 
 _SUFFIXES = (".h5", ".hdf5")
 
@@ -67,6 +69,12 @@ def open_benchmark(name_or_path: str | os.PathLike[str]) -> Benchmark:
     target = registry.load("benchmark", name)
     benchmark: Benchmark = target if isinstance(target, Benchmark) else target()
     return benchmark
+
+
+@functools.lru_cache(maxsize=16)
+def kept_task(benchmark: str, name: str, isomorphs: Isomorphs, fingerprint: str) -> TabularTask:
+    """A task that is opened once a process; tables of one name differ by the ``fingerprint``."""
+    return open_benchmark(benchmark).task(name, isomorphs=isomorphs)
 
 
 def list_benchmarks() -> list[Listing]:

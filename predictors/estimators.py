@@ -23,7 +23,10 @@ from surrogate_nas.predictors.mlp import MLP
 
 
 class _Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # no types in the library
-    """Standardised columns, a feature predictor's regression, and calibrated deviations."""
+    """Standardised columns, a feature predictor's regression, and calibrated deviations.
+
+    Subclasses take over the predictor's constructor, which only stores its arguments.
+    """
 
     _kind: ClassVar[type[FeaturePredictor]]
 
@@ -53,64 +56,25 @@ class ForestRegressor(_Regressor):
     """The regression of `Forest`, which describes the arguments."""
 
     _kind = Forest
-
-    def __init__(self, *, seed: int = 0, trees: int = 100, column_share: float = 0.3) -> None:
-        self.seed = seed
-        self.trees = trees
-        self.column_share = column_share
+    __init__ = Forest.__init__
 
 
 class XGBoostRegressor(_Regressor):
     """The regression of `XGBoost`, which describes the arguments."""
 
     _kind = XGBoost
-
-    def __init__(
-        self,
-        *,
-        seed: int = 0,
-        trees: int = 200,
-        members: int = 5,
-        learning_rate: float = 0.2,
-        max_depth: int = 4,
-        column_share: float = 0.3,
-    ) -> None:
-        self.seed = seed
-        self.trees = trees
-        self.members = members
-        self.learning_rate = learning_rate
-        self.max_depth = max_depth
-        self.column_share = column_share
+    __init__ = XGBoost.__init__
 
 
 class GPRegressor(_Regressor):
     """The regression of `GaussianProcess`, which describes the arguments; one family of columns."""
 
     _kind = GaussianProcess
-
-    def __init__(self, *, seed: int = 0, max_iterations: int = 50) -> None:
-        self.seed = seed
-        self.max_iterations = max_iterations
+    __init__ = GaussianProcess.__init__
 
 
 class MLPEnsembleRegressor(_Regressor):
     """The regression of `MLP`, which describes the arguments."""
 
     _kind = MLP
-
-    def __init__(
-        self,
-        *,
-        seed: int = 0,
-        members: int = 5,
-        hidden: int = 64,
-        steps: int = 200,
-        learning_rate: float = 0.01,
-        weight_decay: float = 0.1,
-    ) -> None:
-        self.seed = seed
-        self.members = members
-        self.hidden = hidden
-        self.steps = steps
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
+    __init__ = MLP.__init__

@@ -41,6 +41,7 @@ class GaussianProcess(FeaturePredictor):
     """
 
     families = (*FAMILIES, "pairs")
+    _posterior: _Posterior | None = None
 
     def __init__(self, *, seed: int = 0, max_iterations: int = 50) -> None:
         """Store the arguments.
@@ -51,7 +52,6 @@ class GaussianProcess(FeaturePredictor):
         """
         self.seed = seed
         self.max_iterations = max_iterations
-        self._posterior: _Posterior | None = None
 
     def _describe(self, space: SearchSpace) -> _Inputs:
         features = StructuralFeatures.of(space)

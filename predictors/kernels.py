@@ -67,7 +67,8 @@ class FamilyKernel:
         self.prior_mean = np.concatenate([zeros, _PARTS_MEAN])
         # Narrow: fewer than fifty rows tell less about the kernel than other tasks did.
         self.prior_std = np.full(len(self.prior_mean), 0.5)
-        self.prior_std[self._count : self._count + columns] = 0.25
+        of_a_column = min(1.0, math.sqrt(_FREEDOM / columns))
+        self.prior_std[self._count : self._count + columns] = of_a_column
 
     def unpack(self, theta: FloatArray) -> Hyperparameters:
         """From the vector of parameters, in the order l, h, families, joint, linear, noise."""

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from surrogate_nas import __version__
-from surrogate_nas.benchmarks.base import Benchmark, TabularTask
-from surrogate_nas.benchmarks.catalog import open_benchmark
+from surrogate_nas.benchmarks.base import TabularTask
+from surrogate_nas.benchmarks.catalog import kept_task, open_benchmark
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.parallel import cores, each
 from surrogate_nas.result import SearchResult, Standing, standing
@@ -242,19 +242,9 @@ def _write_csv(path: Path, records: Sequence[dict[str, Any]]) -> None:
 # In a worker's process ------------------------------------------------------------------------
 
 
-@functools.cache
-def _benchmark(name: str) -> Benchmark:
-    return open_benchmark(name)
-
-
-@functools.cache
-def _task(benchmark: str, name: str, isomorphs: Isomorphs) -> TabularTask:
-    return _benchmark(benchmark).task(name, isomorphs=isomorphs)
-
-
 def _run_and_keep(folder: Path, work: tuple[Job, PredictorChoice | None]) -> dict[str, Any]:
     job, guide = work
-    task = _task(job.benchmark, job.task, job.isomorphs)
+    task = kept_task(job.benchmark, job.task, job.isomorphs, job.fingerprint)
     searcher = make_searcher(
         job.searcher,
         task.space,

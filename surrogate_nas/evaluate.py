@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from surrogate_nas.benchmarks.base import TabularTask
-from surrogate_nas.benchmarks.catalog import open_benchmark
+from surrogate_nas.benchmarks.catalog import kept_task, open_benchmark
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.parallel import cores, each
 from surrogate_nas.predictors import metrics
 from surrogate_nas.spaces.base import Isomorphs
 from surrogate_nas.transfer import PredictorChoice, choose_predictor
 
-_Job = tuple[PredictorChoice, str, str, Isomorphs, int, int]
+_Job = tuple[PredictorChoice, str, str, Isomorphs, str, int, int]
 
 
 def evaluate(
@@ -63,19 +62,18 @@ def evaluate(
     if seeds < 1:
         raise InvalidArgumentError(f"seeds must be at least 1, got {seeds}")
     opened = open_benchmark(benchmark)
-    choices = {}
+    jobs: list[_Job] = []
     for name in tasks:
         task = opened.task(name, isomorphs=isomorphs)
-        choices[name] = choose_predictor(
+        choice = choose_predictor(
             predictor, task, sources=sources, leave_one_out=leave_one_out, on_step=on_step
         )
-        _check_sizes(task, train_sizes, has_prior=choices[name].weights is not None)
-    jobs: list[_Job] = [
-        (choices[task], benchmark, task, isomorphs, size, seed)
-        for task in tasks
-        for size in train_sizes
-        for seed in range(seeds)
-    ]
+        _check_sizes(task, train_sizes, has_prior=choice.weights is not None)
+        jobs += [
+            (choice, benchmark, name, isomorphs, task.fingerprint, size, seed)
+            for size in train_sizes
+            for seed in range(seeds)
+        ]
     results: list[dict[str, Any]] = [{} for _ in jobs]
     for place, result in each(_evaluate, jobs, workers=workers or cores()):
         results[place] = result
@@ -97,14 +95,9 @@ def _check_sizes(task: TabularTask, train_sizes: Sequence[int], *, has_prior: bo
             )
 
 
-@functools.cache
-def _task(benchmark: str, name: str, isomorphs: Isomorphs) -> TabularTask:
-    return open_benchmark(benchmark).task(name, isomorphs=isomorphs)
-
-
 def _evaluate(job: _Job) -> dict[str, Any]:
-    predictor, benchmark, name, isomorphs, size, seed = job
-    task = _task(benchmark, name, isomorphs)
+    predictor, benchmark, name, isomorphs, fingerprint, size, seed = job
+    task = kept_task(benchmark, name, isomorphs, fingerprint)
     order = np.random.default_rng([seed, size]).permutation(len(task))
     support, rest = task.data(order[:size]), np.sort(order[size:])
     model = predictor.make(task.space, seed)

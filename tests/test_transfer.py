@@ -18,7 +18,9 @@ from surrogate_nas.benchmarks.catalog import open_benchmark
 from surrogate_nas.benchmarks.folders import tables_folder, weights_folder
 from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec, write_table
 from surrogate_nas.cli import main
+from surrogate_nas.compare import compare
 from surrogate_nas.errors import FormatError, InvalidArgumentError, UnknownNameError
+from surrogate_nas.evaluate import evaluate
 from surrogate_nas.evaluation import Goal
 from surrogate_nas.predictors import weights as weights_module
 from surrogate_nas.predictors.weights import read_settings, write_weights
@@ -29,7 +31,9 @@ from surrogate_nas.transfer import choose_predictor, held_out_tasks, meta_train,
 TASKS = ("a", "b", "c")
 
 
-def table(name: str, tasks: Sequence[str] = TASKS, space: str = "nats-size") -> None:
+def table(
+    name: str, tasks: Sequence[str] = TASKS, space: str = "nats-size", offset: float = 0.0
+) -> None:
     """An installed table of 300 architectures; a task's values depend on its name alone."""
     opened = open_space(space)
     choices = opened.all_choices()[:: opened.size // 300][:300]
@@ -37,7 +41,7 @@ def table(name: str, tasks: Sequence[str] = TASKS, space: str = "nats-size") -> 
     for task in tasks:
         rng = np.random.default_rng(sum(map(ord, task)))
         worth = 1 + 0.3 * rng.normal(size=choices.shape[1])
-        values = choices @ worth + 0.1 * rng.normal(size=len(choices))
+        values = offset + choices @ worth + 0.1 * rng.normal(size=len(choices))
         specs.append(TaskSpec(task, Goal("value"), values))
     write_table(tables_folder() / f"{name}.h5", TableSpec(name, opened, choices, specs))
 
@@ -181,6 +185,20 @@ def test_a_cut_off_file_of_the_cache_is_made_again() -> None:
     path.write_bytes(content[:50])
     assert choose_predictor("transfer-ridge", task, leave_one_out=True).weights == str(path)
     assert load_file(path).keys() == {"index", "scores"}
+
+
+def test_a_table_that_is_replaced_is_opened_again(home: Path) -> None:
+    def best(seed: int) -> float:
+        found = compare(
+            "mine", tasks=["a"], searchers=["random"], trials=5, seeds=1, workers=1,
+            out=home / str(seed),
+        )  # fmt: skip
+        evaluate("forest", "mine", tasks=["a"], train_sizes=[20], seeds=1, workers=1)
+        return float(found["runs"][0]["values"][-1])
+
+    before = best(0)
+    table("mine", offset=1000.0)
+    assert best(1) == pytest.approx(before + 1000)
 
 
 def test_files_of_weights(home: Path) -> None:
