@@ -16,9 +16,9 @@ from surrogate_nas.evaluation import Prediction, TaskData
 from surrogate_nas.predictors.base import Predictor, require_rows
 from surrogate_nas.predictors.calibration import Z90, interval_std
 from surrogate_nas.predictors.gp import QuantileMap, normal_scores
-from surrogate_nas.predictors.meta_kernel import TransferInputs, TransferKernel
+from surrogate_nas.predictors.meta_kernel import TransferInputs, TransferKernel, family_squares
 
-_CHUNK = 4_000  # rows predicted at once
+_CHUNK = 1_000  # rows predicted at once, so that they stay in the processor's cache
 _TRUST = (0.97, 0.03)  # prior probabilities of the processes with and without the sources
 _SURE = 10  # labels at which the calibration counts half
 
@@ -82,12 +82,22 @@ class AdaptedProcess(Predictor):
             kernel = self._kernels[0]
             spread = (kernel.diagonal(inputs) + kernel.noise.exp()).sqrt()
             return Prediction(kernel.mean(inputs).double().numpy(), spread.double().numpy())
+        chunks = [inputs.take(slice(i, i + _CHUNK)) for i in range(0, len(inputs), _CHUNK)]
+        found = [self._scores(chunk) for chunk in chunks]
         parts = [
-            posterior.predict(one)
-            for posterior, one in zip(self._posteriors, _both(inputs), strict=True)
+            (torch.cat([mean for mean, _ in part]), torch.cat([variance for _, variance in part]))
+            for part in zip(*found, strict=True)
         ]
         mean, std = self._mixed(parts)
         return Prediction(mean, std * self._factor)
+
+    def _scores(self, inputs: TransferInputs) -> list[tuple[Tensor, Tensor]]:
+        """Means and variances of scores (n,) by each process, which share the distances."""
+        squares = family_squares(inputs, self._posteriors[0].support)
+        return [
+            posterior.predict(one, squares)
+            for posterior, one in zip(self._posteriors, _both(inputs), strict=True)
+        ]
 
     def _mixed(self, parts: Sequence[tuple[Tensor, Tensor]]) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation of values, from the scores' means and variances."""
@@ -114,11 +124,12 @@ class _Posterior:
     So the prior mean counts relative to its own mean over the support.
 
     Attributes:
+        support: What it was conditioned on.
         evidence: Logarithm of the marginal likelihood, up to a constant.
     """
 
     def __init__(self, kernel: TransferKernel, support: TransferInputs, scores: Tensor) -> None:
-        self._kernel, self._support, self._scores = kernel, support, scores
+        self._kernel, self.support, self._scores = kernel, support, scores
         precise = support.double()
         factor = torch.linalg.cholesky(kernel.noisy(precise))
         eye = torch.eye(len(scores), dtype=torch.float64)
@@ -134,15 +145,11 @@ class _Posterior:
         variance = 1 / self._whiten.square().sum(dim=0)
         return self._scores - self._alpha * variance, variance
 
-    def predict(self, inputs: TransferInputs) -> tuple[Tensor, Tensor]:
-        """Mean and variance of a measured score, each (n,)."""
+    def predict(self, inputs: TransferInputs, squares: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Mean and variance of a measured score, each (n,), by distances to the support."""
         kernel = self._kernel
-        alpha, white = self._alpha.float(), self._whiten.T.float()
-        means, explained = [], []
-        for start in range(0, len(inputs), _CHUNK):
-            cross = kernel(inputs.take(slice(start, start + _CHUNK)), self._support)
-            means.append(cross @ alpha)
-            explained.append((cross @ white).square().sum(dim=1))
-        variance = (kernel.diagonal(inputs) - torch.cat(explained)).clamp_min(0)
-        mean = kernel.mean(inputs) - self._offset + torch.cat(means)
+        cross = kernel(inputs, self.support, squares)
+        explained = (cross @ self._whiten.T.float()).square().sum(dim=1)
+        variance = (kernel.diagonal(inputs) - explained).clamp_min(0)
+        mean = kernel.mean(inputs) - self._offset + cross @ self._alpha.float()
         return mean, variance + kernel.noise.exp()

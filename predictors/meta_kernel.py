@@ -48,9 +48,8 @@ class TransferInputs:
 
     def without_sources(self) -> Self:
         """The same with nothing but the structural features."""
-        nothing = torch.zeros_like
         return type(self)(
-            nothing(self.trend), nothing(self.sources), nothing(self.hidden), self.families
+            torch.zeros_like(self.trend), self.sources[:, :0], self.hidden[:, :0], self.families
         )
 
     def double(self) -> Self:
@@ -93,28 +92,33 @@ class TransferKernel(nn.Module):
         """Prior mean (n,)."""
         return a.trend @ self.trend.to(a.trend.dtype)
 
-    def forward(self, a: TransferInputs, b: TransferInputs) -> Tensor:
-        """Covariance without noise, (n, m)."""
-        total = self.constant.exp().to(a.sources.dtype)
-        total = total + self.linear.exp() / a.sources.shape[1] * (a.sources @ b.sources.T)
-        square = 5 * _squares(a.hidden, b.hidden) * torch.exp(-2 * self.neural_scale)
-        root = torch.sqrt(square + _JITTER)
-        total = total + self.neural.exp() * (1 + root + square / 3) * torch.exp(-root)
-        for i, (one, other) in enumerate(zip(a.families, b.families, strict=True)):
-            if one.shape[1] == 0:
-                continue
-            square = _squares(one, other) * (torch.exp(-2 * self.scales[i]) / one.shape[1])
-            total = total + self.own[i].exp() / (1 + square / 2)
+    def forward(
+        self, a: TransferInputs, b: TransferInputs, squares: Sequence[Tensor] | None = None
+    ) -> Tensor:
+        """Covariance without noise, (n, m); ``squares`` are `family_squares`, if known."""
+        total = self.constant.exp().to(a.trend.dtype) + a.trend.new_zeros(len(a), len(b))
+        if a.sources.shape[1]:
+            total = total + self.linear.exp() / a.sources.shape[1] * (a.sources @ b.sources.T)
+        if a.hidden.shape[1]:
+            square = 5 * _squares(a.hidden, b.hidden) * torch.exp(-2 * self.neural_scale)
+            root = torch.sqrt(square + _JITTER)
+            total = total + self.neural.exp() * (1 + root + square / 3) * torch.exp(-root)
+        else:
+            total = total + self.neural.exp()
+        squares = family_squares(a, b) if squares is None else squares
+        for own, scale, square in zip(self.own, self.scales, squares, strict=True):
+            if square.numel():
+                total = total + own.exp() / (1 + square * (torch.exp(-2 * scale) / 2))
         return torch.as_tensor(total)
 
     def diagonal(self, a: TransferInputs) -> Tensor:
         """Variance without noise, (n,)."""
         fixed = self.constant.exp() + self.neural.exp()
-        for i, family in enumerate(a.families):
+        for own, family in zip(self.own, a.families, strict=True):
             if family.shape[1]:
-                fixed = fixed + self.own[i].exp()
-        linear = self.linear.exp() * (a.sources * a.sources).mean(dim=1)
-        return torch.as_tensor(fixed + linear)
+                fixed = fixed + own.exp()
+        linear = self.linear.exp() * a.sources.square().sum(dim=1)
+        return torch.as_tensor(fixed + linear / max(a.sources.shape[1], 1))
 
     def noisy(self, a: TransferInputs) -> Tensor:
         """Covariance of the scores of a support, (n, n).
@@ -161,6 +165,14 @@ class TransferKernel(nn.Module):
         rest = (scores - self.mean(support))[:, None]
         white = torch.linalg.solve_triangular(factor, rest, upper=False)
         return torch.as_tensor(0.5 * white.square().mean() + torch.diagonal(factor).log().mean())
+
+
+def family_squares(a: TransferInputs, b: TransferInputs) -> list[Tensor]:
+    """Mean squared distances in each family, (n, m) each; empty for a family without columns."""
+    return [
+        _squares(one, other) / one.shape[1] if one.shape[1] else one[:0]
+        for one, other in zip(a.families, b.families, strict=True)
+    ]
 
 
 def _parameter(start: Tensor) -> nn.Parameter:

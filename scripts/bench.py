@@ -18,6 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import bench_csv
+import bench_imports
+import bench_predictors
 import bench_spaces
 import numpy as np
 from timing import alternate
@@ -166,6 +168,8 @@ PARTS: dict[str, Callable[[], dict[str, float]]] = {
     "hashing": bench_spaces.hashing,
     "column": bench_spaces.column,
     "csv": bench_csv.importing,
+    "nats": bench_imports.nats_import,
+    "adapting": bench_predictors.adapting,
     "evolution": evolution,
     "start": start,
     "defaults": defaults,

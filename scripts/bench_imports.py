@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # the tests have the files' layout
 _MARK = "@architecture@"
 _VARIANTS = 9  # different contents, of one, two and three seeds in turns
 
@@ -95,5 +96,4 @@ def _variant(seeds: int, number: int) -> tuple[bytes, bytes]:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
     print(json.dumps(nats_import(*map(int, sys.argv[1:])), indent=2))

@@ -25,16 +25,10 @@ def import_nasbench201(
         source: ``NAS-Bench-201-v1_0-e61699.pth`` or ``NAS-Bench-201-v1_1-096897.pth``, which need
             much memory, or a folder of one of their archives with files ``000000-FULL.pth`` or
             ``000000-SIMPLE.pth``, which is read file by file.
-        name: Name of the first table; old tables of these names are replaced.
-        listener: Hears how it goes.
+        name: As there.
+        listener: As there.
 
-    Returns:
-        The table of the longest run; the others are in its ``also``.
-
-    Raises:
-        InvalidArgumentError: If the name breaks a rule, or there is no such file or folder.
-        UnsafePickleError: If a file asks for more than plain data; nothing of it was executed.
-        FormatError: If a file is damaged or another one; nothing is written then.
+    Returns and raises as `nats_bench.import_nats_tss` does.
     """
     return import_archive(source, ARCHIVE, name=name, listener=listener)
 

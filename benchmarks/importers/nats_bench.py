@@ -55,16 +55,10 @@ def import_nats_sss(source: str | os.PathLike[str], *, name: str, listener: List
     Args:
         source: The unpacked folder ``NATS-sss-v1_0-50262-simple``, which is read file by file, or
             the file ``NATS-sss-v1_0-50262.pickle.pbz2``, which needs much memory.
-        name: Name of the first table; old tables of these names are replaced.
-        listener: Hears how it goes.
+        name: As there.
+        listener: As there.
 
-    Returns:
-        The table of the longest run; the others are in its ``also``.
-
-    Raises:
-        InvalidArgumentError: If the name breaks a rule, or there is no such file or folder.
-        UnsafePickleError: If a file asks for more than plain data; nothing of it was executed.
-        FormatError: If a file is damaged or another one; nothing is written then.
+    Returns and raises as `import_nats_tss` does.
     """
     return import_archive(source, SIZE, name=name, listener=listener)
 
