@@ -18,8 +18,9 @@ from surrogate_nas.predictors.calibration import Z90, interval_std
 from surrogate_nas.predictors.gp import QuantileMap, normal_scores
 from surrogate_nas.predictors.meta_kernel import TransferInputs, TransferKernel, family_squares
 
-_CHUNK = 1_000  # rows predicted at once, so that they stay in the processor's cache
+_CHUNK = 2_000  # rows predicted at once, so that they stay in the processor's cache
 _TRUST = (0.97, 0.03)  # prior probabilities of the processes with and without the sources
+_NEGLIGIBLE = 1e-3  # probability of a process that is not worth its time
 _SURE = 10  # labels at which the calibration counts half
 
 
@@ -57,14 +58,18 @@ class AdaptedProcess(Predictor):
         require_rows(data)
         values = np.asarray(data.values, dtype=np.float64)
         scores = normal_scores(values)
-        inputs = _both(self._view(data.choices))
-        self._posteriors = [
+        inputs = self._view(data.choices)
+        posteriors = [
             _Posterior(kernel, support, torch.from_numpy(scores))
-            for kernel, support in zip(self._kernels, inputs, strict=True)
+            for kernel, support in zip(
+                self._kernels, (inputs, inputs.without_sources()), strict=True
+            )
         ]
-        evidence = np.array([posterior.evidence for posterior in self._posteriors])
-        self._weights = _TRUST * np.exp(evidence - evidence.max())
-        self._weights /= self._weights.sum()
+        evidence = np.array([posterior.evidence for posterior in posteriors])
+        weights = _TRUST * np.exp(evidence - evidence.max())
+        heard = weights > _NEGLIGIBLE * weights.sum()
+        self._posteriors = [p for p, keep in zip(posteriors, heard, strict=True) if keep]
+        self._weights = weights[heard] / weights[heard].sum()
         self._map = QuantileMap(scores, values)
         self._factor = 1.0
         if np.ptp(values) > 0:
@@ -94,10 +99,7 @@ class AdaptedProcess(Predictor):
     def _scores(self, inputs: TransferInputs) -> list[tuple[Tensor, Tensor]]:
         """Means and variances of scores (n,) by each process, which share the distances."""
         squares = family_squares(inputs, self._posteriors[0].support)
-        return [
-            posterior.predict(one, squares)
-            for posterior, one in zip(self._posteriors, _both(inputs), strict=True)
-        ]
+        return [posterior.predict(inputs, squares) for posterior in self._posteriors]
 
     def _mixed(self, parts: Sequence[tuple[Tensor, Tensor]]) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation of values, from the scores' means and variances."""
@@ -111,10 +113,6 @@ class AdaptedProcess(Predictor):
 def _widening(n: int) -> float:
     """How much wider Student's 90 % interval of a further value is, after n values."""
     return float(stats.t.ppf(0.95, n - 1)) / Z90 * math.sqrt(1 + 1 / n)
-
-
-def _both(inputs: TransferInputs) -> tuple[TransferInputs, TransferInputs]:
-    return inputs, inputs.without_sources()
 
 
 class _Posterior:
@@ -138,6 +136,7 @@ class _Posterior:
         self._offset = float(prior.mean())
         white = self._whiten @ (scores - prior + self._offset)
         self._alpha = self._whiten.T @ white
+        self._single = self._alpha.float(), self._whiten.T.float()
         self.evidence = float(-0.5 * white.square().sum() - torch.diagonal(factor).log().sum())
 
     def left_out(self) -> tuple[Tensor, Tensor]:
@@ -147,9 +146,11 @@ class _Posterior:
 
     def predict(self, inputs: TransferInputs, squares: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Mean and variance of a measured score, each (n,), by distances to the support."""
-        kernel = self._kernel
+        kernel, (alpha, whiten) = self._kernel, self._single
+        if not self.support.sources.shape[1]:
+            inputs = inputs.without_sources()
         cross = kernel(inputs, self.support, squares)
-        explained = (cross @ self._whiten.T.float()).square().sum(dim=1)
+        explained = (cross @ whiten).square().sum(dim=1)
         variance = (kernel.diagonal(inputs) - explained).clamp_min(0)
-        mean = kernel.mean(inputs) - self._offset + cross @ self._alpha.float()
+        mean = kernel.mean(inputs) - self._offset + cross @ alpha
         return mean, variance + kernel.noise.exp()

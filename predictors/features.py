@@ -25,6 +25,7 @@ TREE_FAMILIES = (*FAMILIES, "paths")
 """The same for trees, which choose for themselves."""
 
 _SAMPLE = 4_096
+_NODES = 30_000  # of the graphs in a sample: larger graphs have more paths, and it has fewer
 
 
 class StructuralFeatures:
@@ -132,4 +133,5 @@ def _pool(space: SearchSpace) -> IntArray:
     if space.enumerable:
         return space.unique()
     drawn = space.keys(space.sample_choices(np.random.default_rng(0), _SAMPLE))
+    drawn = drawn[: np.searchsorted(space.graphs(drawn).offsets, _NODES)]
     return drawn[np.unique(space.index(drawn), return_index=True)[1]]

@@ -35,7 +35,7 @@ from surrogate_nas.predictors.meta_encoder import (
     train_encoder,
     whole_space,
 )
-from surrogate_nas.predictors.meta_kernel import TransferInputs, TransferKernel
+from surrogate_nas.predictors.meta_kernel import TransferInputs, TransferKernel, lifted
 from surrogate_nas.spaces.base import SearchSpace
 
 # Of structural features in the kernel. Weights have parameters for each, in this order.
@@ -296,7 +296,7 @@ class _View:
         for family in _FAMILIES:
             columns = structure.columns([family])
             scaled = (features[:, columns] - structure.centre[columns]) / structure.scale[columns]
-            families.append(torch.from_numpy(scaled.astype(np.float32)))
+            families.append(lifted(torch.from_numpy(scaled.astype(np.float32))))
         sources = self._scores(scores)
         return TransferInputs(
             trend=self._trend(_trend(sources)),

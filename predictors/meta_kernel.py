@@ -27,7 +27,7 @@ class TransferInputs:
         trend: (n, 2), mean and soft minimum over the source tasks' predictions.
         sources: (n, t), what each source task's head predicts, standardised.
         hidden: (n, q), learned encodings, of mean square 1.
-        families: Standardised structural features, (n, k) each.
+        families: Standardised structural features, `lifted`, of one family each.
     """
 
     trend: Tensor
@@ -96,19 +96,21 @@ class TransferKernel(nn.Module):
         self, a: TransferInputs, b: TransferInputs, squares: Sequence[Tensor] | None = None
     ) -> Tensor:
         """Covariance without noise, (n, m); ``squares`` are `family_squares`, if known."""
-        total = self.constant.exp().to(a.trend.dtype) + a.trend.new_zeros(len(a), len(b))
-        if a.sources.shape[1]:
-            total = total + self.linear.exp() / a.sources.shape[1] * (a.sources @ b.sources.T)
+        linear = self.linear.exp() / max(b.sources.shape[1], 1) * b.sources
+        total = torch.addmm(self.constant.exp().to(linear.dtype), a.sources, linear.T)
         if a.hidden.shape[1]:
-            square = 5 * _squares(a.hidden, b.hidden) * torch.exp(-2 * self.neural_scale)
-            root = torch.sqrt(square + _JITTER)
-            total = total + self.neural.exp() * (1 + root + square / 3) * torch.exp(-root)
+            square = 5 * _squares(a.hidden, b.hidden).clamp_min(0)
+            root = torch.sqrt(square * torch.exp(-2 * self.neural_scale) + _JITTER)
+            polynomial = torch.addcmul(1 + root, root, root, value=1 / 3)
+            total = torch.addcmul(total, self.neural.exp() * polynomial, torch.exp(-root))
         else:
             total = total + self.neural.exp()
+        widths = 2 * torch.exp(2 * self.scales)
+        heights = widths * self.own.exp()
         squares = family_squares(a, b) if squares is None else squares
-        for own, scale, square in zip(self.own, self.scales, squares, strict=True):
+        for height, width, square in zip(heights, widths, squares, strict=True):
             if square.numel():
-                total = total + own.exp() / (1 + square * (torch.exp(-2 * scale) / 2))
+                total = torch.addcdiv(total, height.to(total.dtype), square + width)
         return torch.as_tensor(total)
 
     def diagonal(self, a: TransferInputs) -> Tensor:
@@ -169,10 +171,23 @@ class TransferKernel(nn.Module):
 
 def family_squares(a: TransferInputs, b: TransferInputs) -> list[Tensor]:
     """Mean squared distances in each family, (n, m) each; empty for a family without columns."""
-    return [
-        _squares(one, other) / one.shape[1] if one.shape[1] else one[:0]
-        for one, other in zip(a.families, b.families, strict=True)
-    ]
+    squares = []
+    for one, other in zip(a.families, b.families, strict=True):
+        turned = torch.cat([-2 * other[:, :-2], other[:, -1:], other[:, -2:-1]], dim=1)
+        squares.append(one @ turned.T if one.shape[1] else one)
+    return squares
+
+
+def lifted(rows: Tensor) -> Tensor:
+    """Rows (n, k) with their mean square and 1 beside them: a product then gives distances.
+
+    Rows without columns stay so.
+    """
+    if not rows.shape[1]:
+        return rows
+    rows = rows / math.sqrt(rows.shape[1])
+    norms = rows.square().sum(dim=1, keepdim=True)
+    return torch.cat([rows, norms, torch.ones_like(norms)], dim=1)
 
 
 def _parameter(start: Tensor) -> nn.Parameter:
@@ -180,5 +195,4 @@ def _parameter(start: Tensor) -> nn.Parameter:
 
 
 def _squares(a: Tensor, b: Tensor) -> Tensor:
-    square = torch.addmm((a * a).sum(1)[:, None] + (b * b).sum(1), a, b.T, alpha=-2)
-    return square.clamp_min(0)
+    return torch.addmm((a * a).sum(1)[:, None] + (b * b).sum(1), a, b.T, alpha=-2)

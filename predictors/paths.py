@@ -15,8 +15,8 @@ from surrogate_nas.spaces.operations import (
     STRUCTURAL_OPERATIONS,
 )
 
-PATHS_PER_GRAPH = 1_000
-"""At most so many paths of one graph are listed; published cell spaces have a few dozen."""
+PATHS_PER_GRAPH = 32
+"""So many paths of one graph are followed at most at a time; published spaces have 15 or fewer."""
 
 MANY_OPERATIONS = 12
 """Where widths make more operations than this, they do not make an operation another one."""
@@ -24,6 +24,7 @@ MANY_OPERATIONS = 12
 _CHANNELS = [ATTRIBUTES.index(name) for name in ("channels_in", "channels_out")]
 WEIGHTLESS = tuple(OPERATION_IDS[name] for name in ("skip", "max_pool", "avg_pool"))
 """Operations without weights."""
+_GOLDEN = (5**0.5 - 1) / 2
 
 
 class Catalogue:
@@ -159,7 +160,9 @@ def _enumerate(graphs: ArchGraphs) -> tuple[IntArray, IntArray]:
         step = target[first[walks[parent, -1]] + nth]
         # Every walk of a pruned graph ends at the output, so cutting walks cuts whole paths.
         graph = graphs.graph[step]
-        kept = np.arange(len(graph)) - np.searchsorted(graph, graph) < PATHS_PER_GRAPH
+        first_of, many = np.searchsorted(graph, graph), np.bincount(graph)[graph]
+        # Multiples of the golden ratio thin them evenly, and never in step with the nodes' fans.
+        kept = (np.arange(len(graph)) - first_of) * _GOLDEN % 1 < PATHS_PER_GRAPH / many
         walks = np.concatenate([walks[parent[kept]], step[kept, None]], axis=1)
     width = max((part.shape[1] for part in done), default=1)
     nodes = np.concatenate(

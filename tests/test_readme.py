@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -18,7 +19,8 @@ CONSOLE = [
     for line in block.splitlines()
     if line
 ]
-COMMANDS = [line for line in CONSOLE if line.startswith("surrogate-nas")]
+OWN = [line for line in CONSOLE if "results.csv" in line or "--benchmark mine" in line]
+COMMANDS = [line for line in CONSOLE if line.startswith("surrogate-nas") and line not in OWN]
 
 
 def test_python(tmp_path: Path) -> None:
@@ -29,22 +31,38 @@ def test_python(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_command(command: str, tmp_path: Path) -> None:
+def run(command: str, folder: Path, home: Path | None = None) -> None:
+    """Run a command of the README in a folder."""
     arguments = shlex.split(command, comments=True)[1:]
+    environment = os.environ if home is None else os.environ | {"SURROGATE_NAS_HOME": str(home)}
     done = subprocess.run(
         [sys.executable, "-m", "surrogate_nas", *arguments],
-        cwd=tmp_path,
+        cwd=folder,
+        env=environment,
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_results_of_ones_own(tmp_path: Path) -> None:
+    (results,) = re.findall(r"```csv\n(.*?)```", TEXT, re.DOTALL)
+    (tmp_path / "results.csv").write_text(results)
+    assert len(OWN) == 2
+    for command in OWN:
+        run(command, tmp_path, tmp_path / "home")
+    assert (tmp_path / "home" / "tables" / "mine.h5").exists()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command(command: str, tmp_path: Path) -> None:
+    run(command, tmp_path)
     for written in re.findall(r"\S+\.(?:png|journal)\b|(?<=--out )\S+", command):
         assert (tmp_path / written).exists()
 
 
 def test_scripts_exist() -> None:
-    scripts = [shlex.split(line, comments=True)[0] for line in CONSOLE if line not in COMMANDS]
+    scripts = [shlex.split(line, comments=True)[0] for line in CONSOLE if "scripts" in line]
     assert scripts == ["./scripts/quickstart", "./scripts/test"]
     for script in [*scripts, *re.findall(r"`(scripts/[\w-]+)`", TEXT)]:
         assert (Path(__file__).parents[1] / script).is_file()

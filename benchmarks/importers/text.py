@@ -56,13 +56,15 @@ class TextRows(Rows):
         """Read the header.
 
         Raises:
-            FormatError: If it is no CSV text.
+            FormatError: If there is none, or it is no CSV text.
         """
         super().__init__()
         self._path = path
         self._content = content
         self._cells: dict[str, Cells] = {}
         self.header = next(self._reader(), [])
+        if not self.header:
+            raise FormatError(f"{path} is empty; its first line must name the columns")
 
     def _reader(self) -> _Reader:
         return _Reader(self._path, self._content.decode())

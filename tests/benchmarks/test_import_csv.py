@@ -349,7 +349,7 @@ def test_files_that_are_no_csv(home: Path) -> None:
         whole[:-8] + b"\0" * 8: "damaged or cut off",
         b"\xff\xfe\0a": "UTF-8",
         HEADER.encode() + b'\n"open': "line 2",
-        b"": "unknown column",
+        b"": "is empty",
         HEADER.encode(): "no usable row",
     }
     for content, message in cases.items():
