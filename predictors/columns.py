@@ -73,7 +73,7 @@ def feature_columns(
         labels = [f"{a}_then_{b}" for a in names for b in names]
         yield "pairs", labels, paths.most(_pairs(paths, size))
     yield from _set_columns(paths, names)
-    labels = ["-".join(str(i) for i in row if i >= 0) for row in strings.tolist()]
+    labels = ["-".join(names[i] for i in row if i >= 0) for row in strings.tolist()]
     yield "strings", [f"path[{s}]" for s in labels], _string_counts(paths, strings, size)
 
 

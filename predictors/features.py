@@ -16,6 +16,7 @@ from surrogate_nas.errors import ArchitectureError
 from surrogate_nas.predictors.columns import common_strings, feature_columns
 from surrogate_nas.predictors.paths import Catalogue, Paths
 from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.spaces.graphs import ArchGraphs
 from surrogate_nas.spaces.restricted import RestrictedSpace
 
 FAMILIES = ("without", "order", "through", "weighted", "without_max", "skip", "widths")
@@ -39,6 +40,7 @@ class StructuralFeatures:
             depth, order, pairs, without, through, without_max, sets or strings.
         centre: float32 (k,), mean of each column over the space (or a sample of it).
         scale: float32 (k,), standard deviation, never 0.
+        operations: float32 (a, 7), the operations of the space, see `Catalogue`.
     """
 
     def __init__(self, space: SearchSpace) -> None:
@@ -46,7 +48,7 @@ class StructuralFeatures:
         self._space = space
         self._numbers: IntArray | None = None
         self._matrix: FloatArray | None = None
-        self._layout: _Layout
+        self._layout: FeatureLayout
         self._columns: IntArray
         if isinstance(space, RestrictedSpace):
             whole = StructuralFeatures.of(space.whole)
@@ -56,8 +58,9 @@ class StructuralFeatures:
             matrix = whole.transform(pool)
         else:
             pool = _pool(space)
-            self._layout = _Layout(space, pool)
-            matrix = self._layout.rows(space, pool)
+            graphs = space.graphs(pool).pruned()
+            self._layout = FeatureLayout(graphs)
+            matrix = self._layout.rows(graphs)
             self._columns = np.arange(matrix.shape[1])
         varying = matrix.max(axis=0) > matrix.min(axis=0)
         self._columns = self._columns[varying]
@@ -66,6 +69,7 @@ class StructuralFeatures:
         self.scale = matrix.std(axis=0, dtype=np.float64).astype(np.float32)
         self.names = tuple(self._layout.names[i] for i in self._columns)
         self.families = tuple(self._layout.families[i] for i in self._columns)
+        self.operations = self._layout.operations
         if space.enumerable or isinstance(space, RestrictedSpace):
             self._numbers = space.index(pool)
             matrix.setflags(write=False)
@@ -90,7 +94,8 @@ class StructuralFeatures:
         """
         keys = self._space.keys(np.asarray(choices))
         if self._numbers is None or self._matrix is None:
-            return np.asarray(self._layout.rows(self._space, keys)[:, self._columns])
+            graphs = self._space.graphs(keys).pruned()
+            return np.asarray(self._layout.rows(graphs)[:, self._columns])
         number = self._space.index(keys)
         if np.array_equal(number, self._numbers):
             return self._matrix
@@ -110,20 +115,31 @@ _WHOLE: dict[tuple[object, ...], StructuralFeatures] = {}
 _RESTRICTED: WeakKeyDictionary[SearchSpace, StructuralFeatures] = WeakKeyDictionary()
 
 
-class _Layout:
-    """What the columns of a space mean, varying or not."""
+class FeatureLayout:
+    """What the columns mean of a space's features, varying or not.
 
-    def __init__(self, space: SearchSpace, pool: IntArray) -> None:
-        graphs = space.graphs(pool).pruned()
-        self._catalogue = Catalogue(graphs)
+    Attributes:
+        names: Name of each column.
+        families: Family of each column.
+        operations: float32 (a, 7), the operations, see `Catalogue`.
+    """
+
+    def __init__(self, graphs: ArchGraphs, others: FloatArray | None = None) -> None:
+        """Decide on the columns.
+
+        Args:
+            graphs: Pruned graphs that show all operations of a space.
+            others: Further operations that columns are about.
+        """
+        self._catalogue = Catalogue(graphs, others)
+        self.operations = self._catalogue.operations
         self._strings = common_strings(Paths(graphs, self._catalogue), len(self._catalogue))
-        few = list(feature_columns(space.graphs(pool[:1]).pruned(), self._catalogue, self._strings))
+        few = list(feature_columns(graphs.head(1), self._catalogue, self._strings))
         self.names = [name for _, names, _ in few for name in names]
         self.families = [family for family, names, _ in few for _ in names]
 
-    def rows(self, space: SearchSpace, keys: IntArray) -> FloatArray:
-        """All features of encodings (n, decisions)."""
-        graphs = space.graphs(keys).pruned()
+    def rows(self, graphs: ArchGraphs) -> FloatArray:
+        """All features of pruned graphs of the space: float32 (n, columns)."""
         families = feature_columns(graphs, self._catalogue, self._strings)
         return np.concatenate([columns for _, _, columns in families], axis=1, dtype=np.float32)
 

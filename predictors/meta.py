@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,21 +20,21 @@ from surrogate_nas.evaluation import TaskData
 from surrogate_nas.parallel import cores, each
 from surrogate_nas.predictors.adapted import AdaptedProcess
 from surrogate_nas.predictors.base import MetaPredictor, Predictor, not_fitted, require_rows
+from surrogate_nas.predictors.encoder import GraphTensors
 from surrogate_nas.predictors.features import StructuralFeatures
 from surrogate_nas.predictors.gp import normal_scores
 from surrogate_nas.predictors.meta_encoder import (
     EncoderJob,
     MultiTaskEncoder,
     State,
-    familiar,
-    feature_names,
     graph_tensors,
     group_tasks,
-    operations_of,
+    terms_of,
     train_encoder,
     whole_space,
 )
 from surrogate_nas.predictors.meta_kernel import TransferInputs, TransferKernel, lifted
+from surrogate_nas.predictors.translation import SourceTerms, Translation
 from surrogate_nas.spaces.base import SearchSpace
 
 # Of structural features in the kernel. Weights have parameters for each, in this order.
@@ -43,6 +42,7 @@ _FAMILIES = ("without", "order", "through", "weighted", "without_max", "skip", "
 _ENCODERS = 2
 _FOLDS = 8
 _COMPONENTS = 24  # of the learned encodings
+_TERMS = ("operations", "centre", "scale")  # the arrays of `SourceTerms`
 _SAMPLE = 4_096  # architectures of a task that the kernel learns from
 
 
@@ -88,11 +88,11 @@ class MetaGNN(MetaPredictor):
         jobs += [self._job(tasks, fold, 0) for fold in folds]
         states = self._train(jobs)
         groups = group_tasks(tasks)
-        known = _Known(feature_names(groups), operations_of(groups))
-        self._model = _Model(known, states[:_ENCODERS], _new_kernels())
+        terms = terms_of(groups)
+        self._model = _Model(terms, states[:_ENCODERS], _new_kernels())
         episodes = []
         for fold, state in zip(folds, states[_ENCODERS:], strict=True):
-            without = _Model(known, [state], self._model.kernels)
+            without = _Model(terms, [state], self._model.kernels)
             for i in fold:
                 rng = np.random.default_rng([self.seed, i])
                 part = tasks[i].take(np.sort(rng.permutation(len(tasks[i]))[:_SAMPLE]))
@@ -151,9 +151,12 @@ class MetaGNN(MetaPredictor):
         return self._model
 
     def tensors(self) -> dict[str, FloatArray]:
-        """Encoders and the kernel."""
+        """Encoders, the kernels, and the sources' statistics of features."""
         model = self._learnt
-        found: dict[str, FloatArray] = {}
+        found = {
+            f"terms.{name}": getattr(model.terms, name)
+            for name in ("operations", "centre", "scale")
+        }
         for i, kernel in enumerate(model.kernels):
             found |= {f"kernel{i}.{name}": t.numpy() for name, t in kernel.state_dict().items()}
         for i, state in enumerate(model.states):
@@ -162,8 +165,12 @@ class MetaGNN(MetaPredictor):
 
     def settings(self) -> dict[str, Any]:
         """The seed, and what the encoders know."""
-        known = self._learnt.known
-        return {"seed": self.seed, "features": known.features, "operations": known.operations}
+        terms = self._learnt.terms
+        return {
+            "seed": self.seed,
+            "spaces": list(terms.spaces),
+            "features": list(terms.features),
+        }
 
     @classmethod
     def restored(cls, tensors: Mapping[str, FloatArray], settings: Mapping[str, Any]) -> Self:
@@ -176,10 +183,13 @@ class MetaGNN(MetaPredictor):
         for i, kernel in enumerate(kernels):
             state = parts.pop(f"kernel{i}")
             kernel.load_state_dict({name: torch.from_numpy(a) for name, a in state.items()})
-        states = [parts[name] for name in sorted(parts)]
+        terms = SourceTerms(
+            spaces=tuple(settings["spaces"]),
+            features=tuple(settings["features"]),
+            **parts.pop("terms"),
+        )
         learner = cls(seed=settings["seed"])
-        known = _Known(settings["features"], settings["operations"])
-        learner._model = _Model(known, states, kernels)
+        learner._model = _Model(terms, [parts[name] for name in sorted(parts)], kernels)
         return learner
 
 
@@ -210,26 +220,19 @@ def _write(file: Path, state: State) -> None:
     part.replace(file)
 
 
-@dataclass(frozen=True)
-class _Known:
-    """What the encoders were trained on.
-
-    Attributes:
-        features: Names of the structural features, in their order.
-        operations: Numbers of the operations, ascending.
-    """
-
-    features: list[str]
-    operations: list[int]
+_Reader = Callable[[IntArray], Sequence[GraphTensors]]
 
 
 class _Model:
     """Encoders and kernels; what they say of the last space is kept."""
 
     def __init__(
-        self, known: _Known, states: list[State], kernels: tuple[TransferKernel, TransferKernel]
+        self,
+        terms: SourceTerms,
+        states: list[State],
+        kernels: tuple[TransferKernel, TransferKernel],
     ) -> None:
-        self.known = known
+        self.terms = terms
         self.states = states
         self.kernels = kernels
         self._encoders = [MultiTaskEncoder.restored(state) for state in states]
@@ -243,14 +246,20 @@ class _Model:
             self._views = {key: _View(self, whole, _pool(whole))}
         return self._views[key]
 
+    def reader(self, space: SearchSpace, pool: IntArray) -> _Reader:
+        """From encodings in a space to what encoders can read; ``pool`` shows its operations."""
+        if space.name in self.terms.spaces:
+            return lambda choices: [graph_tensors(space, choices, self.terms.features)]
+        translation = Translation(space.graphs(pool).pruned(), self.terms)
+        return lambda choices: translation(space.graphs(choices).pruned())
+
     @torch.no_grad()
-    def encode(self, space: SearchSpace, choices: IntArray) -> tuple[Tensor, Tensor]:
+    def encode(self, readings: Sequence[GraphTensors]) -> tuple[Tensor, Tensor]:
         """Source tasks' scores (n, t), mean over encoders, and learned encodings (n, h)."""
-        graphs = graph_tensors(space, choices, self.known.features)
-        graphs = familiar(graphs, self.known.operations)
-        described = [encoder.describe(graphs) for encoder in self._encoders]
-        scores = torch.stack([scores for scores, _ in described]).mean(dim=0)
-        return scores, torch.cat([hidden for _, hidden in described], dim=1)
+        described = [[encoder.describe(g) for encoder in self._encoders] for g in readings]
+        scores = torch.stack([scores for found in described for scores, _ in found]).mean(dim=0)
+        hidden = [torch.cat([hidden for _, hidden in found], dim=1) for found in described]
+        return scores, torch.stack(hidden).mean(dim=0)
 
 
 def _pool(space: SearchSpace) -> IntArray:
@@ -267,7 +276,8 @@ class _View:
     def __init__(self, model: _Model, space: SearchSpace, pool: IntArray) -> None:
         self._model, self._space = model, space
         self._structure = StructuralFeatures.of(space)
-        scores, hidden = model.encode(space, pool)
+        self._read = model.reader(space, pool)
+        scores, hidden = model.encode(self._read(pool))
         self._scores = _Standard(scores)
         self._trend = _Standard(_trend(self._scores(scores)))
         self._centre = hidden.mean(dim=0)
@@ -287,7 +297,7 @@ class _View:
         row = np.minimum(np.searchsorted(self._index, number), len(self._index) - 1)
         if np.array_equal(self._index[row], number):
             return self._inputs.take(torch.from_numpy(row))
-        return self._of(keys, *self._model.encode(self._space, keys))
+        return self._of(keys, *self._model.encode(self._read(keys)))
 
     def _of(self, choices: IntArray, scores: Tensor, hidden: Tensor) -> TransferInputs:
         structure = self._structure

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,9 +14,9 @@ from surrogate_nas.evaluation import TaskData
 from surrogate_nas.predictors.encoder import GraphEncoder, GraphTensors, seeded
 from surrogate_nas.predictors.features import StructuralFeatures
 from surrogate_nas.predictors.gp import normal_scores
-from surrogate_nas.predictors.paths import WEIGHTLESS
+from surrogate_nas.predictors.paths import unique_rows
+from surrogate_nas.predictors.translation import SourceTerms
 from surrogate_nas.spaces.base import SearchSpace
-from surrogate_nas.spaces.operations import OPERATION_IDS, STRUCTURAL_OPERATIONS
 from surrogate_nas.spaces.restricted import RestrictedSpace
 
 _WIDTH = 64
@@ -70,36 +70,26 @@ def _group(tasks: Sequence[TaskData], members: Sequence[int]) -> SourceGroup:
     return SourceGroup(space, choices[first], scores, tuple(members))
 
 
-def feature_names(groups: Sequence[SourceGroup]) -> list[str]:
-    """Names of the structural features of all spaces, each once."""
-    return list(
-        dict.fromkeys(name for g in groups for name in StructuralFeatures.of(g.space).names)
-    )
+def terms_of(groups: Sequence[SourceGroup]) -> SourceTerms:
+    """The operations of all spaces, and their structural features, each once."""
+    structures = [StructuralFeatures.of(group.space) for group in groups]
+    operations = unique_rows(np.concatenate([s.operations for s in structures]))[0]
+    names = list(dict.fromkeys(name for s in structures for name in _read_names(s)))
+    moments = np.full((2, len(groups), len(names)), np.nan)
+    for i, structure in enumerate(structures):
+        for column, name in enumerate(structure.names):
+            if name in names:
+                place = names.index(name)
+                moments[:, i, place] = structure.centre[column], structure.scale[column]
+    centre, scale = np.nanmean(moments, axis=1).astype(np.float32)
+    spaces = tuple(group.space.name for group in groups)
+    return SourceTerms(spaces, operations, tuple(names), centre, scale)
 
 
-def operations_of(groups: Sequence[SourceGroup]) -> list[int]:
-    """Numbers of the operations in some architectures of all spaces, ascending."""
-    found = [np.unique(g.space.graphs(g.choices[:: len(g.choices) // 500 + 1]).op) for g in groups]
-    return [int(number) for number in np.unique(np.concatenate(found))]
-
-
-def familiar(graphs: GraphTensors, known: Sequence[int]) -> GraphTensors:
-    """The same graphs, with operations that are not ``known`` as the most similar ones that are.
-
-    What has no weights passes its input on, as a skip does; what has some counts as the first
-    known operation that has. Trained encoders cannot know the embedding of the others.
-    """
-    kinds = graphs.kinds.clone()
-    weighted = [n for n in known if n not in WEIGHTLESS and n not in STRUCTURAL_OPERATIONS]
-    skip = OPERATION_IDS["skip"]
-    for row, number in enumerate(kinds[:, 0].long().tolist()):
-        if number in known or number in STRUCTURAL_OPERATIONS:
-            continue
-        if number in WEIGHTLESS and skip in known:
-            kinds[row, 0], kinds[row, 1:] = skip, 0
-        elif number not in WEIGHTLESS and weighted:
-            kinds[row, 0] = weighted[0]
-    return replace(graphs, kinds=kinds)
+def _read_names(structure: StructuralFeatures) -> list[str]:
+    """Features that an encoder reads; pairs of operations in a row it sees in the graph."""
+    named = zip(structure.names, structure.families, strict=True)
+    return [name for name, family in named if family != "pairs"]
 
 
 def graph_tensors(space: SearchSpace, choices: IntArray, names: Sequence[str]) -> GraphTensors:
@@ -173,7 +163,7 @@ def train_encoder(job: EncoderJob) -> State:
     """Train one encoder: squared error of normal scores, one-cycle AdamW."""
     used = [i for i in range(len(job.tasks)) if i not in job.left_out]
     groups, graphs = _prepared(job.tasks)
-    names = feature_names(groups)
+    names = terms_of(groups).features
     place = {task: column for column, task in enumerate(used)}
     parts = []  # graphs, scores, heads, usable rows
     for group, tensors in zip(groups, graphs, strict=True):
@@ -212,6 +202,6 @@ def _prepared(tasks: Sequence[TaskData]) -> tuple[list[SourceGroup], list[GraphT
     if key not in _PREPARED:
         _PREPARED.clear()
         groups = group_tasks(tasks)
-        names = feature_names(groups)
+        names = terms_of(groups).features
         _PREPARED[key] = groups, [graph_tensors(g.space, g.choices, names) for g in groups]
     return _PREPARED[key]

@@ -38,14 +38,17 @@ class Catalogue:
         skips: int (s,), catalogue numbers of the skip connections.
     """
 
-    def __init__(self, graphs: ArchGraphs) -> None:
-        """Collect the operations of graphs that show all of them."""
+    def __init__(self, graphs: ArchGraphs, others: FloatArray | None = None) -> None:
+        """Collect the operations of graphs that show all of them, and others like `operations`."""
         computing = _computes(graphs.op)
+        others = np.zeros((0, 1 + len(ATTRIBUTES)), dtype=np.float32) if others is None else others
         self._ignored: list[int] = []
-        self.operations = unique_rows(self._signature(graphs, computing))[0]
-        if len(self.operations) > MANY_OPERATIONS:
-            self._ignored = _CHANNELS
-            self.operations = unique_rows(self._signature(graphs, computing))[0]
+        for ignored in ([], _CHANNELS):
+            self._ignored = ignored
+            rows = [self._signature(graphs, computing), others]
+            self.operations = unique_rows(np.concatenate(rows))[0]
+            if len(self.operations) <= MANY_OPERATIONS:
+                break
         self.names = tuple(_operation_name(row) for row in self.operations)
         kind = self.operations[:, 0]
         self.weighted = np.flatnonzero(~np.isin(kind, WEIGHTLESS))

@@ -18,7 +18,7 @@ from surrogate_nas._types import FloatArray
 from surrogate_nas.errors import FormatError, InvalidArgumentError, SurrogateNASError
 
 FORMAT = "surrogate-nas weights"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 SUFFIX = ".safetensors"
 
 Tensors = Mapping[str, FloatArray]

@@ -14,6 +14,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from surrogate_nas import transfer
+from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.catalog import open_benchmark
 from surrogate_nas.benchmarks.folders import tables_folder, weights_folder
 from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec, write_table
@@ -26,7 +27,14 @@ from surrogate_nas.predictors import weights as weights_module
 from surrogate_nas.predictors.weights import read_settings, write_weights
 from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.operations import OPERATION_IDS
-from surrogate_nas.transfer import choose_predictor, held_out_tasks, meta_train, suite_tasks
+from surrogate_nas.transfer import (
+    PredictorChoice,
+    choose_for_training,
+    choose_predictor,
+    held_out_tasks,
+    meta_train,
+    suite_tasks,
+)
 
 TASKS = ("a", "b", "c")
 
@@ -163,6 +171,69 @@ def test_weights_serve_spaces_most_of_whose_operations_they_know() -> None:
     assert choose_predictor("meta-gnn", task).weights == str(own)
 
 
+def meta_gnn_settings(*sources: tuple[str, str], at: int = 0) -> weights_module.Settings:
+    """Settings of weights that were trained on some tasks, each (space, its name)."""
+    tasks = tuple(
+        weights_module.SourceTask(f"there/{name}", space, f"of {name}", 100)
+        for space, name in sources
+    )
+    return weights_module.Settings("meta-gnn", tasks, (OPERATION_IDS["conv"],), 0, at, "0")
+
+
+def test_auto_takes_weights_of_the_space_that_never_saw_the_task() -> None:
+    mine = open_benchmark("mine")
+    assert choose_predictor("auto", mine.task("a")).name == "gp"
+    folder = weights_folder()
+    write_weights(folder / "else.safetensors", {}, meta_gnn_settings(("nasbench201", "x")))
+    assert choose_predictor("auto", mine.task("a")).name == "gp"
+    sources = ("nats-size", "b"), ("nats-size", "c")
+    write_weights(folder / "old.safetensors", {}, meta_gnn_settings(*sources, at=1))
+    write_weights(folder / "new.safetensors", {}, meta_gnn_settings(*sources, at=2))
+    choice = choose_predictor("auto", mine.task("a"))
+    assert (choice.name, choice.weights) == ("meta-gnn", str(folder / "new.safetensors"))
+    assert choice.source_evaluations == 200
+    assert choose_predictor("auto", mine.task("b")) == PredictorChoice("gp")
+    # The same for trainings: a task of the data set's name counts as the task.
+    space = mine.task("a").space
+    assert choose_for_training("auto", space, "a") == choice
+    assert choose_for_training("auto", space, "B") == PredictorChoice("gp")
+
+
+def test_auto_learns_from_sources_that_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def meta_train(tasks: Sequence[TabularTask], *, predictor: str, out: Path, **_: Any) -> None:
+        asked.append((predictor, [task.name for task in tasks]))
+        write_weights(out, {}, meta_gnn_settings(("nats-size", "b")))
+
+    monkeypatch.setattr(transfer, "meta_train", meta_train)
+    task = open_benchmark("mine").task("a")
+    choice = choose_predictor("auto", task, leave_one_out=True)
+    assert choice.name == "meta-gnn"
+    assert choice == choose_predictor("meta-gnn", task, sources="mine:b,c")
+    assert asked == [("meta-gnn", ["b", "c"])]
+
+
+def test_what_auto_took_is_told(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table_options = ("--benchmark", "mine", "--task", "a", "--trials", "25", "--json")
+    store = ("--store", str(home / "s.journal"))
+    assert main(["search", "--predictor", "auto", *store, *table_options]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["predictor"], found["guide"], found["weights"]) == ("auto", "gp", None)
+    # The same search under the name of what was taken: nothing is evaluated again.
+    assert main(["search", "--predictor", "gp", *store, *table_options]) == 0
+    captured = capsys.readouterr()
+    assert "25 trials of this search" in captured.err
+    assert json.loads(captured.out)["trials"] == found["trials"]
+    runs = compare(
+        "mine", tasks=["a"], searchers=["evolution+auto", "evolution"], trials=25, seeds=1,
+        workers=1, out=home / "compared",
+    )["runs"]  # fmt: skip
+    assert [(run["predictor"], run["guide"]) for run in runs] == [("auto", "gp"), (None, None)]
+    values = [trial["value"] for trial in found["trials"]]
+    assert runs[0]["values"] == np.maximum.accumulate(values).tolist()
+
+
 def test_sources_are_trained_once_and_never_on_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
     task = open_benchmark("mine").task("a")
     choice = choose_predictor("transfer-ridge", task, leave_one_out=True)
@@ -234,7 +305,7 @@ def test_damaged_and_foreign_files(home: Path, monkeypatch: pytest.MonkeyPatch) 
         choose_predictor(str(path), task)
     monkeypatch.setattr(weights_module, "FORMAT_VERSION", 99)
     path.write_bytes(whole)
-    with pytest.raises(FormatError, match=r"version 1 .* reads version 99"):
+    with pytest.raises(FormatError, match=r"version 2 .* reads version 99"):
         choose_predictor(str(path), task)
     monkeypatch.undo()
     write_weights(path, {"index": np.zeros(3)}, read_settings_of(whole, home))

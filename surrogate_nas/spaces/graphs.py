@@ -52,13 +52,22 @@ class ArchGraphs:
         behind = _reach(last, target, source, self.op.size)
         keep = ahead & behind
         keep[first] = keep[last] = True
-        return self._keep(keep)
+        # An edge between a dead input and a dead output cannot exist, so no path is invented.
+        return self.only(keep)
 
-    def _keep(self, keep: BoolArray) -> ArchGraphs:
+    def head(self, count: int) -> ArchGraphs:
+        """The first ``count`` graphs."""
+        nodes = int(self.offsets[count])
+        edges = self.edges[:, self.edges[1] < nodes]
+        return ArchGraphs(
+            self.op[:nodes], self.attributes[:nodes], edges, self.graph[:nodes], count
+        )
+
+    def only(self, keep: BoolArray) -> ArchGraphs:
+        """The same graphs with only the nodes of a mask (nodes,), and the edges between them."""
         source, target = self.edges
         renumber = np.cumsum(keep) - 1
         edge = keep[source] & keep[target]
-        # An edge between a dead input and a dead output cannot exist, so no path is invented.
         return ArchGraphs(
             op=self.op[keep],
             attributes=self.attributes[keep],

@@ -157,10 +157,8 @@ def test_columns_are_those_of_listed_paths(
 
 
 def test_path_strings_are_counted(graphs: ArchGraphs, columns: dict[str, FloatArray]) -> None:
-    number = {name: str(i) for i, name in enumerate(NAMES)}
     listed = [
-        ["-".join(number[op] for _, op in path) for path in listed_paths(net)]
-        for net in networks(graphs)
+        ["-".join(op for _, op in path) for path in listed_paths(net)] for net in networks(graphs)
     ]
     labels = [name for name in columns if name.startswith("path[")]
     assert len(labels) > 20
@@ -174,15 +172,7 @@ def test_a_graph_does_not_depend_on_the_batch() -> None:
     catalogue = Catalogue(graphs)
     strings = common_strings(Paths(graphs, catalogue), len(catalogue))
     for count in (1, 17):
-        few = random_graphs(40, seed=1)
-        keep = few.graph < count
-        part = ArchGraphs(
-            few.op[keep],
-            few.attributes[keep],
-            few.edges[:, few.graph[few.edges[0]] < count],
-            few.graph[keep],
-            count,
-        ).pruned()
+        part = random_graphs(40, seed=1).head(count).pruned()
         for (_, _, whole), (_, _, alone) in zip(
             feature_columns(graphs, catalogue, strings),
             feature_columns(part, catalogue, strings),

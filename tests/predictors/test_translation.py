@@ -1,0 +1,73 @@
+"""A space of other operations, as sources see it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from surrogate_nas.evaluation import TaskData
+from surrogate_nas.predictors.features import StructuralFeatures
+from surrogate_nas.predictors.meta_encoder import graph_tensors, group_tasks, terms_of
+from surrogate_nas.predictors.translation import SourceTerms, Translation
+from surrogate_nas.spaces import open_space
+from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.spaces.operations import STRUCTURAL_OPERATIONS
+
+KNOWN = open_space("transnas-micro")
+WITH_POOLING = open_space("nasbench201")
+SKIP, POOLING = 1, 4  # options of NAS-Bench-201; the smaller ones are those of TransNAS-Bench-101
+
+
+def terms(*spaces: SearchSpace) -> SourceTerms:
+    tasks = []
+    for i, space in enumerate(spaces):
+        choices = space.sample_choices(np.random.default_rng(i), 60)
+        keys = space.keys(choices)
+        keys = keys[np.unique(space.index(keys), return_index=True)[1]]
+        tasks.append(TaskData(f"toy{i}", space, keys, keys.sum(axis=1).astype(float)))
+    return terms_of(group_tasks(tasks))
+
+
+def test_pooling_is_read_as_a_skip_and_as_nothing() -> None:
+    known = terms(KNOWN)
+    choices = WITH_POOLING.sample_choices(np.random.default_rng(0), 300)
+    graphs = WITH_POOLING.graphs(choices).pruned()
+    readings = Translation(graphs, known)(graphs)
+    pooling = choices == POOLING
+    for reading, stand_in in zip(readings, (SKIP, 0), strict=True):
+        plain = np.where(pooling, stand_in, choices)
+        expected = graph_tensors(KNOWN, plain, known.features)
+        np.testing.assert_allclose(reading.features, expected.features, rtol=1e-4, atol=1e-4)
+        np.testing.assert_array_equal(
+            reading.kinds[reading.kind], expected.kinds[expected.kind], strict=True
+        )
+        np.testing.assert_array_equal(reading.edges, expected.edges)
+
+
+def test_known_operations_are_read_once_as_they_are() -> None:
+    known = terms(WITH_POOLING)
+    choices = KNOWN.sample_choices(np.random.default_rng(0), 100)
+    graphs = KNOWN.graphs(choices).pruned()
+    (reading,) = Translation(graphs, known)(graphs)
+    expected = graph_tensors(WITH_POOLING, choices, known.features)
+    np.testing.assert_allclose(reading.features, expected.features, rtol=1e-4, atol=1e-4)
+
+
+def test_unknown_weights_are_read_as_known_ones() -> None:
+    known = terms(KNOWN)
+    space = open_space("nas-bench-graph")
+    graphs = space.graphs(space.sample_choices(np.random.default_rng(0), 100)).pruned()
+    for reading in Translation(graphs, known)(graphs):
+        read = set(reading.kinds[:, 0].int().tolist()) - STRUCTURAL_OPERATIONS
+        assert read <= set(known.operations[:, 0].tolist())
+
+
+def test_statistics_are_means_over_the_spaces_that_have_a_feature() -> None:
+    both = terms(KNOWN, WITH_POOLING)
+    assert both.spaces == (KNOWN.name, WITH_POOLING.name)
+    one, other = (StructuralFeatures.of(space) for space in (KNOWN, WITH_POOLING))
+    for name in ("count[skip]", "count[avg_pool(kernel=3)]"):
+        found = [s.centre[s.names.index(name)] for s in (one, other) if name in s.names]
+        place = both.features.index(name)
+        assert both.centre[place] == pytest.approx(np.mean(found))
+    assert len(set(both.features)) == len(both.features)
