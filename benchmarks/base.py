@@ -23,7 +23,13 @@ class TabularTask:
     A row without a finite value at the largest budget is not part of the task. What a search
     sees is the validation metric at the largest budget as the mean over seeds, unless it asks
     otherwise.
+
+    Attributes:
+        training: How the values came about, if they are this program's own trainings, see
+            `surrogate_nas.benchmarks.table_writer.TaskSpec`; None where that is unknown.
     """
+
+    training: Mapping[str, Any] | None = None
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ Layout, attributes in brackets::
     /definition         the text that declares the space, uint8 (bytes,), UTF-8 [crc32]: only in
                         version 2, where the space has no registered name
     /encodings          int16 (rows, decisions), by ascending number of the encoding [crc32]
-    /tasks/<task>       [columns, budgets, costs, seeds]
+    /tasks/<task>       [columns, budgets, costs, seeds; training, JSON, where it is known]
         validation      float64 (budgets, rows, seeds), one contiguous plane a budget
                         [metric, maximise, unit, role, crc32: one a plane]
         test            likewise, where there is a test metric
@@ -20,6 +20,7 @@ at the root covers all attributes, and so the crc32 of all planes.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import zlib
 from collections.abc import Iterator
@@ -45,6 +46,7 @@ FORMAT_VERSION = 1
 DEFINED_VERSION = 2
 """Of tables that hold the definition of their space; others stay readable by older programs."""
 DEFINITION = "definition"
+TRAINING = "training"
 
 
 class HDF5Benchmark(Benchmark):
@@ -239,6 +241,8 @@ class StoredTask(TabularTask):
         with table._opened() as file:
             group = file[f"tasks/{name}"]
             goal = _goal(group[VALIDATION])
+            if TRAINING in group.attrs:
+                self.training = json.loads(_text(group, TRAINING))
             columns, seeds = _texts(group, "columns"), int(group.attrs["seeds"])
             source = _TaskFile(table, name, columns, seeds)
             budgets, costs = group.attrs["budgets"].tolist(), group.attrs["costs"]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import tempfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -19,6 +21,7 @@ from surrogate_nas.benchmarks.hdf5 import (
     DEFINITION,
     FORMAT,
     FORMAT_VERSION,
+    TRAINING,
     HDF5Benchmark,
     content_checksum,
 )
@@ -41,6 +44,10 @@ class TaskSpec:
             be 1 where they make no difference.
         budgets: Epochs of the last axis, ascending.
         costs: Epochs that one evaluation at each budget costs; None for the budgets.
+        training: How this program can repeat the trainings, as JSON values: ``dataset``,
+            ``options`` (further arguments of `open_dataset`), ``data`` (the data set's
+            fingerprint), ``epochs``, ``recipe``, ``settings``, ``network`` and ``seeds`` (the
+            table holds the seeds from 0 on); None where it cannot.
     """
 
     name: str
@@ -50,6 +57,7 @@ class TaskSpec:
     metrics: Sequence[tuple[Goal, FloatArray]] = ()
     budgets: tuple[int, ...] = (1,)
     costs: tuple[float, ...] | None = None
+    training: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +107,7 @@ def _read_task(table: HDF5Benchmark, name: str) -> TaskSpec:
         metrics=[found for column, found in columns.items() if column.startswith(METRICS)],
         budgets=task.budgets,
         costs=task.costs,
+        training=task.training,
     )
 
 
@@ -177,6 +186,8 @@ def _image(spec: TableSpec) -> bytes:
             group.attrs["costs"] = np.array(task.costs or task.budgets, dtype="<f8")
             group.attrs["seeds"] = source.seeds
             _write_text(group, "columns", source.columns)
+            if task.training is not None:
+                _write_text(group, TRAINING, json.dumps(task.training, sort_keys=True))
             goals = {METRICS + goal.metric: goal for goal, _ in task.metrics}
             for column in source.columns:
                 goal = goals.get(column, task.goal)

@@ -24,9 +24,13 @@ class Predictor(ABC):
 
     Attributes:
         has_prior: Whether `predict` works before `fit`, from what other tasks have taught.
+        conditions: Whether it is a distribution over functions that `update` conditions on new
+            rows, at little cost: the spread then shrinks where rows are known. A guide refits
+            such a predictor after each result, and can rely on it not to be stuck.
     """
 
     has_prior: ClassVar[bool] = False
+    conditions: ClassVar[bool] = False
 
     @abstractmethod
     def fit(self, data: TaskData) -> Self:
@@ -50,6 +54,15 @@ class Predictor(ABC):
         Raises:
             NotFittedError: If `fit` was not called.
         """
+
+    def belief(self, choices: IntArray) -> Prediction:
+        """What a guide compares: as `predict`, but for one factor of all standard deviations.
+
+        Intervals after few rows are honest only if all are wide, which would have a guide look
+        for doubt alone. A subclass whose own standard deviations suffice to compare architectures
+        leaves out here what calibrates them.
+        """
+        return self.predict(choices)
 
 
 @runtime_checkable
@@ -154,9 +167,16 @@ class Adapted(Predictor):
 
     def predict(self, choices: IntArray) -> Prediction:
         """Predict by what `fit` adapted to, else by the prior."""
+        return self._model().predict(choices)
+
+    def belief(self, choices: IntArray) -> Prediction:
+        """As `predict`, see `Predictor.belief`."""
+        return self._model().belief(choices)
+
+    def _model(self) -> Predictor:
         if self._current is None:
             self._current = self.learner.prior(self.space)
-        return self._current.predict(choices)
+        return self._current
 
 
 def require_rows(data: TaskData, least: int = 1) -> None:

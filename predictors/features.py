@@ -26,7 +26,7 @@ TREE_FAMILIES = (*FAMILIES, "paths")
 """The same for trees, which choose for themselves."""
 
 _SAMPLE = 4_096
-_NODES = 30_000  # of the graphs in a sample: larger graphs have more paths, and it has fewer
+_NODES = 18_000  # of the graphs in a sample: larger graphs have more paths, and it has fewer
 
 
 class StructuralFeatures:

@@ -18,11 +18,12 @@ from surrogate_nas.predictors.base import not_fitted
 from surrogate_nas.predictors.calibration import interval_std, least_std
 from surrogate_nas.predictors.feature_predictor import FeaturePredictor
 from surrogate_nas.predictors.features import FAMILIES, StructuralFeatures
-from surrogate_nas.predictors.kernels import FamilyKernel, Hyperparameters
+from surrogate_nas.predictors.kernels import FamilyKernel, Hyperparameters, Scaled
 from surrogate_nas.spaces.base import SearchSpace
 
 _FIT_ROWS = 400  # beyond it the hyperparameters change little, and the time grows cubically
 _CHUNK = 2_000  # rows predicted at once, so that they stay in the processor's cache
+_CELLS = 100_000  # or more rows, where that many covariances are few
 _SQUEEZE = 1.1  # ranks fill the central 1 / 1.1 of a Gaussian
 _QUARTILES = 1.349  # distance of the quartiles of a standard Gaussian
 _REACH = 4.0
@@ -41,6 +42,7 @@ class GaussianProcess(FeaturePredictor):
     """
 
     families = (*FAMILIES, "pairs")
+    conditions = True
     _posterior: _Posterior | None = None
 
     def __init__(self, *, seed: int = 0, max_iterations: int = 50) -> None:
@@ -102,6 +104,11 @@ class GaussianProcess(FeaturePredictor):
             raise not_fitted(self)
         mean, std = self._map.moments(*self._posterior.predict(x))
         return Prediction(mean, std * self._factor)
+
+    def belief(self, choices: IntArray) -> Prediction:
+        """Uncalibrated, see `Predictor.belief`."""
+        prediction = self.predict(choices)
+        return Prediction(prediction.mean, prediction.std / self._factor)
 
 
 class _Inputs:
@@ -183,7 +190,7 @@ class _Posterior:
             [[old, np.zeros((n, len(fresh)))], [-corner @ below @ old, corner]]
         )
         if self._pool is not None:
-            other._pool = self._pool.extended(self._cross(self._pool.x, fresh), below, corner)
+            other._pool = self._pool.extended(self._cross(self._pool.scaled, fresh), below, corner)
         return other
 
     def left_out(self) -> tuple[FloatArray, FloatArray]:
@@ -199,20 +206,23 @@ class _Posterior:
         """
         pool = self._pool
         if pool is None or pool.x is not x:
-            white = self._whiten.astype(x.dtype) @ self._cross(x, self._x)
+            scaled = self.kernel.scaled(x, self._hyper)
+            white = self._whiten.astype(x.dtype) @ self._cross(scaled, self._x)
             prior = self.kernel.diagonal(x, self._hyper).astype(np.float64)
-            pool = _Whitened(x, (white,), prior - np.einsum("ij,ij->j", white, white))
+            pool = _Whitened(x, scaled, (white,), prior - np.einsum("ij,ij->j", white, white))
             if not x.flags.writeable:
                 self._pool = pool
         return pool.mean(self._whiten @ self._scores), pool.std(self._hyper.noise)
 
-    def _cross(self, x: FloatArray, rows: FloatArray) -> FloatArray:
-        """Covariance of rows (n, d) and x (m, d), in the precision of x: (n, m)."""
-        rows = rows.astype(x.dtype)
-        cross = np.empty((len(rows), len(x)), dtype=x.dtype)
-        for start in range(0, len(x), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            cross[:, part] = self.kernel(rows, x[part], self._hyper)
+    def _cross(self, x: Scaled, rows: FloatArray) -> FloatArray:
+        """Covariance of rows (n, d) and m scaled ones, in the precision of these: (n, m)."""
+        precision = x.parts[0].dtype
+        scaled = self.kernel.scaled(rows.astype(precision), self._hyper)
+        cross = np.empty((len(rows), len(x)), dtype=precision)
+        step = max(_CHUNK, _CELLS // len(rows))
+        for start in range(0, len(x), step):
+            part = slice(start, start + step)
+            cross[:, part] = self.kernel.between(scaled, x.take(part), self._hyper)
         return cross
 
 
@@ -222,11 +232,13 @@ class _Whitened:
 
     Attributes:
         x: float (m, d).
+        scaled: The same for the kernel.
         blocks: float (k, m), n rows in all: covariances times the inverse of the Cholesky factor.
         variance: float64 (m,), of the score without noise.
     """
 
     x: FloatArray
+    scaled: Scaled
     blocks: tuple[FloatArray, ...]
     variance: FloatArray
 
@@ -250,7 +262,7 @@ class _Whitened:
             start += len(known)
         block = corner.astype(block.dtype) @ block
         variance = self.variance - np.einsum("ij,ij->j", block, block)
-        return _Whitened(self.x, (*self.blocks, block), variance)
+        return _Whitened(self.x, self.scaled, (*self.blocks, block), variance)
 
 
 def normal_scores(values: FloatArray) -> FloatArray:

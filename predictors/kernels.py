@@ -35,6 +35,26 @@ class Hyperparameters:
     noise: float
 
 
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """Rows in units of their lengthscales.
+
+    Attributes:
+        parts: The columns of each family, (n, k).
+        norms: Squared norms of their rows, (n,) each.
+    """
+
+    parts: tuple[FloatArray, ...]
+    norms: tuple[FloatArray, ...]
+
+    def __len__(self) -> int:
+        return len(self.parts[0])
+
+    def take(self, rows: slice) -> Scaled:
+        """Only these rows."""
+        return Scaled(tuple(p[rows] for p in self.parts), tuple(n[rows] for n in self.norms))
+
+
 class FamilyKernel:
     """Rational-quadratic kernels, one a family of columns and one over all, plus a linear one.
 
@@ -80,16 +100,28 @@ class FamilyKernel:
 
     def __call__(self, a: FloatArray, b: FloatArray, hyper: Hyperparameters) -> FloatArray:
         """Covariance without noise of rows (n, d) and (m, d): (n, m), in the inputs' precision."""
-        root = np.sqrt(hyper.relevance).astype(a.dtype)
-        a, b = a * root, b * root
-        squares = np.zeros((len(a), len(b)), dtype=a.dtype)
-        total = np.zeros_like(squares)
-        for part, variance in zip(self._slices, hyper.families.tolist(), strict=True):
-            square = _squares(a[:, part], b[:, part])
-            squares += square
-            total += variance * _shape(square)
+        return self.between(self.scaled(a, hyper), self.scaled(b, hyper), hyper)
+
+    def scaled(self, x: FloatArray, hyper: Hyperparameters) -> Scaled:
+        """What `between` needs to know of rows (n, d); worth keeping where they are many."""
+        root = np.sqrt(hyper.relevance).astype(x.dtype)
+        parts = tuple(np.ascontiguousarray(x[:, part] * root[part]) for part in self._slices)
+        return Scaled(parts, tuple(np.einsum("ij,ij->i", part, part) for part in parts))
+
+    def between(self, a: Scaled, b: Scaled, hyper: Hyperparameters) -> FloatArray:
+        """Covariance without noise of scaled rows, n and m of them: (n, m)."""
+        inner = np.zeros((len(a), len(b)), dtype=a.parts[0].dtype)
+        squares, total = np.zeros_like(inner), np.zeros_like(inner)
+        for i, variance in enumerate(hyper.families.tolist()):
+            product = a.parts[i] @ b.parts[i].T
+            inner += product
+            product *= -2
+            product += a.norms[i][:, None]
+            product += b.norms[i]
+            squares += product
+            total += variance * _shape(product)
         total += hyper.joint * _shape(squares)
-        total += hyper.linear * (a @ b.T)
+        total += hyper.linear * inner
         return total
 
     def diagonal(self, x: FloatArray, hyper: Hyperparameters) -> FloatArray:

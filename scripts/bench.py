@@ -20,6 +20,7 @@ from pathlib import Path
 import bench_csv
 import bench_imports
 import bench_predictors
+import bench_search
 import bench_spaces
 import numpy as np
 from timing import alternate
@@ -171,6 +172,7 @@ PARTS: dict[str, Callable[[], dict[str, float]]] = {
     "nats": bench_imports.nats_import,
     "adapting": bench_predictors.adapting,
     "evolution": evolution,
+    "guided": bench_search.guided,
     "start": start,
     "defaults": defaults,
 }

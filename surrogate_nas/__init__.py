@@ -31,6 +31,7 @@ _MODULES = {
     "surrogate_nas.search.factory": ("make_searcher",),
     "surrogate_nas.search.sampler": ("SurrogateSampler", "suggest_architecture"),
     "surrogate_nas.spaces.base": ("Architecture", "Decision", "SearchSpace"),
+    "surrogate_nas.stopping": ("MedianStopping",),
     "surrogate_nas.store": ("Stored", "open_storage"),
 }
 _WHERE = {name: module for module, names in _MODULES.items() for name in names}
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from surrogate_nas.spaces.base import Architecture as Architecture
     from surrogate_nas.spaces.base import Decision as Decision
     from surrogate_nas.spaces.base import SearchSpace as SearchSpace
+    from surrogate_nas.stopping import MedianStopping as MedianStopping
     from surrogate_nas.store import Stored as Stored
     from surrogate_nas.store import open_storage as open_storage
 

@@ -85,7 +85,7 @@ def compare(
         benchmark: A registered name or the path of a table.
         tasks: Names of tasks.
         searchers: Such as ``"evolution"`` or ``"evolution+gp"``; the predictor may be a file of
-            weights.
+            weights, or ``auto``, see `surrogate_nas.transfer.choose_predictor`.
         trials: Evaluations of each run.
         seeds: Number of runs of each searcher on each task, with the seeds 0, 1, …
         out: A folder, made if it does not exist.
@@ -98,9 +98,10 @@ def compare(
         on_step: Called with a text for each part of a meta-training.
 
     Returns:
-        ``benchmark``; ``runs``, a list of ``task``, ``searcher``, ``predictor``, ``seed``,
-        ``source_evaluations`` and, best so far after each whole trial, ``values``, ``ranks``,
-        ``costs`` and ``test``; ``summary``, see `surrogate_nas.summary.summarise`.
+        ``benchmark``; ``runs``, a list of ``task``, ``searcher``, ``predictor``, ``guide``
+        (what ``auto`` means on this task, else the predictor), ``seed``, ``source_evaluations``
+        and, best so far after each whole trial, ``values``, ``ranks``, ``costs`` and ``test``;
+        ``summary``, see `surrogate_nas.summary.summarise`.
 
     Raises:
         UnknownNameError: If there is no such benchmark, task, searcher or predictor.
@@ -255,13 +256,13 @@ def _run_and_keep(folder: Path, work: tuple[Job, PredictorChoice | None]) -> dic
     result = search(searcher, task, trials=job.trials, batch=job.batch)
     if result.stopped == "interrupted":
         raise KeyboardInterrupt
-    record = _record(job, task, result, 0 if guide is None else guide.source_evaluations)
+    record = _record(job, task, result, guide)
     _write(folder / job.file, json.dumps(record))
     return record
 
 
 def _record(
-    job: Job, task: TabularTask, result: SearchResult, source_evaluations: int
+    job: Job, task: TabularTask, result: SearchResult, guide: PredictorChoice | None
 ) -> dict[str, Any]:
     sign, incumbents = task.goal.sign, result.incumbents
     best = {i: standing(task, result.trials[i]) for i in set(incumbents) if i is not None}
@@ -288,8 +289,9 @@ def _record(
         "task": job.task,
         "searcher": job.searcher,
         "predictor": job.predictor,
+        "guide": None if guide is None else guide.name,
         "seed": job.seed,
-        "source_evaluations": source_evaluations,
+        "source_evaluations": 0 if guide is None else guide.source_evaluations,
         "values": [curve[i] for i in ends],
         "ranks": [standings[i].rank for i in ends],
         "costs": result.costs[ends].tolist(),

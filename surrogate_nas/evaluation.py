@@ -14,6 +14,10 @@ import numpy as np
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.spaces.base import Architecture, SearchSpace
+from surrogate_nas.stopping import MedianStopping
+
+RECORDED = ("dataset", "options", "data", "epochs", "recipe", "settings", "network")
+"""What tables and studies note of trainings, beside the number of seeds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class Evaluation:
         seed: Seed of the training; None for the mean over seeds.
         metrics: Further measurements that a search may see, in their own signs.
         hidden: Test metrics: stripped before a searcher is told, read by reports only.
+        curve: The first value after each epoch, where it is known.
     """
 
     values: tuple[float, ...]
@@ -50,6 +55,7 @@ class Evaluation:
     seed: int | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     hidden: Mapping[str, float] = field(default_factory=dict)
+    curve: tuple[float, ...] = ()
 
     @property
     def value(self) -> float:
@@ -222,8 +228,8 @@ class FunctionObjective:
             function: Returns the goal's metric in its own sign. One with a second argument is
                 given a `Report`, to be called after each epoch.
             goal: What the function returns.
-            stop: Sees what is reported. A true answer ends the function there, and the value
-                reported last is the result.
+            stop: Sees what is reported, for example a `MedianStopping`. A true answer ends the
+                function there, and the value reported last is the result.
         """
         self.space = space
         self.function: Callable[..., float] = function
@@ -236,10 +242,12 @@ class FunctionObjective:
     ) -> Evaluation:
         """Call the function once; the budget and the cost are the epochs that it reported."""
         epochs = budget or 1
+        curve: list[float] = []
 
         def report(epoch: int, value: float) -> None:
             nonlocal epochs
             epochs = epoch
+            curve.append(float(value))
             if self.stop is not None and self.stop(epoch, value):
                 raise _Stopped(value)
 
@@ -247,8 +255,16 @@ class FunctionObjective:
             value = self.function(arch, report) if self._reports else self.function(arch)
         except _Stopped as stopped:
             value = stopped.value
-        cost = float(epochs) if self._reports else 1.0
-        return Evaluation((self.goals[0].sign * float(value),), cost=cost, budget=epochs, seed=seed)
+        if isinstance(self.stop, MedianStopping):
+            self.stop.learn(curve)
+        sign = self.goals[0].sign
+        return Evaluation(
+            (sign * float(value),),
+            cost=float(epochs) if self._reports else 1.0,
+            budget=epochs,
+            seed=seed,
+            curve=tuple(sign * v for v in curve),
+        )
 
 
 class _Stopped(BaseException):  # no Exception: the function's own handlers must not catch it

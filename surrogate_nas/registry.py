@@ -14,6 +14,8 @@ Registry = dict[str, Any]
 
 SPACES: Registry = {
     "dense-cell": "surrogate_nas.spaces.dense_cell:DenseCellSpace",
+    "hierarchical": "surrogate_nas.spaces.hierarchical:HierarchicalSpace",
+    "layerwise": "surrogate_nas.spaces.layerwise:LayerwiseSpace",
     "nas-bench-graph": "surrogate_nas.spaces.nas_bench_graph:NASBenchGraphSpace",
     "nasbench101": "surrogate_nas.spaces.nasbench101:NASBench101Space",
     "nasbench201": "surrogate_nas.spaces.nasbench201:NASBench201Space",
@@ -24,6 +26,7 @@ SPACES: Registry = {
 }
 BENCHMARKS: Registry = {
     "nas-bench-graph": "surrogate_nas.benchmarks.nas_bench_graph:NASBenchGraph",
+    "cell-bench": "surrogate_nas.benchmarks.cell_bench:CellBench",
 }
 SEARCHERS: Registry = {
     "random": "surrogate_nas.search.random:RandomSearch",
@@ -48,6 +51,8 @@ PREDICTORS: Registry = {
 }
 NETWORKS: Registry = {
     "dense-cell": "surrogate_nas.training.networks.dense_cell:build",
+    "hierarchical": "surrogate_nas.training.networks.hierarchical:build",
+    "layerwise": "surrogate_nas.training.networks.layerwise:build",
     "nas-bench-graph": "surrogate_nas.training.networks.nas_bench_graph:build",
     "nasbench101": "surrogate_nas.training.networks.nasbench101:build",
     "nasbench201": "surrogate_nas.training.networks.nasbench201:build",
@@ -64,6 +69,10 @@ DATASETS: Registry = {
     "cifar10": "surrogate_nas.training.datasets.pickled:cifar10",
     "cifar100": "surrogate_nas.training.datasets.pickled:cifar100",
     "ImageNet16-120": "surrogate_nas.training.datasets.pickled:imagenet16_120",
+    "mnist5k-14": "surrogate_nas.training.datasets.small:mnist5k_14",
+    "fashion-mnist-14": "surrogate_nas.training.datasets.small:fashion_mnist_14",
+    "cifar10-5k": "surrogate_nas.training.datasets.small:cifar10_5k",
+    "watch": "surrogate_nas.training.datasets.small:watch",
     "npz": "surrogate_nas.training.datasets.own:npz",
     "images": "surrogate_nas.training.datasets.own:images",
 }

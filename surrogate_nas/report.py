@@ -176,6 +176,31 @@ def print_meta_training(result: Mapping[str, Any], path: str) -> None:
         console.print(table)
 
 
+def print_verification(result: Mapping[str, Any], *, title: str) -> None:
+    """Print what was predicted of architectures, what their table says, and what came out."""
+    console, rows = _console(), result["architectures"]
+    console.print(title, style="bold")
+    seeds = max(len(row["trained"]) for row in rows)
+    table = _table(
+        "", "architecture", ">predicted", ">table", ">trained (%)", f">its {seeds} seeds"
+    )
+    for place, row in enumerate(rows, start=1):
+        done = [value for value in row["trained"] if value is not None]
+        table.add_row(
+            str(place),
+            row["arch"],
+            _number(row["predicted"]),
+            _number(row["table"]),
+            f"{np.mean(done):.2f}" if done else "–",
+            "  ".join("–" if value is None else f"{value:.2f}" for value in row["trained"]),
+        )
+    console.print(table)
+    console.print(
+        f"Kendall tau of table and trained: {_number(result['kendall_tau'])}; "
+        f"{result['seconds']:.1f} seconds"
+    )
+
+
 def _number(value: float | None) -> str:
     return "–" if value is None or not np.isfinite(value) else f"{value:.6g}"
 

@@ -203,7 +203,10 @@ class _Loop:
         if trial.arch != proposal.arch or trial.proposal.budget != proposal.budget:
             return False
         budget = self._budget_of(proposal)
-        return trial.evaluation is None or budget in (None, trial.evaluation.budget)
+        if trial.evaluation is None or budget in (None, trial.evaluation.budget):
+            return True
+        stops = getattr(self.objective, "stop", None) is not None
+        return stops and trial.evaluation.budget < (budget or 0)
 
     def _diverge(self, told: list[Trial]) -> None:
         warnings.warn(

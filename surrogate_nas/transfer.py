@@ -41,6 +41,10 @@ from surrogate_nas.spaces.operations import STRUCTURAL_OPERATIONS
 
 Step = Callable[[str], None]
 
+AUTO = "auto"
+"""The name that means `_LEARNER` where weights of the space never saw the task, else `_ALONE`."""
+_LEARNER = "meta-gnn"
+_ALONE = "gp"
 HELD_OUT_LABELS = (0, 5, 20, 100)
 """Support sizes at which `meta_train` measures held-out tasks."""
 _REPETITIONS = 5
@@ -211,11 +215,13 @@ def _source(task: TabularTask) -> SourceTask:
 
 
 def learns_from_others(name: str | None) -> bool:
-    """Whether a registered name means a meta-learner, which needs sources.
+    """Whether a registered name means a meta-learner, which needs sources, or may mean one.
 
     Raises:
         UnknownNameError: If there is no such predictor.
     """
+    if name == AUTO:
+        return True
     if name is None or name.endswith(SUFFIX):
         return False
     kind = load("predictor", name)
@@ -237,7 +243,7 @@ class PredictorChoice:
     """A predictor that was decided on for one task; it may be sent to other processes.
 
     Attributes:
-        name: As it was asked for: a registered name, or a file of weights.
+        name: As it was asked for, a registered name or a file of weights; what `AUTO` means.
         weights: The file, absolute, or None for a predictor that learns from the task alone.
         digest: Hash of the file's content, or None.
         source_evaluations: Number of values of other tasks that the weights were trained on.
@@ -284,7 +290,8 @@ def choose_predictor(
     spaces that have most of its operations.
 
     Args:
-        name: A registered name or a file of weights.
+        name: A registered name, a file of weights, or `AUTO`: meta-gnn trained on the sources,
+            if any are given, else with installed weights of the task's space, else gp.
         task: What will be searched or predicted.
         sources: A suite, see `suite_tasks`; the task itself is left out.
         leave_one_out: All other tasks of the task's benchmark are the sources.
@@ -303,6 +310,10 @@ def choose_predictor(
         if given:
             raise InvalidArgumentError(f"the weights {name} have their sources; give no others")
         return _of_file(name, task)
+    if name == AUTO:
+        if not given:
+            return _automatic(task.space, lambda settings: _saw(settings, task))
+        name = _LEARNER
     if not learns_from_others(name):
         if given:
             _meta_class(name)  # raises
@@ -312,12 +323,15 @@ def choose_predictor(
     return _installed(name, task)
 
 
-def choose_for_training(name: str, space: SearchSpace) -> PredictorChoice:
+def choose_for_training(name: str, space: SearchSpace, dataset: str) -> PredictorChoice:
     """Decide on a predictor that guides a search by real training.
 
     Args:
-        name: A registered name of one that learns from the task alone, or a file of weights.
+        name: A registered name of one that learns from the task alone, a file of weights, or
+            `AUTO`: meta-gnn with installed weights of the space that saw no task of the data
+            set's name, else gp.
         space: Where the search is.
+        dataset: What is trained on.
 
     Raises:
         UnknownNameError: If there is no such predictor.
@@ -332,6 +346,8 @@ def choose_for_training(name: str, space: SearchSpace) -> PredictorChoice:
                 f"the space {space.name}"
             )
         return _choice(name, Path(name), settings)
+    if name == AUTO:
+        return _automatic(space, lambda settings: settings.saw(space.name, dataset, ""))
     if learns_from_others(name):
         raise InvalidArgumentError(
             f"predictor {name!r} learns from other tasks; for a search by training name the file "
@@ -382,6 +398,13 @@ def _choice(name: str, path: Path, settings: Settings) -> PredictorChoice:
     path = path.resolve()
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     return PredictorChoice(name, os.fspath(path), digest, settings.labels)
+
+
+def _automatic(space: SearchSpace, saw: Callable[[Settings], bool]) -> PredictorChoice:
+    for path, settings in installed_weights(_LEARNER, [weights_folder(), SHIPPED]):
+        if space.name in settings.spaces and not saw(settings):
+            return _choice(_LEARNER, path, settings)
+    return PredictorChoice(_ALONE)
 
 
 def _installed(name: str, task: TabularTask) -> PredictorChoice:

@@ -28,15 +28,15 @@ FOLDERS = {
 # module of surrogate_nas/ has its place here; a new one needs one.
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"_types", "errors"}),
-    frozenset({"parallel", "pickles", "registry"}),
+    frozenset({"parallel", "pickles", "registry", "stopping"}),
     frozenset({"spaces"}),
     frozenset({"evaluation"}),
     frozenset({"benchmarks", "predictors", "training", "store"}),
     frozenset({"search"}),
-    frozenset({"result", "summary"}),
+    frozenset({"layout", "result", "summary"}),
     frozenset({"run"}),
     frozenset({"verify", "build", "compare", "evaluate", "transfer"}),
-    frozenset({"report", "plots"}),
+    frozenset({"drawing", "report", "plots"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
 )

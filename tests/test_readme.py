@@ -24,7 +24,7 @@ COMMANDS = [line for line in CONSOLE if line.startswith("surrogate-nas") and lin
 
 
 def test_python(tmp_path: Path) -> None:
-    assert len(PYTHON) == 4
+    assert len(PYTHON) == 5
     done = subprocess.run(
         [sys.executable, "-c", "\n".join(PYTHON)], cwd=tmp_path, capture_output=True, text=True
     )
@@ -57,7 +57,7 @@ def test_results_of_ones_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command(command: str, tmp_path: Path) -> None:
     run(command, tmp_path)
-    for written in re.findall(r"\S+\.(?:png|journal)\b|(?<=--out )\S+", command):
+    for written in re.findall(r"\S+\.(?:png|journal|h5)\b|(?<=--out )\S+", command):
         assert (tmp_path / written).exists()
 
 

@@ -6,7 +6,7 @@ import math
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from surrogate_nas.benchmarks.importers.base import (
 )
 from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec
 from surrogate_nas.errors import ArchitectureError, InvalidArgumentError, UnknownNameError
-from surrogate_nas.evaluation import Goal
+from surrogate_nas.evaluation import RECORDED, Goal
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.spaces.custom import CustomSpace
 
@@ -70,8 +70,8 @@ def import_optuna(
     is that of the study. Several trials of one architecture are its seeds, in the order of their
     numbers. Values that all trials reported at the same steps become budgets, counted from 1, and
     the value of a trial stands at the last one. Of several objectives the first is the goal, the
-    others are metrics. A study that a search of this program stored also has budgets, costs,
-    metrics and test metrics.
+    others are metrics. A study that this program stored also has budgets, costs, metrics, test
+    metrics and learning curves, and the table notes how its trainings are repeated.
 
     Args:
         storage: Optuna's storage.
@@ -118,6 +118,8 @@ def import_optuna(
     archs = list(dict.fromkeys(record.arch for record in records))
     choices = np.array([arch.choices for arch in archs], dtype=np.int16)
     spec = _task(task, goal, maximised, records, archs)
+    if searched:
+        spec = replace(spec, training=_training(settings, trials))
     return install(
         TableSpec(name, chosen, choices, [spec], source=f"Optuna study {opened.study_name}"),
         skipped=tuple(bad),
@@ -234,16 +236,27 @@ def _steps(trials: Sequence[FrozenTrial], listener: Listener) -> list[int]:
 
 def _searched(trial: FrozenTrial, arch: Architecture, names: Sequence[str]) -> _Record:
     """A trial that a search of this program stored."""
-    attributes = trial.user_attrs
+    attributes, curve = trial.user_attrs, trial.intermediate_values
     further = dict(zip(names[1:], trial.values[1:], strict=True))
     test = attributes.get("hidden", {}).get(names[0])
     return _Record(
         arch,
-        {attributes.get("budget", 1): trial.values[0]},
+        curve | {attributes.get("budget", 1): trial.values[0]},
         further | {key: v for key, v in attributes.get("metrics", {}).items() if v is not None},
         math.nan if test is None else test,
         attributes.get("cost"),
     )
+
+
+def _training(
+    settings: Mapping[str, Any], trials: Sequence[FrozenTrial]
+) -> Mapping[str, Any] | None:
+    """What a study of trainings notes of them, and how many seeds there are."""
+    if "dataset" not in settings or "epochs" not in settings:
+        return None
+    seeds = [trial.user_attrs.get("seed") or 0 for trial in trials]
+    found = {key: settings[key] for key in RECORDED if key in settings}
+    return found | {"seeds": 1 + max(seeds)}
 
 
 # The table ------------------------------------------------------------------------------------
@@ -262,8 +275,10 @@ def _task(
     seen: Counter[tuple[Architecture, int]] = Counter()
     seeds = []
     for record in records:
-        seeds.append(seen[record.arch, record.budget])
-        seen[record.arch, record.budget] += 1
+        cells = [(record.arch, budget) for budget in record.values]
+        seeds.append(max(seen[cell] for cell in cells))
+        for cell in cells:
+            seen[cell] = seeds[-1] + 1
 
     def empty() -> FloatArray:
         return np.full((len(archs), max(seeds) + 1, len(budgets)), np.nan)
@@ -279,7 +294,10 @@ def _task(
             metrics.setdefault(metric, empty())[last] = value
     costs = None
     if all(record.cost for record in records):
-        spent = [[r.cost or 0.0 for r in records if r.budget == budget] for budget in budgets]
+        spent = [
+            [(r.cost or 0.0) * budget / r.budget for r in records if budget in r.values]
+            for budget in budgets
+        ]
         costs = tuple(float(np.mean(each)) for each in spent)
     return TaskSpec(
         name=name,

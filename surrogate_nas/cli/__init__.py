@@ -9,10 +9,32 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from surrogate_nas import __version__
-from surrogate_nas.cli import benchmarks, compare, evaluate, import_, meta_train, search, train
+from surrogate_nas.cli import (
+    benchmarks,
+    build,
+    compare,
+    evaluate,
+    import_,
+    meta_train,
+    search,
+    supernet,
+    train,
+    verify,
+)
 from surrogate_nas.errors import SurrogateNASError
 
-_COMMANDS = (benchmarks, import_, search, compare, meta_train, evaluate, train)
+_COMMANDS = (
+    benchmarks,
+    import_,
+    search,
+    compare,
+    meta_train,
+    evaluate,
+    train,
+    supernet,
+    verify,
+    build,
+)
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 
@@ -68,6 +90,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = parser().parse_args(argv)
         program = f"surrogate-nas {arguments.command}"
+        if os.getcwd() not in sys.path:  # which holds what a user names as module:function
+            sys.path.append(os.getcwd())
         # Only now: `--help` needs neither, and they cost.
         from surrogate_nas.cli.console import plain_warnings
         from surrogate_nas.parallel import one_thread

@@ -37,7 +37,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=names,
         required=True,
         metavar="S,…",
-        help="with its predictor, if it has one: random,evolution,evolution+gp",
+        help="with its predictor, if it has one: random,evolution,evolution+gp,evolution+auto",
     )
     add_trial_options(parser)
     option(

@@ -202,17 +202,17 @@ def _lines(label: str, total: int) -> Advance:
 # Places ---------------------------------------------------------------------------------------
 
 
-def check_picture(path: Path | None) -> None:
+def check_picture(path: Path | None, option: str) -> None:
     """Refuse a picture that could not be written, before the work starts."""
     if path is None:
         return
     if path.suffix.lower() not in (".png", ".pdf", ".svg"):
         raise InvalidArgumentError(
-            f"--plot must end with .png, .pdf or .svg, got {os.fspath(path)!r}"
+            f"{option} must end with .png, .pdf or .svg, got {os.fspath(path)!r}"
         )
     if path.is_dir():
-        raise InvalidArgumentError(f"--plot must be a file, but {os.fspath(path)!r} is a folder")
-    check_folder("--plot", path.parent)
+        raise InvalidArgumentError(f"{option} must be a file, but {os.fspath(path)!r} is a folder")
+    check_folder(option, path.parent)
 
 
 def check_folder(option: str, folder: Path) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 
 
-def add_network_options(parser: argparse.ArgumentParser, *, later: bool = False) -> None:
+def add_network_options(
+    parser: argparse.ArgumentParser, *, later: bool = False, own: bool = True
+) -> None:
     """Add them.
 
     Args:
         parser: Of the command.
         later: Leave what is not given None, for a command that has its own defaults.
+        own: Whether a network of the user's own can be named.
     """
     option = parser.add_argument
     option(
@@ -25,7 +28,9 @@ def add_network_options(parser: argparse.ArgumentParser, *, later: bool = False)
         metavar="R",
         help="sgd, adamw, nasbench201 (default: sgd)",
     )
-    option("--network", metavar="module:build", help="what builds the network of your own space")
+    if own:
+        help_text = "what builds the network of your own space"
+        option("--network", metavar="module:build", help=help_text)
     option(
         "--settings",
         type=_settings,

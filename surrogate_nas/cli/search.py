@@ -22,9 +22,12 @@ from surrogate_nas.cli.console import (
     write_json,
 )
 from surrogate_nas.cli.search_training import Steps, ending, trial_report
+from surrogate_nas.cli.verify import SEEDS, finished, planned, verified, what
 from surrogate_nas.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+
     from surrogate_nas.benchmarks.base import TabularTask
     from surrogate_nas.evaluation import Objective
     from surrogate_nas.result import SearchResult
@@ -62,7 +65,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     option(
         "--predictor",
         metavar="P",
-        help="the guide: xgboost, gp, meta-gnn, …, a file of weights, or none (default: "
+        help="the guide: xgboost, gp, meta-gnn, …, a file of weights, none, or auto: meta-gnn with "
+        "the sources, or with weights of the space that never saw the task, else gp (default: "
         f"{_PREDICTOR}, unless the searcher names one)",
     )
     add_source_options(parser)
@@ -88,12 +92,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "command again goes on where it was stopped",
     )
     option("--plot", type=Path, metavar="FILE.png", help="draw the best value so far")
+    option(
+        "--verify",
+        type=positive,
+        metavar="K",
+        help=f"then really train the best K, {SEEDS} times each, as their table notes; with "
+        "--benchmark or --task, the options of real training say how, where it notes nothing",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Search, and report."""
     started = time.perf_counter()
-    check_picture(arguments.plot)
+    check_picture(arguments.plot, "--plot")
     searcher_name, predictor = _method(arguments.searcher, arguments.predictor)
     if search_training.wanted(arguments):
         return search_training.run(arguments, searcher_name, predictor)
@@ -108,6 +119,9 @@ def run(arguments: argparse.Namespace) -> int:
         limits = {"trials": arguments.trials, "batch": arguments.batch}
         limits |= {"workers": arguments.workers, "budget": arguments.budget}
         check_arguments(task, **limits)
+        checking = None
+        if arguments.verify is not None:
+            checking = planned(arguments, benchmark.space, task.training)
         whole = arguments.budget or task.budgets[-1]
         guide = None
         if predictor is not None:
@@ -128,14 +142,25 @@ def run(arguments: argparse.Namespace) -> int:
             budgets=[budget for budget in task.budgets if budget <= whole],
         )
         objective: Objective = task
+        storage = None
         if arguments.store is not None:
-            objective = _stored(arguments, task, searcher_name, guide)
+            from surrogate_nas.store import open_storage
+
+            storage = open_storage(arguments.store)
+            objective = _stored(arguments, task, searcher_name, guide, storage)
         loaded = time.perf_counter()
-        method = searcher_name if predictor is None else f"{searcher_name} + {predictor}"
+        method = searcher_name if guide is None else f"{searcher_name} + {guide.name}"
         with progress(f"{task.benchmark}/{task.name} {method}", arguments.trials) as advance:
             steps = Steps(task.goal, whole, advance)
             result = search(searcher, objective, **limits, callbacks=[steps.after])
         report = _report(task, result)
+        checked = None
+        if checking is not None and result.best is not None and result.stopped != "interrupted":
+            training, plan = checking
+            seeds = range(plan["seeds"], plan["seeds"] + SEEDS)
+            checked = verified(
+                result.trials, arguments.verify, training, plan, task.goal, seeds, storage
+            )
         seconds = {
             "load": loaded - started,
             "search": result.seconds,
@@ -146,22 +171,28 @@ def run(arguments: argparse.Namespace) -> int:
         "task": task.name,
         "searcher": searcher_name,
         "predictor": predictor,
+        "guide": None if guide is None else guide.name,
         "seed": arguments.seed,
     }
     learnt = {
         "source_evaluations": 0 if guide is None else guide.source_evaluations,
         "weights": None if guide is None else guide.weights,
     }
-    answer = {**head, **report, **learnt, "seconds": seconds}
+    answer = {**head, **report, **learnt}
+    if checking is not None:
+        answer["verification"] = None if checked is None else checked.report()
+    answer["seconds"] = seconds
     if arguments.plot is not None:
         _draw(arguments.plot, task, result, method)
     if arguments.json:
         write_json(answer)
     else:
-        from surrogate_nas.report import print_search
+        from surrogate_nas.report import print_search, print_verification
 
         print_search(task, result, method=method, seed=arguments.seed, seconds=seconds)
-    return ending(result)
+        if checked is not None:
+            print_verification(answer["verification"], title=f"the best, trained: {what(plan)}")
+    return ending(result) if checked is None else finished(checked)
 
 
 def _method(searcher: str, predictor: str | None) -> tuple[str, str | None]:
@@ -179,13 +210,14 @@ def _stored(
     task: TabularTask,
     searcher: str,
     guide: PredictorChoice | None,
+    storage: BaseStorage,
 ) -> Stored:
-    from surrogate_nas.store import Stored, open_storage, study_name
+    from surrogate_nas.store import Stored, study_name
 
     predictor = None if guide is None else guide.name
     stored = Stored(
         task,
-        open_storage(arguments.store),
+        storage,
         name=study_name(task.benchmark, task.name, searcher, predictor, arguments.seed),
         settings={
             "benchmark": task.benchmark,
@@ -198,6 +230,7 @@ def _stored(
             "seed": arguments.seed,
             "batch": arguments.batch,
             "budget": arguments.budget,
+            "training": task.training,
         },
     )
     if stored.known:

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from surrogate_nas.cli.console import note, only_json, positive, progress, write_json
 from surrogate_nas.cli.network_options import add_network_options
+from surrogate_nas.cli.verify import SEEDS, finished, verified, what
 from surrogate_nas.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+
     from surrogate_nas.cli.console import Advance
     from surrogate_nas.evaluation import Goal, Objective, Trial
     from surrogate_nas.result import SearchResult
@@ -22,7 +25,16 @@ if TYPE_CHECKING:
 
 _SPACE = "dense-cell"
 _EPOCHS = 10
-_ONLY_HERE = ("space", "data_dir", "epochs", "device", "recipe", "network", "settings")
+_ONLY_HERE = (
+    "space",
+    "data_dir",
+    "epochs",
+    "device",
+    "recipe",
+    "network",
+    "settings",
+    "stop_early",
+)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +54,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help=f"nasbench201, nats-size, …, or a TOML file (default: {_SPACE})",
     )
     option("--epochs", type=positive, metavar="E", help=f"of each training (default: {_EPOCHS})")
+    option(
+        "--stop-early",
+        action="store_true",
+        default=None,
+        help="end a training that is worse than half of the earlier ones, from a third of its "
+        "epochs on",
+    )
     add_network_options(parser, later=True)
 
 
@@ -51,6 +70,15 @@ def wanted(arguments: argparse.Namespace) -> bool:
     Raises:
         InvalidArgumentError: If options of both kinds of search are mixed.
     """
+    of_a_table = arguments.benchmark is not None or arguments.task is not None
+    if arguments.verify is not None and (of_a_table or arguments.dataset is None):
+        for name in ("space", "stop_early"):
+            if getattr(arguments, name) is not None:
+                raise InvalidArgumentError(
+                    f"--{name.replace('_', '-')} is for searches by training, and this one is of a "
+                    "table; leave it out"
+                )
+        return False
     if arguments.dataset is None:
         for name in _ONLY_HERE:
             if getattr(arguments, name) is not None:
@@ -84,6 +112,7 @@ def run(arguments: argparse.Namespace, searcher_name: str, predictor: str | None
         from surrogate_nas.run import check_arguments, search
         from surrogate_nas.search.factory import make_searcher
         from surrogate_nas.spaces import open_space
+        from surrogate_nas.stopping import MedianStopping
         from surrogate_nas.training.datasets.base import open_dataset
         from surrogate_nas.training.objective import TrainingObjective
         from surrogate_nas.transfer import choose_for_training
@@ -98,12 +127,15 @@ def run(arguments: argparse.Namespace, searcher_name: str, predictor: str | None
             device=arguments.device or "auto",
             network=arguments.network,
             settings=arguments.settings,
+            stop=MedianStopping(first=max(1, epochs // 3)) if arguments.stop_early else None,
         )
         limits = {"trials": arguments.trials, "batch": arguments.batch}
         limits |= {"workers": arguments.workers, "budget": epochs}
         check_arguments(training, **limits)
         training.check_network()
-        guide = None if predictor is None else choose_for_training(predictor, training.space)
+        guide = None
+        if predictor is not None:
+            guide = choose_for_training(predictor, training.space, training.dataset.name)
         searcher = make_searcher(
             searcher_name,
             training.space,
@@ -112,20 +144,31 @@ def run(arguments: argparse.Namespace, searcher_name: str, predictor: str | None
             budgets=range(1, epochs + 1),
         )
         objective: Objective = training
+        storage = None
         if arguments.store is not None:
-            objective = _stored(arguments, training, searcher_name, guide)
+            from surrogate_nas.store import open_storage
+
+            storage = open_storage(arguments.store)
+            objective = _stored(arguments, training, searcher_name, guide, storage)
         loaded = time.perf_counter()
-        method = searcher_name if predictor is None else f"{searcher_name} + {predictor}"
+        method = searcher_name if guide is None else f"{searcher_name} + {guide.name}"
         where = f"{training.space.name} on {training.dataset.name}"
         with progress(f"{where}, {method}", arguments.trials) as advance:
             steps = Steps(training.goals[0], epochs, advance)
             result = search(searcher, objective, **limits, callbacks=[steps.after])
+        checked, plan = None, _plan(training, arguments.network)
+        if arguments.verify and result.best is not None and result.stopped != "interrupted":
+            seeds = range(arguments.seed + 1, arguments.seed + 1 + SEEDS)
+            training.stop = None
+            checked = verified(
+                result.trials, arguments.verify, training, plan, training.goals[0], seeds, storage
+            )
         seconds = {
             "load": loaded - started,
             "search": result.seconds,
             "total": time.perf_counter() - started,
         }
-    answer = {
+    answer: dict[str, Any] = {
         "benchmark": None,
         "task": None,
         "space": arguments.space or _SPACE,
@@ -133,6 +176,7 @@ def run(arguments: argparse.Namespace, searcher_name: str, predictor: str | None
         "epochs": epochs,
         "searcher": searcher_name,
         "predictor": predictor,
+        "guide": None if guide is None else guide.name,
         "seed": arguments.seed,
         **trial_report(training.space, training.goals[0], result),
         "optimum": None,
@@ -140,15 +184,31 @@ def run(arguments: argparse.Namespace, searcher_name: str, predictor: str | None
         "rank": None,
         "source_evaluations": 0 if guide is None else guide.source_evaluations,
         "weights": None if guide is None else guide.weights,
-        "seconds": seconds,
     }
+    if arguments.verify is not None:
+        answer["verification"] = None if checked is None else checked.report()
+    answer["seconds"] = seconds
     if arguments.json:
         write_json(answer)
     else:
-        from surrogate_nas.report import print_training_search
+        from surrogate_nas.report import print_training_search, print_verification
 
         print_training_search(answer, title=f"{where}, {epochs} epochs: {method}")
-    return ending(result)
+        if checked is not None:
+            print_verification(answer["verification"], title=f"the best again: {what(plan)}")
+    return ending(result) if checked is None else finished(checked)
+
+
+def _plan(training: TrainingObjective, network: str | None) -> dict[str, Any]:
+    return {
+        "dataset": training.dataset.name,
+        "data": training.dataset.fingerprint,
+        "options": {},
+        "epochs": training.epochs,
+        "recipe": training.recipe.name,
+        "network": network,
+        "settings": training.settings,
+    }
 
 
 def _stored(
@@ -156,34 +216,35 @@ def _stored(
     training: TrainingObjective,
     searcher: str,
     guide: PredictorChoice | None,
+    storage: BaseStorage,
 ) -> Stored:
-    from surrogate_nas.store import Stored, open_storage, study_name
+    from surrogate_nas.store import Stored, study_name
 
     predictor = None if guide is None else guide.name
     dataset = training.dataset.name
     stored = Stored(
         training,
-        open_storage(arguments.store),
+        storage,
         name=study_name(
             f"train {training.space.name}", dataset, searcher, predictor, training.seed
         ),
         settings={
             "task": dataset,
-            "dataset": dataset,
-            "data": training.dataset.fingerprint,
-            "epochs": training.epochs,
-            "recipe": training.recipe.name,
-            "network": arguments.network,
-            "settings": training.settings,
+            **_plan(training, arguments.network),
             "searcher": searcher,
             "predictor": predictor,
             "weights": None if guide is None else guide.digest,
             "seed": training.seed,
+            "stop_early": training.stop is not None,
             "batch": arguments.batch,
         },
     )
     if stored.known:
         note(f"{len(stored.known)} trials of this search are in {arguments.store}: going on")
+    if training.stop is not None:
+        for trial in stored.known:
+            if trial.evaluation is not None:
+                training.stop.learn(trial.evaluation.curve)
     return stored
 
 

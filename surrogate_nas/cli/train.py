@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from surrogate_nas.cli.console import (
     check_folder,
+    check_picture,
     natural,
     note,
     only_json,
@@ -55,6 +56,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     option(
         "--export", type=Path, metavar="FILE.pt|FILE.onnx", help="write the trained network here"
     )
+    option(
+        "--draw", type=Path, metavar="FILE.svg|FILE.png", help="draw the architecture as a graph"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -63,17 +67,23 @@ def run(arguments: argparse.Namespace) -> int:
         path = getattr(arguments, name)
         if path is not None:
             check_folder(f"--{name}", path.parent)
+    check_picture(arguments.draw, "--draw")
     with only_json(arguments.json):
         from surrogate_nas.spaces import open_space
         from surrogate_nas.training.datasets.base import open_dataset
         from surrogate_nas.training.export import check_export, export_network
         from surrogate_nas.training.objective import TrainingObjective
 
-        if arguments.export is not None:
-            check_export(arguments.export)
         space = open_space(arguments.space)
         arch = space.parse(arguments.architecture)
+        if arguments.draw is not None:
+            from surrogate_nas.drawing import draw_architecture
+
+            draw_architecture(arguments.draw, space, arch)
+            note(f"the drawing is in {arguments.draw}")
         dataset = open_dataset(arguments.dataset, arguments.data_dir)
+        if arguments.export is not None:
+            check_export(arguments.export, dataset)
         text = space.format(arch)
         with progress(f"{text} on {dataset.name}", arguments.epochs) as advance:
             objective = TrainingObjective(
@@ -129,7 +139,7 @@ def _answer(arguments: argparse.Namespace, text: str, training: Training) -> dic
 
 def _show(answer: dict[str, Any]) -> None:
     print(f"{answer['arch']} on {answer['dataset']}, seed {answer['seed']}")
-    print(f"{answer['parameters']:,} parameters, {answer['flops']:,} multiply-adds an image")
+    print(f"{answer['parameters']:,} parameters, {answer['flops']:,} multiply-adds an example")
     if answer["curve"]:
         print(
             f"after {answer['epochs']} epochs: validation {answer['validation_accuracy']:.2f} %, "

@@ -1,7 +1,7 @@
 """How promising a prediction makes a candidate: acquisition functions, larger is better.
 
-Each takes the prediction of n candidates, the best value so far, how many standard deviations
-of exploration are wished, and a source of randomness, and gives float64 (n,).
+Each takes what is believed of n candidates, the best mean of what was proposed before, how many
+standard deviations of exploration are wished, and a source of randomness, and gives float64 (n,).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def upper_confidence_bound(
 def expected_improvement(
     prediction: Prediction, best: float, exploration: float, rng: np.random.Generator
 ) -> FloatArray:
-    """Expected improvement on the best value.
+    """Expected improvement on the best mean, which noise has not raised as it has the best value.
 
     Jones et al., "Efficient global optimization of expensive black-box functions", 1998.
     """

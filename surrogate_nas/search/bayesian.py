@@ -33,7 +33,7 @@ class BayesianSearch(Guided):
         predictor: Predictor | None = None,
         acquisition: str = "ucb",
         initial: int | None = None,
-        exploration: float = 1.5,
+        exploration: tuple[float, float] = (3.0, 0.5),
     ) -> None:
         """Start a search of ``space``.
 

@@ -112,10 +112,10 @@ def _guide(
 
 
 def _alone(name: str) -> Any:
-    kind = load("predictor", name)
-    if isinstance(kind, type) and issubclass(kind, MetaPredictor):
+    kind = None if name == "auto" else load("predictor", name)
+    if kind is None or (isinstance(kind, type) and issubclass(kind, MetaPredictor)):
         raise InvalidArgumentError(
-            f"predictor {name!r} learns from other tasks; choose its weights with "
+            f"predictor {name!r} may learn from other tasks; choose its weights with "
             "surrogate_nas.transfer.choose_predictor, and give what its `make` makes"
         )
     return kind

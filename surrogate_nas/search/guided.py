@@ -5,22 +5,27 @@ from __future__ import annotations
 import copy
 import math
 from collections import deque
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from surrogate_nas._types import FloatArray, IntArray
+from surrogate_nas._types import BoolArray, FloatArray, IntArray
 from surrogate_nas.errors import InvalidArgumentError, SpaceExhaustedError, UnknownNameError
-from surrogate_nas.evaluation import TaskData, Trial
+from surrogate_nas.evaluation import Proposal, TaskData, Trial
 from surrogate_nas.predictors.base import Predictor
 from surrogate_nas.search.acquisition import ACQUISITIONS
 from surrogate_nas.search.base import Searcher
 from surrogate_nas.search.predicted import PredictedObjective
 from surrogate_nas.spaces.base import Architecture
 
-_INITIAL = 20
+if TYPE_CHECKING:
+    from surrogate_nas.predictors.gp import QuantileMap
+
+_INITIAL = 10
 _GROWTH = 4 / 3  # of the number of trials from one complete fit to the next
 _BEST = 5  # known architectures whose neighbours become candidates
+_HALF = 10  # results after which exploration has come half its way
 
 
 class Guided(Searcher):
@@ -29,17 +34,20 @@ class Guided(Searcher):
     The inner searcher is told every real trial and proposes until enough are known. From then
     on the candidates are all architectures in a space that can be listed, else what a fork of
     the inner searcher visits on the predictions, and the neighbours of the best known ones.
-    They are compared by an acquisition function, see `surrogate_nas.search.acquisition`. Every few
-    proposals one stays the inner searcher's own.
+    They are compared by an acquisition function (see `surrogate_nas.search.acquisition`), which
+    explores the less the more results are known. Before the first result a predictor with a prior
+    proposes what it finds best, and no two neighbours.
 
     The predictor learns warped values (see `surrogate_nas.predictors.gp.warped`), so that units and
-    outliers do not matter, and doubt reaches as far upwards as downwards. It is updated once for
-    every few proposals, no two of which are neighbours, and fitted anew when the number of trials
-    has grown by a third. Trials that are still under way count with the value that was predicted
-    for them (kriging believer, Ginsbourger et al., "Kriging is well-suited to parallelize
-    optimization", 2010), failed ones with the worst seen. A step takes no longer late in a search
-    than early: of many trials the predictor learns from the best and, of the others, some at
-    random.
+    outliers do not matter, and doubt reaches as far upwards as downwards. One that conditions on
+    new rows at little cost (`Predictor.conditions`) is updated for each proposal. Others are
+    updated once for every few proposals, no two of which are neighbours, and every few proposals
+    one stays the inner searcher's own. All are fitted anew when the number of trials has grown by
+    a third. Trials that are still under way count with the value that was predicted for them
+    (kriging believer, Ginsbourger et al., "Kriging is well-suited to parallelize optimization",
+    2010), failed ones with the worst seen. A step takes no longer late in a search than early: of
+    many trials the predictor learns from the best and, of the others, some at random. The value
+    that it predicted of a proposal is ``predicted`` in the proposal's ``info``.
     """
 
     def __init__(
@@ -49,12 +57,12 @@ class Guided(Searcher):
         *,
         seed: int | np.random.SeedSequence = 0,
         initial: int | None = None,
-        refit_every: int = 5,
-        exploration: float = 1.0,
-        inner_every: int = 5,
+        refit_every: int | None = None,
+        exploration: tuple[float, float] = (3.0, 0.5),
+        inner_every: int | None = None,
         steps: int = 400,
         acquisition: str = "ucb",
-        labels: int = 400,
+        labels: int = 200,
     ) -> None:
         """Guide ``inner`` by ``predictor``.
 
@@ -62,12 +70,15 @@ class Guided(Searcher):
             inner: A searcher that nothing else asks or tells.
             predictor: Fitted and refitted here.
             seed: Source of the choices' randomness.
-            initial: Number of successful trials before the predictor is trusted; None for 20, or
-                for 0 where it has a prior.
-            refit_every: Number of proposals, or of new results, for one update.
-            exploration: How many standard deviations the upper confidence bound is above the mean.
+            initial: Number of successful trials before the predictor is trusted; None for 10, for
+                5 where it conditions on new rows, or for 0 where it has a prior.
+            refit_every: Number of proposals, or of new results, for one update; None for 5, or for
+                1 where it conditions on new rows and the space can be listed.
+            exploration: How many standard deviations the upper confidence bound is above the mean,
+                without results and with infinitely many; halfway between after 10.
             inner_every: Each how-many-th proposal is the inner searcher's own, so that a predictor
-                which is wrong about a region cannot keep the search from it; 0 for none.
+                which is wrong about a region cannot keep the search from it; 0 for none. None for
+                5, or for 0 where it conditions on new rows.
             steps: Steps of the inner searcher's fork where the space cannot be listed.
             acquisition: How candidates are compared, one of
                 `surrogate_nas.search.acquisition.ACQUISITIONS`.
@@ -77,7 +88,12 @@ class Guided(Searcher):
             UnknownNameError: If there is no such acquisition function.
         """
         if initial is None:
-            initial = 0 if predictor.has_prior else _INITIAL
+            few = _INITIAL // 2 if predictor.conditions else _INITIAL
+            initial = 0 if predictor.has_prior else few
+        if refit_every is None:
+            refit_every = 1 if predictor.conditions and inner.space.enumerable else 5
+        if inner_every is None:
+            inner_every = 0 if predictor.conditions else 5
         for name, value, least in (
             ("initial", initial, 0 if predictor.has_prior else 2),
             ("refit_every", refit_every, 1),
@@ -88,7 +104,7 @@ class Guided(Searcher):
                 raise InvalidArgumentError(f"{name} must be at least {least}, got {value}")
         if inner_every < 0:
             raise InvalidArgumentError(f"inner_every must be at least 0, got {inner_every}")
-        if not 0 <= exploration < math.inf:
+        if not all(0 <= bound < math.inf for bound in exploration):
             raise InvalidArgumentError(f"exploration must be 0 or larger, got {exploration}")
         if acquisition not in ACQUISITIONS:
             raise UnknownNameError("acquisition function", acquisition, ACQUISITIONS)
@@ -106,6 +122,7 @@ class Guided(Searcher):
         self._failed: set[Architecture] = set()
         self._believed: dict[Architecture, float] = {}
         self._plan: deque[tuple[Architecture, float]] = deque()
+        self._foreseen: dict[Architecture, float] = {}  # values of what is planned
         self._left_out: set[Architecture] = set()
         self._fitted = 0  # number of trials at the last complete fit
         self._news = 0
@@ -129,12 +146,18 @@ class Guided(Searcher):
         except SpaceExhaustedError:  # by the inner searcher, which has seen all that this one has
             return None
 
+    def _propose(self) -> Proposal | None:
+        proposal = super()._propose()
+        if proposal is None or proposal.arch not in self._foreseen:
+            return proposal
+        return replace(proposal, info={"predicted": self._foreseen[proposal.arch]})
+
     def _candidate(self) -> Architecture:
         if len(self._values) < self.initial:
             return self.inner.ask(1)[0].arch
         self._guided += 1
         # At first, a prior knows more than the inner searcher.
-        early = self.predictor.has_prior and self._guided <= _INITIAL
+        early = self.predictor.has_prior and self._guided <= 2 * _INITIAL
         if early or not self.inner_every or self._guided % self.inner_every:
             if self._news >= self.refit_every or not self._plan:
                 self._replan()
@@ -163,15 +186,27 @@ class Guided(Searcher):
             candidates = self.space.unique()
         else:
             candidates = self._visited(known)
-        prediction = self.predictor.predict(candidates)
-        best = max((known[arch] for arch in self._values), default=0.0)
-        score = ACQUISITIONS[self.acquisition](prediction, best, self.exploration, self.rng)
-        score[~self._free(candidates)] = -np.inf
+        belief = self.predictor.belief(candidates)
+        free = self._free(candidates)
+        best = float(belief.mean[free if free.all() else ~free].max())
+        score = ACQUISITIONS[self.acquisition](belief, best, self._bound(), self.rng)
+        score[~free] = -np.inf
+        if not self._values:  # beliefs tell nothing new: a first batch is spread over the best
+            for arch in self._believed:
+                score[_near(candidates, np.array(arch.choices))] = -np.inf
         chosen = _most_promising(candidates, score, self.refit_every)
         self._plan = deque(
             (Architecture(self.space.name, tuple(candidates[i].tolist())), float(mean))
-            for i, mean in zip(chosen, prediction.mean[chosen], strict=True)
+            for i, mean in zip(chosen, belief.mean[chosen], strict=True)
         )
+        values = self._values_at(belief.mean[chosen], known)
+        self._foreseen = {arch: v for (arch, _), v in zip(self._plan, values, strict=False)}
+
+    def _bound(self) -> float:
+        """How many standard deviations to explore; none as long as a prior knows all there is."""
+        first, last = self.exploration
+        known = len(self._values)
+        return last + (first - last) * _HALF / (_HALF + known) if known else 0.0
 
     def _learn(self) -> dict[Architecture, float]:
         """Bring the predictor up to date; what is known, warped."""
@@ -190,6 +225,20 @@ class Guided(Searcher):
             self._fitted = len(known) - len(self._left_out)
             self.predictor.fit(self._data(known))
         return known
+
+    def _to_value(self, known: dict[Architecture, float]) -> QuantileMap:
+        """From scores back to values; needs a trial that succeeded."""
+        from surrogate_nas.predictors.gp import QuantileMap
+
+        values = np.array(list(self._values.values()))
+        return QuantileMap(np.array([known[arch] for arch in self._values]), values)
+
+    def _values_at(self, scores: FloatArray, known: dict[Architecture, float]) -> list[float]:
+        """Values of predicted scores; none as long as there is nothing to measure them by."""
+        if not self._values:
+            return []
+        values: list[float] = self._to_value(known)(scores).tolist()
+        return values
 
     def _data(self, known: dict[Architecture, float]) -> TaskData:
         rows = {arch: value for arch, value in known.items() if arch not in self._left_out}
@@ -211,14 +260,11 @@ class Guided(Searcher):
 
     def _visited(self, known: dict[Architecture, float]) -> IntArray:
         """Keys near the best known ones and on the inner searcher's way on the predictions."""
-        from surrogate_nas.predictors.gp import QuantileMap
-
         if not self._values:
             objective = PredictedObjective(self.space, self.predictor)
             parts = [self.inner.visit(objective, self.steps)]
         else:
-            values = np.array(list(self._values.values()))
-            to_value = QuantileMap(np.array([known[arch] for arch in self._values]), values)
+            to_value = self._to_value(known)
             objective = PredictedObjective(self.space, self.predictor, to_value)
             best = sorted(self._values, key=self._values.__getitem__, reverse=True)[:_BEST]
             near = self.space.neighbour_choices(np.array([arch.choices for arch in best]))
@@ -239,5 +285,10 @@ def _most_promising(candidates: IntArray, score: FloatArray, n: int) -> list[int
             break
         chosen.append(best)
         if len(chosen) < n:
-            score[(candidates != candidates[best]).sum(axis=1) <= 1] = -np.inf
+            score[_near(candidates, candidates[best])] = -np.inf
     return chosen
+
+
+def _near(candidates: IntArray, choices: IntArray) -> BoolArray:
+    """Which of the candidates (n, decisions) differ in one decision or none: bool (n,)."""
+    return np.asarray((candidates != choices).sum(axis=1) <= 1)

@@ -13,10 +13,10 @@ from surrogate_nas.spaces.operations import ATTRIBUTES, OPERATION_IDS, attribute
 OPERATIONS: tuple[str, ...] = ("conv3x3", "conv5x5", "maxpool3x3", "avgpool3x3", "skip")
 NODES = 4
 
-_NODE_OPS = np.array(
+NODE_OPS = np.array(
     [OPERATION_IDS[name] for name in ("conv", "conv", "max_pool", "avg_pool", "skip")]
 )
-_NODE_ATTRIBUTES = np.stack([*(attributes(kernel=size) for size in (3, 5, 3, 3)), attributes()])
+NODE_ATTRIBUTES = np.stack([*(attributes(kernel=size) for size in (3, 5, 3, 3)), attributes()])
 _CONCAT, _OUTPUT = NODES + 1, NODES + 2
 _EDGES = np.array(
     [(source, node) for node in range(1, _CONCAT) for source in range(node)]
@@ -41,11 +41,11 @@ class DenseCellSpace(SearchSpace):
         choices = np.asarray(choices)
         op = np.empty((len(choices), _OUTPUT + 1), dtype=np.int16)
         op[:, 0] = OPERATION_IDS["input"]
-        op[:, 1:_CONCAT] = _NODE_OPS[choices]
+        op[:, 1:_CONCAT] = NODE_OPS[choices]
         op[:, _CONCAT] = OPERATION_IDS["concat"]
         op[:, _OUTPUT] = OPERATION_IDS["output"]
         described = np.zeros((*op.shape, len(ATTRIBUTES)), dtype=np.float32)
-        described[:, 1:_CONCAT] = _NODE_ATTRIBUTES[choices]
+        described[:, 1:_CONCAT] = NODE_ATTRIBUTES[choices]
         return from_template(op, described, _EDGES)
 
     def parse(self, text: str) -> Architecture:

@@ -2,5 +2,6 @@
 
 from surrogate_nas.store.storages import open_storage
 from surrogate_nas.store.stored import Stored, study_name
+from surrogate_nas.store.studies import Study, read_study
 
-__all__ = ["Stored", "open_storage", "study_name"]
+__all__ = ["Stored", "Study", "open_storage", "read_study", "study_name"]

@@ -129,13 +129,15 @@ def _open_journal(path: Path) -> BaseStorage:
 
 def _check_journal(path: Path, lock: str) -> None:
     """Refuse what is something else or cannot be written, before anything is changed."""
+    start = b""
+    if path.exists():
+        with open(path, "rb") as file:
+            start = file.read(len(_START))
+    if start != _START[: len(start)]:
+        raise StoreError(f"{path} is no trial store (an Optuna journal); choose another file")
     for name in (path, lock):  # filelock would make folders, and wait where it may not write
         with open(name, "ab"):
             pass
-    with open(path, "rb") as file:
-        start = file.read(len(_START))
-    if start != _START[: len(start)]:
-        raise StoreError(f"{path} is no trial store (an Optuna journal); choose another file")
 
 
 # Databases ------------------------------------------------------------------------------------

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import optuna
-from optuna.distributions import CategoricalDistribution
 from optuna.storages import BaseStorage
-from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from surrogate_nas.errors import StoreError
-from surrogate_nas.evaluation import Evaluation, Objective, Proposal, Trial
+from surrogate_nas.evaluation import Evaluation, Objective, Trial
 from surrogate_nas.spaces.base import Architecture
+from surrogate_nas.store.frozen import TrialFormat
 from surrogate_nas.store.storages import explained, quiet
 
 _LIBRARIES = ("surrogate-nas", "numpy", "scipy", "scikit-learn", "xgboost", "torch")
@@ -52,14 +49,8 @@ class Stored:
         self.objective = objective
         self.space = objective.space
         self.goals = objective.goals
-        self._decisions = {d.name: d.options for d in self.space.decisions}
-        self._distributions = {
-            d.name: CategoricalDistribution(d.options) for d in self.space.decisions
-        }
-        directions = [
-            StudyDirection.MAXIMIZE if goal.maximise else StudyDirection.MINIMIZE
-            for goal in self.goals
-        ]
+        self._format = TrialFormat(self.space, self.goals)
+        directions = self._format.directions
         with quiet(), explained(f"study {name!r}"):
             self._study = optuna.create_study(
                 storage=storage, study_name=name, directions=directions, load_if_exists=True
@@ -72,14 +63,13 @@ class Stored:
                 )
             self._settle(name, settings)
             stored = self._study.get_trials(deepcopy=False)
-        finished = [t for t in stored if t.state.is_finished() and t.state != TrialState.PRUNED]
-        self.known = tuple(self._trial(trial) for trial in finished)
+        self.known = self._format.thaw_all(stored, name)
 
     def _settle(self, name: str, settings: Mapping[str, Any]) -> None:
         """Compare the study's attributes with these, and write those that are missing."""
         wanted = {
             "space": self.space.identity,
-            "decisions": {key: list(options) for key, options in self._decisions.items()},
+            "decisions": self._format.decisions,
             "metrics": [goal.metric for goal in self.goals],
             **settings,
         }
@@ -119,67 +109,7 @@ class Stored:
             StoreError: If it cannot be written.
         """
         with explained("the trial store"):
-            self._study.add_trial(self._frozen(trial))
-
-    def _frozen(self, trial: Trial) -> FrozenTrial:
-        params = {
-            decision.name: decision.options[choice]
-            for decision, choice in zip(self.space.decisions, trial.arch.choices, strict=True)
-        }
-        attributes: dict[str, Any] = {"arch": self.space.format(trial.arch)}
-        if trial.proposal.budget is not None:
-            attributes["asked_budget"] = trial.proposal.budget
-        evaluation = trial.evaluation
-        if evaluation is None:
-            attributes["error"] = trial.error
-        else:
-            attributes |= {
-                "cost": evaluation.cost,
-                "budget": evaluation.budget,
-                "seed": evaluation.seed,
-                "metrics": _finite(evaluation.metrics),
-                "hidden": _finite(evaluation.hidden),
-            }
-        return create_trial(
-            state=TrialState.FAIL if evaluation is None else TrialState.COMPLETE,
-            values=None if evaluation is None else self._signed(evaluation.values),
-            params=params,
-            distributions=dict(self._distributions),
-            user_attrs=attributes,
-        )
-
-    def _signed(self, values: tuple[float, ...]) -> tuple[float, ...]:
-        """Between a search's values and the metrics' own signs, both ways."""
-        return tuple(goal.sign * v for goal, v in zip(self.goals, values, strict=True))
-
-    def _trial(self, frozen: FrozenTrial) -> Trial:
-        try:
-            choices = tuple(
-                options.index(frozen.params[name]) for name, options in self._decisions.items()
-            )
-            attributes = frozen.user_attrs
-            proposal = Proposal(
-                frozen.number,
-                self.space.check(Architecture(self.space.name, choices)),
-                attributes.get("asked_budget"),
-            )
-            if frozen.state == TrialState.FAIL:
-                return Trial(proposal, error=attributes["error"])
-            evaluation = Evaluation(
-                values=self._signed(tuple(frozen.values)),
-                cost=attributes["cost"],
-                budget=attributes["budget"],
-                seed=attributes["seed"],
-                metrics=_numbers(attributes["metrics"]),
-                hidden=_numbers(attributes["hidden"]),
-            )
-            return Trial(proposal, evaluation)
-        except (KeyError, ValueError) as error:
-            raise StoreError(
-                f"trial {frozen.number} of study {self._study.study_name!r} in the store was not "
-                f"written by this program, or for another table ({type(error).__name__}: {error}); "
-                "choose another store"
-            ) from error
+            self._study.add_trial(self._format.freeze(trial))
 
 
 def study_name(benchmark: str, task: str, searcher: str, predictor: str | None, seed: int) -> str:
@@ -194,12 +124,3 @@ def _versions() -> dict[str, str]:
         with contextlib.suppress(PackageNotFoundError):
             found[name] = version(name)
     return found
-
-
-def _finite(numbers: Mapping[str, float]) -> dict[str, float | None]:
-    """JSON has no NaN, and the dashboard reads JSON."""
-    return {key: v if math.isfinite(v) else None for key, v in numbers.items()}
-
-
-def _numbers(stored: Mapping[str, float | None]) -> dict[str, float]:
-    return {key: math.nan if v is None else v for key, v in stored.items()}

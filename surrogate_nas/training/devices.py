@@ -38,14 +38,32 @@ def find_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def all_devices(name: str) -> list[torch.device]:
+    """All devices that a name leaves open: every GPU for ``cuda``.
+
+    Raises:
+        InvalidArgumentError: If there is no such device here.
+    """
+    found = find_device(name)
+    if found.type != "cuda" or ":" in name:
+        return [found]
+    return [torch.device("cuda", i) for i in range(torch.cuda.device_count())]
+
+
 class Examples:
-    """One part of a data set, on a device as a whole; batches are made there."""
+    """One part of a data set, on a device as a whole; batches are made there.
+
+    Numbers of nodes have no moments, and stay as they are.
+    """
 
     def __init__(
-        self, split: Split, moments: tuple[FloatArray, FloatArray], device: torch.device
+        self, split: Split, moments: tuple[FloatArray, FloatArray] | None, device: torch.device
     ) -> None:
         self.inputs = torch.from_numpy(split.inputs).to(device)
         self.labels = torch.from_numpy(split.labels).to(device)
+        self._images = moments is not None
+        if moments is None:
+            return
         mean, std = (torch.tensor(m, dtype=torch.float32, device=device) for m in moments)
         self._scale = (1 / std).view(-1, 1, 1)
         self._shift = (-mean / std).view(-1, 1, 1)
@@ -62,12 +80,15 @@ class Examples:
 
     def batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """These examples as they are: inputs and labels."""
-        return self.standardised(self.inputs[rows]), self.labels[rows]
+        raw = self.inputs[rows]
+        return self.standardised(raw) if self._images else raw, self.labels[rows]
 
     def augmented(
         self, rows: Tensor, recipe: Recipe, flip: bool, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
-        """These examples, each cropped and mirrored at random."""
+        """These examples, each image cropped and mirrored at random."""
+        if not self._images:
+            return self.batch(rows)
         raw = augment(self.inputs[rows], recipe.crop, recipe.flip and flip, generator)
         return self.standardised(raw), self.labels[rows]
 

@@ -40,11 +40,11 @@ class Standardised(nn.Module):
         return logits
 
 
-def check_export(path: Path) -> None:
-    """Refuse a file name of no known kind.
+def check_export(path: Path, dataset: Dataset) -> None:
+    """Refuse a file name of no kind that is known for networks of this data set.
 
     Raises:
-        InvalidArgumentError: If it ends in none of `SUFFIXES`.
+        InvalidArgumentError: If it ends in none of `SUFFIXES`, or is .onnx for a graph.
         MissingDependencyError: If the kind needs a package that is not installed.
     """
     if path.suffix.lower() not in SUFFIXES:
@@ -52,6 +52,10 @@ def check_export(path: Path) -> None:
             f"--export must end with {' or '.join(SUFFIXES)}, got {os.fspath(path)!r}"
         )
     if path.suffix.lower() == ".onnx":
+        if dataset.graph is not None:
+            raise InvalidArgumentError(
+                f"--export: the network of a graph can be a .pt file only, got {os.fspath(path)!r}"
+            )
         try:
             import onnxscript  # noqa: F401  (torch asks for it when it is too late)
         except ImportError as error:
@@ -71,6 +75,8 @@ def export_network(
     settings: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a trained network that takes raw images: ``.pt`` for `load_network`, or ``.onnx``.
+
+    The network of a graph is written as it is.
 
     Args:
         path: The file.
@@ -95,7 +101,7 @@ def export_network(
         "settings": dict(settings or {}),
         "shape": list(dataset.task.shape),
         "classes": dataset.classes,
-        "moments": [m.tolist() for m in dataset.moments],
+        "moments": [m.tolist() for m in dataset.moments] if dataset.graph is None else None,
         "weights": network.state_dict(),
     }
     write_checkpoint(path, _LABEL, content)
@@ -103,6 +109,8 @@ def export_network(
 
 def load_network(path: str | os.PathLike[str]) -> nn.Module:
     """Read a ``.pt`` file of `export_network`: raw images to logits, in evaluation mode.
+
+    The network of a graph takes the features of nodes and the edges.
 
     Nothing of the file is executed. A builder or a TOML file that it names must still be there.
 
@@ -119,6 +127,8 @@ def load_network(path: str | os.PathLike[str]) -> nn.Module:
         settings=content["settings"],
     )
     network.load_state_dict(content["weights"])
+    if content["moments"] is None:
+        return network.eval()
     mean, std = (torch.tensor(m, dtype=torch.float64).numpy() for m in content["moments"])
     return Standardised(network, (mean, std)).eval()
 

@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from surrogate_nas.errors import InvalidArgumentError, SurrogateNASError
+from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Evaluation, Goal
 from surrogate_nas.spaces.base import Architecture, SearchSpace
+from surrogate_nas.stopping import MedianStopping
 from surrogate_nas.training.datasets.base import Dataset
 from surrogate_nas.training.devices import find_device
 from surrogate_nas.training.networks.base import (
@@ -21,10 +22,13 @@ from surrogate_nas.training.networks.base import (
     build_network,
     count_flops,
     count_parameters,
+    explained,
     find_build,
 )
 from surrogate_nas.training.recipes import DEFAULT_RECIPE, Recipe, recipe_named
 from surrogate_nas.training.trainer import Epoch, Watcher, train
+
+_SEEDS = 2**63  # of torch's generators
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class TrainingObjective:
         network: str | Build | None = None,
         settings: Mapping[str, Any] | None = None,
         watch: Watcher | None = None,
+        stop: MedianStopping | None = None,
     ) -> None:
         """Plan trainings.
 
@@ -76,6 +81,7 @@ class TrainingObjective:
             network: What builds the networks, see `build_network`.
             settings: Sizes of the networks, see `build_network`.
             watch: Is told each epoch, and ends a training by a true answer.
+            stop: Ends evaluations by their learning curves. Several processes have one each.
 
         Raises:
             UnknownNameError: If there is no such network or recipe.
@@ -93,13 +99,17 @@ class TrainingObjective:
         self.network = network
         self.settings = dict(settings or {})
         self.watch = watch
+        self.stop = stop
         find_device(device)
         find_build(space.name, network, self.settings)
 
     def build(self, arch: Architecture, *, seed: int | None = None) -> nn.Module:
         """The network with the initial weights of a seed."""
+        seed = self.seed if seed is None else seed
+        if not 0 <= seed < _SEEDS:
+            raise InvalidArgumentError(f"seed must be at least 0 and below 2**63, got {seed}")
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed if seed is None else seed)
+            torch.manual_seed(seed)
             return build_network(
                 self.space.check(arch),
                 self.dataset.task,
@@ -117,11 +127,14 @@ class TrainingObjective:
         """
         arch = self.space.sample(np.random.default_rng(0))
         try:
-            self.build(arch)
-        except SurrogateNASError:
-            raise
-        except Exception:
-            return
+            self._flops(self.build(arch))
+        except InvalidArgumentError as error:
+            if self.network is None or error.__cause__ is None:
+                raise
+
+    def _flops(self, network: nn.Module) -> int:
+        with explained(self.space.name, self.settings, "take the inputs"):
+            return count_flops(network, self.dataset.task)
 
     def train(
         self,
@@ -130,6 +143,7 @@ class TrainingObjective:
         epochs: int | None = None,
         seed: int | None = None,
         checkpoint: Path | None = None,
+        watch: Watcher | None = None,
     ) -> Training:
         """Build and train; 0 epochs build and count only.
 
@@ -138,6 +152,7 @@ class TrainingObjective:
             epochs: None for those of the constructor.
             seed: None for that of the constructor.
             checkpoint: A file that is written after each epoch, to go on from.
+            watch: None for that of the constructor.
 
         Raises:
             ArchitectureError: If the architecture is not part of the space.
@@ -146,7 +161,7 @@ class TrainingObjective:
         epochs = self.epochs if epochs is None else epochs
         seed = self.seed if seed is None else seed
         network = self.build(arch, seed=seed)
-        parameters, flops = count_parameters(network), count_flops(network, self.dataset.task)
+        parameters, flops = count_parameters(network), self._flops(network)
         curve: tuple[Epoch, ...] = ()
         if epochs:
             curve = train(
@@ -158,7 +173,7 @@ class TrainingObjective:
                 device=self.device,
                 checkpoint=checkpoint,
                 identity=f"{self.space.format(arch)} of {self.space.name} {self.settings}",
-                watch=self.watch,
+                watch=watch or self.watch,
             )
         return Training(network, curve, parameters, flops)
 
@@ -179,10 +194,12 @@ class TrainingObjective:
             TrainingError: If the training diverges or runs out of memory.
         """
         seed = self.seed if seed is None else seed
-        done = self.train(arch, epochs=budget, seed=seed)
+        done = self.train(arch, epochs=budget, seed=seed, watch=self._watch)
         if not done.curve:
             raise InvalidArgumentError("an evaluation needs at least 1 epoch, got 0")
-        last = done.curve[-1]
+        last, curve = done.curve[-1], tuple(point.validation_accuracy for point in done.curve)
+        if self.stop is not None:
+            self.stop.learn(curve)
         return Evaluation(
             (last.validation_accuracy,),
             cost=float(last.epoch),
@@ -194,4 +211,11 @@ class TrainingObjective:
                 "seconds": last.seconds,
             },
             hidden={self.goals[0].metric: last.test_accuracy},
+            curve=curve,
+        )
+
+    def _watch(self, point: Epoch) -> bool:
+        watched = self.watch is not None and bool(self.watch(point))
+        return watched or (
+            self.stop is not None and self.stop(point.epoch, point.validation_accuracy)
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -63,6 +64,11 @@ class Recipe:
             weight_decay=self.weight_decay,
             fused=fused,
         )
+
+    def anneal(self, optimiser: torch.optim.Optimizer, done: float) -> None:
+        """Set the learning rate for a share of the training that is done, 0 to 1."""
+        for group in optimiser.param_groups:
+            group["lr"] = self.learning_rate * (1 + math.cos(math.pi * done)) / 2
 
 
 RECIPES: dict[str, Recipe] = {

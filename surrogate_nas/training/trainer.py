@@ -61,11 +61,14 @@ def train(
 ) -> tuple[Epoch, ...]:
     """Train a network in place, and evaluate it after each epoch.
 
+    Of a graph, every step sees all training nodes, so an epoch is one step.
+
     On a CPU, the same seed gives the same curve on the same kind of processor with one thread.
     On CUDA, images lie channels last and the forward pass is in bfloat16 where the GPU has it.
 
     Args:
-        network: Freshly built, from (n, channels, height, width) to logits (n, classes).
+        network: Freshly built, from (n, channels, height, width) to logits (n, classes), or from
+            a graph's features and edges to logits (nodes, classes).
         dataset: What is learned.
         epochs: Passes over the training part, at least 1.
         recipe: A name of `RECIPES`, or one's own.
@@ -89,7 +92,7 @@ def train(
     chosen = recipe_named(recipe)
     path = None if checkpoint is None else Path(checkpoint)
     label = f"{identity}, {chosen}, {dataset.name}, {epochs} epochs, seed {seed}"
-    with _own_random_numbers(where), _fast_convolutions(where), _failures(where):
+    with own_random_numbers(where), fast_convolutions(where), failures(where):
         run = _Run(network, dataset, chosen, epochs, seed, where)
         curve = [] if path is None else run.restore(path, label)
         start = time.perf_counter() - (curve[-1].seconds if curve else 0.0)
@@ -129,13 +132,19 @@ class _Run:
         layout = torch.channels_last if cuda else torch.contiguous_format
         self.network = network.to(device, memory_format=layout)  # type: ignore[call-overload]
         self.optimiser = recipe.optimiser(network.parameters(), fused=device.type != "mps")
-        self.half = cuda and torch.cuda.is_bf16_supported(including_emulation=False)
-        moments = dataset.moments
+        graph = dataset.graph
+        arrays = () if graph is None else (graph.features, graph.edges)
+        self.graph = tuple(torch.from_numpy(array).to(device) for array in arrays)
+        self.half = (
+            cuda and not self.graph and torch.cuda.is_bf16_supported(including_emulation=False)
+        )
+        moments = dataset.moments if graph is None else None
         self.train = Examples(dataset.train, moments, device)
         self.validation = Examples(dataset.validation, moments, device)
         self.test = Examples(dataset.test, moments, device)
+        self.batch_size = len(self.train) if self.graph else recipe.batch_size
         # A last batch of one example is left out: it has no variance to normalise by.
-        whole, left = divmod(len(self.train), recipe.batch_size)
+        whole, left = divmod(len(self.train), self.batch_size)
         self.steps = whole + (left > 1)
         self.total = epochs * self.steps
 
@@ -150,10 +159,9 @@ class _Run:
         order = torch.randperm(len(self.train)).to(self.device)
         self.network.train()
         losses = torch.zeros((), device=self.device)
-        for step, rows in enumerate(torch.split(order, self.recipe.batch_size)[: self.steps]):
+        for step, rows in enumerate(torch.split(order, self.batch_size)[: self.steps]):
             done = ((number - 1) * self.steps + step) / self.total
-            for group in self.optimiser.param_groups:
-                group["lr"] = self.recipe.learning_rate * (1 + math.cos(math.pi * done)) / 2
+            self.recipe.anneal(self.optimiser, done)
             inputs, labels = self.train.augmented(rows, self.recipe, self.flip, generator)
             self.optimiser.zero_grad()
             loss = nn.functional.cross_entropy(self._logits(inputs), labels)
@@ -164,7 +172,8 @@ class _Run:
 
     def _logits(self, inputs: Tensor) -> Tensor:
         with torch.autocast("cuda", torch.bfloat16) if self.half else nullcontext():
-            logits: Tensor = self.network(inputs)
+            logits: Tensor
+            logits = self.network(*self.graph)[inputs] if self.graph else self.network(inputs)
         return logits.float()
 
     @torch.no_grad()
@@ -174,7 +183,7 @@ class _Run:
         right = torch.zeros((), dtype=torch.int64, device=self.device)
         finite = torch.ones((), dtype=torch.bool, device=self.device)
         every = torch.arange(len(examples), device=self.device)
-        for rows in torch.split(every, _EVALUATION_BATCH):
+        for rows in torch.split(every, len(examples) if self.graph else _EVALUATION_BATCH):
             inputs, labels = examples.batch(rows)
             logits = self._logits(inputs)
             right += (logits.argmax(dim=1) == labels).sum()
@@ -201,14 +210,14 @@ class _Run:
 
 
 @contextmanager
-def _own_random_numbers(device: torch.device) -> Iterator[None]:
+def own_random_numbers(device: torch.device) -> Iterator[None]:
     """Leave torch's global generators as they were."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         yield
 
 
 @contextmanager
-def _fast_convolutions(device: torch.device) -> Iterator[None]:
+def fast_convolutions(device: torch.device) -> Iterator[None]:
     """Let cuDNN try its algorithms once for each shape."""
     if device.type != "cuda":
         yield
@@ -218,7 +227,7 @@ def _fast_convolutions(device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
-def _failures(device: torch.device) -> Iterator[None]:
+def failures(device: torch.device) -> Iterator[None]:
     """Name what a search should record as the reason of a failed trial."""
     try:
         yield

@@ -19,9 +19,10 @@ from surrogate_nas.benchmarks.importers.optuna import import_optuna
 from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec, write_table
 from surrogate_nas.cli import main
 from surrogate_nas.errors import FormatError, InvalidArgumentError, UnknownNameError
-from surrogate_nas.evaluation import Evaluation, Goal
+from surrogate_nas.evaluation import Evaluation, FunctionObjective, Goal, Proposal, Trial
 from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.custom import CustomSpace
+from surrogate_nas.store import Stored, open_storage
 
 WIDTHS = (8, 16, 24, 32, 40, 48, 56, 64)
 OWN = 'name = "own"\ngraph = "chain"\ndecisions = 3\noptions = ["none", "conv", "linear", "skip"]\n'
@@ -291,3 +292,27 @@ def test_stores_that_do_not_exist_or_are_none(
         assert main(command) == 2
         assert message in capsys.readouterr().err
     assert {p.name for p in home.iterdir()} - {p.name for p in before} <= {"text.txt.flock"}
+
+
+def test_trainings_become_curves_and_their_recipe_is_noted(home: Path) -> None:
+    space = open_space("nats-size")
+    a, b = (space.parse(text) for text in ("8:16:24:32:40", "8:8:8:8:8"))
+    recipe = {"dataset": "digits", "data": "0123", "epochs": 3, "recipe": "sgd", "settings": {}}
+    kept = Stored(
+        FunctionObjective(space, lambda arch: 0.0, goal=Goal("loss", maximise=False)),
+        open_storage(home / "a.journal"),
+        name="s",
+        settings={"task": "digits", **recipe},
+    )
+    for arch, seed, curve in ((a, 4, (9.0, 5.0, 3.0)), (a, 6, (8.0, 4.0, 2.0)), (b, 4, (10.0,))):
+        negated = tuple(-value for value in curve)
+        epochs = len(curve)
+        found = Evaluation(negated[-1:], epochs, epochs, seed, curve=negated)
+        kept.record(Trial(Proposal(0, arch), found))
+    import_optuna(open_storage(home / "a.journal"), name="made")
+    task = open_benchmark("made").task("digits")
+    assert (task.budgets, task.costs) == ((1, 2, 3), (1.0, 2.0, 3.0))
+    assert task.training == recipe | {"seeds": 7}
+    assert [task.evaluate(a, budget=e, seed=1).value for e in (1, 2, 3)] == [-8.0, -4.0, -2.0]
+    assert task.evaluate(a).value == -2.5
+    assert len(task) == 1  # the training that was ended early has no value at the last epoch

@@ -147,3 +147,12 @@ def test_an_update_with_the_same_rows_changes_nothing(name: str) -> None:
     again = once.update(support).predict(rest.choices[:200])
     np.testing.assert_allclose(again.mean, expected.mean, rtol=1e-6)
     np.testing.assert_allclose(again.std, expected.std, rtol=1e-5)
+
+
+def test_a_belief_is_the_prediction_but_for_one_factor_of_the_spread(name: str) -> None:
+    support, rest = task(12)
+    fitted = make(name).fit(support)
+    prediction, belief = fitted.predict(rest.choices), fitted.belief(rest.choices)
+    np.testing.assert_array_equal(belief.mean, prediction.mean)
+    factor = prediction.std / belief.std
+    np.testing.assert_allclose(factor, factor[0], rtol=1e-9)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import networkx as nx
 import numpy as np
@@ -12,7 +12,7 @@ from surrogate_nas._types import FloatArray
 from surrogate_nas.errors import ArchitectureError
 from surrogate_nas.predictors.columns import common_strings, feature_columns
 from surrogate_nas.predictors.features import StructuralFeatures
-from surrogate_nas.predictors.paths import Catalogue, Paths
+from surrogate_nas.predictors.paths import PATHS_PER_GRAPH, Catalogue, Paths
 from surrogate_nas.registry import SPACES, load
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.spaces.graphs import ArchGraphs, from_template
@@ -179,6 +179,25 @@ def test_a_graph_does_not_depend_on_the_batch() -> None:
             strict=True,
         ):
             np.testing.assert_array_equal(whole[:count], alone)
+
+
+def test_of_very_many_paths_some_that_reach_every_node_are_listed() -> None:
+    space: SearchSpace = load("space", "hierarchical")()
+    choices = space.canonicalise(space.sample_choices(np.random.default_rng(0), 40))
+    graphs = space.graphs(choices)
+    paths = Paths(graphs, Catalogue(graphs))
+    for number, net in enumerate(networks(graphs)):
+        rows = paths.node[paths.graph == number]
+        listed = {tuple(row[row >= 0].tolist()) for row in rows}
+        assert len(listed) == len(rows)
+        if choices[number, 0] == 0:  # one stage has 15 paths
+            assert len(rows) == 15
+        else:
+            assert PATHS_PER_GRAPH <= len(rows) <= 4 * PATHS_PER_GRAPH
+        computing = {node for node, name in net.nodes(data="name") if name is not None}
+        assert {node for path in listed for node in path} == computing
+        joined = nx.transitive_closure_dag(net).edges
+        assert all(pair in joined for path in listed for pair in pairwise(path))
 
 
 @pytest.mark.parametrize("name", list(SPACES))

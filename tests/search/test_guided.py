@@ -251,3 +251,63 @@ def test_units_and_outliers_do_not_matter_to_the_predictor() -> None:
     assert scores[0].mean() == pytest.approx(0, abs=1e-6)
     assert 0.5 < scores[0].std() <= 1
     assert np.abs(scores[0]).max() < 4
+
+
+class Split(Recorder):
+    """One architecture has the larger mean, all others are in doubt."""
+
+    conditions = True
+    sure = (0, 1, 2, 3, 4)
+
+    def predict(self, choices: IntArray) -> Prediction:
+        sure = (np.asarray(choices) == self.sure).all(axis=1)
+        return Prediction(np.where(sure, 1.0, 0.0), np.where(sure, 1e-9, 1.0))
+
+
+@pytest.mark.parametrize(("known", "explores"), [(10, True), (40, False)])
+def test_it_explores_the_less_the_more_is_known(known: int, explores: bool) -> None:
+    searcher = Guided(RandomSearch(SMALL, seed=4), Split(), initial=known, exploration=(2.8, 0.4))
+    run(searcher, total, known)
+    # 2.8 and 0.4 standard deviations: 1.6 after 10 results, 0.88 after 40.
+    assert (searcher.ask()[0].arch.choices != Split.sure) == explores
+
+
+def test_a_predictor_that_conditions_learns_each_result_at_once() -> None:
+    class Conditions(Counting):
+        conditions = True
+
+    predictor = Conditions()
+    searcher = Guided(RandomSearch(SMALL), predictor)
+    run(searcher, total, 20)
+    sizes = [len(data) for data in predictor.data]
+    assert sizes == list(range(5, 20)), "from the sixth trial on, without the inner searcher's"
+    searcher.ask(3)
+    assert [len(data) for data in predictor.data[-3:]] == [20, 21, 22], "beliefs count"
+
+
+class Prior(Recorder):
+    """Knows the sum before it is told anything; the most doubtful is the worst."""
+
+    has_prior = True
+    conditions = True
+
+    def predict(self, choices: IntArray) -> Prediction:
+        mean = super().predict(choices).mean
+        return Prediction(mean, 20.0 - mean)
+
+
+def test_a_prior_proposes_first_what_it_finds_best_and_spreads_a_batch() -> None:
+    predictor = Prior()
+    searcher = Guided(RandomSearch(SMALL, seed=4), predictor)
+    first = [proposal.arch.choices for proposal in searcher.ask(5)]
+    assert not predictor.data
+    assert first[0] == (4, 4, 4, 4, 4)
+    assert [sum(choices) for choices in first[1:]] == [18] * 4
+    for one, other in itertools.combinations(first, 2):
+        assert sum(a != b for a, b in zip(one, other, strict=True)) > 1
+
+
+@pytest.mark.parametrize("exploration", [(-1.0, 0.5), (1.0, math.inf), (math.nan, 0.5)])
+def test_exploration_is_finite(exploration: tuple[float, float]) -> None:
+    with pytest.raises(InvalidArgumentError, match="exploration must be 0 or larger"):
+        Guided(RandomSearch(SMALL), Linear(), exploration=exploration)

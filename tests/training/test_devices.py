@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from surrogate_nas.errors import InvalidArgumentError
-from surrogate_nas.training.devices import Examples, augment, find_device
+from surrogate_nas.training.devices import Examples, all_devices, augment, find_device
 from tests.training.data import squares
 
 
@@ -73,3 +73,11 @@ def test_a_device_that_is_not_here_is_refused(monkeypatch: pytest.MonkeyPatch) -
     assert find_device("auto") == torch.device("cuda")
     with pytest.raises(InvalidArgumentError, match="there are 2 here"):
         find_device("cuda:2")
+
+
+def test_cuda_leaves_every_gpu_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert all_devices("cpu") == [torch.device("cpu")]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert all_devices("cuda") == all_devices("auto") == [torch.device(f"cuda:{i}") for i in (0, 1)]
+    assert all_devices("cuda:1") == [torch.device("cuda:1")]

@@ -15,13 +15,17 @@ import numpy.typing as npt
 
 from surrogate_nas import registry
 from surrogate_nas._types import FloatArray, IntArray
-from surrogate_nas.errors import FormatError, InvalidArgumentError
+from surrogate_nas.errors import FormatError, InvalidArgumentError, SurrogateNASError
 from surrogate_nas.training.networks.base import NetworkTask
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """One part: inputs (n, channels, height, width), uint8 or float32, and labels int64 (n,)."""
+    """One part: inputs and labels int64 (n,).
+
+    Inputs are images (n, channels, height, width), uint8 or float32, or numbers of nodes int64
+    (n,) of a `Graph`.
+    """
 
     inputs: npt.NDArray[Any]
     labels: IntArray
@@ -35,6 +39,14 @@ class Split:
 
 
 @dataclass(frozen=True, eq=False)
+class Graph:
+    """What the nodes are like, float32 (nodes, features), and their edges, int64 (2, m)."""
+
+    features: FloatArray
+    edges: IntArray
+
+
+@dataclass(frozen=True, eq=False)
 class Examples:
     """What a source holds; parts that are missing are taken from the training part.
 
@@ -43,16 +55,21 @@ class Examples:
         validation: Kept apart by the source, or None.
         test: Kept apart by the source, or None.
         flip: Whether a mirrored image is an example of the same class.
+        graph: Whose nodes the examples are, or None for images.
     """
 
     train: Split
     validation: Split | None = None
     test: Split | None = None
     flip: bool = False
+    graph: Graph | None = None
 
 
-Source = Callable[[Path | None], Examples]
-"""Reads a data set from ``data_dir``: what the registry and ``module:function`` lead to."""
+Source = Callable[[Path | None], Any]
+"""Reads a data set from ``data_dir``: what the registry and ``module:function`` lead to.
+
+It gives `Examples`, or what PyTorch Geometric has for one graph: a ``Data`` or ``Dataset``.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +83,7 @@ class Dataset:
         test: What only reports see.
         classes: Number of classes; labels are 0 to classes - 1.
         flip: Whether a mirrored image is an example of the same class.
+        graph: Whose nodes the examples are, or None for images.
     """
 
     name: str
@@ -74,11 +92,13 @@ class Dataset:
     test: Split
     classes: int
     flip: bool = False
+    graph: Graph | None = None
 
     @property
     def task(self) -> NetworkTask:
         """What a network for this data set is built for."""
-        return NetworkTask(self.train.inputs.shape[1:], self.classes)
+        inputs = self.train.inputs if self.graph is None else self.graph.features
+        return NetworkTask(inputs.shape[1:], self.classes)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -88,11 +108,17 @@ class Dataset:
             for array in (part.inputs, part.labels):
                 digest.update(f"{array.shape} {array.dtype}".encode())
                 digest.update(np.ascontiguousarray(array).data)
+        if self.graph is not None:
+            for array in (self.graph.features, self.graph.edges):
+                digest.update(f"{array.shape} {array.dtype}".encode())
+                digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()[:32]
 
     @cached_property
     def moments(self) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation of the training inputs: float64 (channels,) each."""
+        if self.graph is not None:
+            raise InvalidArgumentError(f"data set {self.name!r} is a graph; this needs images")
         inputs = self.train.inputs
         mean = inputs.mean(axis=(0, 2, 3), dtype=np.float64)
         std = inputs.std(axis=(0, 2, 3), dtype=np.float64)
@@ -134,19 +160,47 @@ def open_dataset(
     folder = None if data_dir is None else Path(data_dir)
     if folder is not None and not folder.exists():
         raise InvalidArgumentError(f"data_dir must exist, but there is no {os.fspath(folder)!r}")
-    found = source(folder)
+    found = _read(name, source, folder)
     rng = np.random.default_rng(split_seed)
     rest, test_part = _separated(name, found.train, found.test, test, rng)
     train, validation_part = _separated(name, rest, found.validation, validation, rng)
     known = np.unique(train.labels)
+    if len(known) < 2:
+        raise FormatError(f"data set {name!r} must have at least two classes, got {len(known)}")
+    parts = [train, validation_part, test_part]
+    if found.graph is None:
+        parts = [_images(name, part, train) for part in parts]
+    train, validation_part, test_part = (_labelled(name, part, known) for part in parts)
     return Dataset(
-        name,
-        train=_checked(name, train, known, train),
-        validation=_checked(name, validation_part, known, train),
-        test=_checked(name, test_part, known, train),
-        classes=len(known),
-        flip=found.flip,
+        name, train, validation_part, test_part, len(known), flip=found.flip, graph=found.graph
     )
+
+
+def _read(name: str, source: Source, folder: Path | None) -> Examples:
+    """What the source gives, as it should be."""
+    try:
+        found: Examples | None = source(folder)
+    except SurrogateNASError:
+        raise
+    except Exception as error:
+        raise FormatError(
+            f"data set {name!r} cannot be read: {type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(found, Examples):
+        from surrogate_nas.training.datasets.graphs import geometric_examples
+
+        kind = type(found).__name__
+        found = geometric_examples(f"data set {name!r}", found)
+        if found is None:
+            raise FormatError(
+                f"data set {name!r} must be Examples, or one graph of PyTorch Geometric, got {kind}"
+            )
+    for part in (found.train, found.validation, found.test):
+        if part is not None and len(part.inputs) != len(part.labels):
+            raise FormatError(
+                f"data set {name!r} has {len(part.inputs)} inputs with {len(part.labels)} labels"
+            )
+    return found
 
 
 def _separated(
@@ -186,8 +240,8 @@ def stratified(
     return np.setdiff1d(np.arange(len(labels)), chosen, assume_unique=True), chosen
 
 
-def _checked(name: str, part: Split, known: IntArray, train: Split) -> Split:
-    """The part with labels from 0 on, contiguous."""
+def _images(name: str, part: Split, train: Split) -> Split:
+    """The part with images as they should be, contiguous."""
     inputs = np.ascontiguousarray(part.inputs)
     if inputs.ndim != 4 or inputs.shape[1:] != train.inputs.shape[1:] or len(part) != len(inputs):
         raise FormatError(
@@ -195,12 +249,17 @@ def _checked(name: str, part: Split, known: IntArray, train: Split) -> Split:
             f"parts, with a label each; got {inputs.shape} with {len(part)} labels beside "
             f"{train.inputs.shape}"
         )
-    if len(part) == 0:
-        raise FormatError(f"data set {name!r} has a part without examples")
     if inputs.dtype != np.uint8:
         inputs = inputs.astype(np.float32)
         if not np.isfinite(inputs).all():
             raise FormatError(f"data set {name!r} has inputs that are not finite")
+    return Split(inputs, part.labels)
+
+
+def _labelled(name: str, part: Split, known: IntArray) -> Split:
+    """The part with labels from 0 on."""
+    if len(part) == 0:
+        raise FormatError(f"data set {name!r} has a part without examples")
     labels = np.searchsorted(known, part.labels)
     labels[labels == len(known)] = 0
     strange = known[labels] != part.labels
@@ -208,7 +267,7 @@ def _checked(name: str, part: Split, known: IntArray, train: Split) -> Split:
         raise FormatError(
             f"data set {name!r}: no training example has the label {part.labels[strange][0]}"
         )
-    return Split(inputs, labels.astype(np.int64))
+    return Split(part.inputs, labels.astype(np.int64))
 
 
 def folder_of(name: str, data_dir: Path | None, holding: str) -> Path:

@@ -1,4 +1,4 @@
-"""The user's own images: arrays in one ``.npz`` file, or a folder of pictures."""
+"""The user's own data: arrays in one ``.npz`` file, or a folder of pictures."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from surrogate_nas.errors import FormatError, MissingDependencyError
 from surrogate_nas.training.datasets.base import Examples, Split, folder_of
+from surrogate_nas.training.datasets.graphs import graph_examples
 
 _MOST_CHANNELS = 4
 _SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff"})
@@ -21,7 +22,8 @@ _SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm",
 def npz(data_dir: Path | None) -> Examples:
     """Arrays ``x_train`` and ``y_train`` of a ``.npz`` file, with ``_val`` and ``_test`` if any.
 
-    Images are (n, height, width), (n, channels, height, width) or (n, height, width, channels).
+    Images are (n, height, width), (n, channels, height, width) or (n, height, width, channels). A
+    file with an ``edge_index`` holds a graph, see `graph_examples`.
     """
     path = folder_of("npz", data_dir, "the arrays: a file that ends in .npz")
     try:
@@ -29,6 +31,8 @@ def npz(data_dir: Path | None) -> Examples:
             found = {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise FormatError(f"{path} is not a .npz file of plain arrays: {error}") from error
+    if "edge_index" in found:
+        return graph_examples(str(path), found)
     parts = {part: _arrays(path, found, part) for part in ("train", "val", "test")}
     train = parts["train"]
     if train is None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from surrogate_nas import registry
-from surrogate_nas.errors import InvalidArgumentError, UnknownNameError
+from surrogate_nas.errors import InvalidArgumentError, SurrogateNASError, UnknownNameError
 from surrogate_nas.spaces.base import Architecture
 
 
@@ -64,16 +65,37 @@ def build_network(
 
     Raises:
         UnknownNameError: If there is no such network, or none for this space.
-        InvalidArgumentError: If a setting is unknown or what was built is no module.
+        InvalidArgumentError: If a setting is unknown, building fails, or what was built is no
+            module.
     """
     build = find_build(architecture.space, network, settings or {})
-    module = build(architecture, task, **(settings or {}))
+    with explained(architecture.space, settings, "be built"):
+        module = build(architecture, task, **(settings or {}))
     if not isinstance(module, nn.Module):
         raise InvalidArgumentError(
             f"the network of {architecture.space!r} must be a torch.nn.Module, "
             f"got {type(module).__name__}"
         )
     return module
+
+
+@contextmanager
+def explained(space: str, settings: Mapping[str, Any] | None, what: str) -> Iterator[None]:
+    """Turn what torch or a user's function raises into one line; ``what`` could not be done.
+
+    Raises:
+        InvalidArgumentError: With the error as its cause.
+    """
+    try:
+        yield
+    except SurrogateNASError:
+        raise
+    except Exception as error:
+        sizes = ", ".join(f"{key}={value}" for key, value in (settings or {}).items())
+        raise InvalidArgumentError(
+            f"the network of {space!r}{' with ' if sizes else ''}{sizes} cannot {what}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
 
 
 def find_build(space: str, network: str | Build | None, settings: Mapping[str, Any]) -> Build:
@@ -122,13 +144,18 @@ def count_parameters(network: nn.Module) -> int:
 def count_flops(network: nn.Module, task: NetworkTask) -> int:
     """Multiply-adds of convolutions and linear layers for one image, as NAS benchmarks count.
 
-    The network runs once on its own device, in evaluation mode; on ``torch.device("meta")``
+    For the network of a graph, those of one node without edges: what messages cost depends on the
+    graph. The network runs once on its own device, in evaluation mode; on ``torch.device("meta")``
     nothing is computed.
     """
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
     training = network.training
     network.eval()
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        network(torch.zeros((1, *task.image()), device=device))
+        if len(task.shape) == 1:
+            edges = torch.zeros((2, 0), dtype=torch.int64, device=device)
+            network(torch.zeros((1, *task.shape), device=device), edges)
+        else:
+            network(torch.zeros((1, *task.image()), device=device))
     network.train(training)
     return int(counter.get_total_flops()) // 2

@@ -31,6 +31,18 @@ def relu_conv_bn(channels_in: int, channels_out: int, kernel: int, stride: int =
     )
 
 
+def separable_conv(channels_in: int, channels_out: int, kernel: int, stride: int = 1) -> nn.Module:
+    """Depthwise and then 1x1 convolution, each with batch normalisation and ReLU."""
+    return nn.Sequential(
+        nn.Conv2d(
+            channels_in, channels_in, kernel, stride, kernel // 2, groups=channels_in, bias=False
+        ),
+        nn.BatchNorm2d(channels_in),
+        nn.ReLU(inplace=True),
+        conv_bn_relu(channels_in, channels_out, 1),
+    )
+
+
 def skip(channels_in: int, channels_out: int, stride: int) -> nn.Module:
     """The identity, or what stands for it where the shape changes."""
     if stride == 1 and channels_in == channels_out:
@@ -77,6 +89,30 @@ class Residual(nn.Module):
         """(n, channels_in, h, w) to (n, channels_out, h', w')."""
         result: Tensor = self.shortcut(x) + self.body(x)
         return result
+
+
+class InvertedResidual(nn.Module):
+    """Expansion, depthwise convolution, projection; a shortcut where the shape stays."""
+
+    def __init__(
+        self, channels_in: int, channels_out: int, stride: int, expansion: int, kernel: int
+    ) -> None:
+        super().__init__()
+        hidden = expansion * channels_in
+        self.body = nn.Sequential(
+            conv_bn_relu(channels_in, hidden, 1),
+            nn.Conv2d(hidden, hidden, kernel, stride, kernel // 2, groups=hidden, bias=False),
+            nn.BatchNorm2d(hidden),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(hidden, channels_out, 1, bias=False),
+            nn.BatchNorm2d(channels_out),
+        )
+        self.shortcut = stride == 1 and channels_in == channels_out
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, channels_in, h, w) to (n, channels_out, h', w')."""
+        result: Tensor = self.body(x)
+        return x + result if self.shortcut else result
 
 
 class EdgeCell(nn.Module):

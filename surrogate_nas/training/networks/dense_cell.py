@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -28,22 +30,29 @@ def build(
         cells: Number of cells; a 1x1 convolution narrows what one hands to the next.
         stem_stride: Stride of the stem.
     """
+    return with_cells(
+        lambda: DenseCell(architecture.choices, channels), task, channels, cells, stem_stride
+    )
+
+
+def with_cells(
+    make: Callable[[], nn.Module], task: NetworkTask, channels: int, cells: int, stem_stride: int
+) -> nn.Module:
+    """The network around cells that turn ``channels`` into 4 times as many, see `build`."""
     layers = [conv_bn_relu(task.image()[0], channels, 3, stem_stride)]
     for i in range(cells):
         if i:
             layers.append(conv_bn_relu(NODES * channels, channels, 1))
-        layers.append(DenseCell(architecture, channels))
+        layers.append(make())
     return nn.Sequential(*layers, classifier(NODES * channels, task.classes))
 
 
 class DenseCell(nn.Module):
     """Four operations, each on the sum of all earlier states; their outputs concatenated."""
 
-    def __init__(self, architecture: Architecture, channels: int) -> None:
+    def __init__(self, choices: Sequence[int], channels: int) -> None:
         super().__init__()
-        self.nodes = nn.ModuleList(
-            _operation(OPERATIONS[choice], channels) for choice in architecture.choices
-        )
+        self.nodes = nn.ModuleList(cell_operation(OPERATIONS[c], channels) for c in choices)
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, channels, h, w) to (n, 4 * channels, h, w)."""
@@ -54,7 +63,8 @@ class DenseCell(nn.Module):
         return torch.cat(outputs, dim=1)
 
 
-def _operation(name: str, channels: int) -> nn.Module:
+def cell_operation(name: str, channels: int) -> nn.Module:
+    """The module of one of `OPERATIONS`, which keeps the shape."""
     match name:
         case "conv3x3":
             return conv_bn_relu(channels, channels, 3)

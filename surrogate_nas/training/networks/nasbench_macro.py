@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import nn
 
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.spaces.nasbench_macro import BLOCKS, STAGES, STEM_CHANNELS
 from surrogate_nas.training.networks.base import NetworkTask
-from surrogate_nas.training.networks.blocks import classifier, conv_bn_relu
+from surrogate_nas.training.networks.blocks import InvertedResidual, classifier, conv_bn_relu
 
 _LAST_CHANNELS = 1280
 _KINDS = {"mb3_k3": (3, 3), "mb6_k5": (6, 5)}  # expansion and kernel
@@ -42,27 +42,3 @@ def _block(kind: str, channels_in: int, channels_out: int, stride: int) -> nn.Mo
     return nn.Sequential(
         nn.Conv2d(channels_in, channels_out, 1, stride, bias=False), nn.BatchNorm2d(channels_out)
     )
-
-
-class InvertedResidual(nn.Module):
-    """Expansion, depthwise convolution, projection; a shortcut where the shape stays."""
-
-    def __init__(
-        self, channels_in: int, channels_out: int, stride: int, expansion: int, kernel: int
-    ) -> None:
-        super().__init__()
-        hidden = expansion * channels_in
-        self.body = nn.Sequential(
-            conv_bn_relu(channels_in, hidden, 1),
-            nn.Conv2d(hidden, hidden, kernel, stride, kernel // 2, groups=hidden, bias=False),
-            nn.BatchNorm2d(hidden),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(hidden, channels_out, 1, bias=False),
-            nn.BatchNorm2d(channels_out),
-        )
-        self.shortcut = stride == 1 and channels_in == channels_out
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(n, channels_in, h, w) to (n, channels_out, h', w')."""
-        result: Tensor = self.body(x)
-        return x + result if self.shortcut else result

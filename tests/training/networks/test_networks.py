@@ -17,6 +17,7 @@ from surrogate_nas.training.networks.nasbench101 import Module101, vertex_channe
 IMAGES = NetworkTask((1, 8, 8), 5)
 SMALL = {  # sizes that keep a test fast
     "dense-cell": {"channels": 4, "cells": 2, "stem_stride": 2},
+    "hierarchical": {"stem_stride": 2},
     "nasbench101": {"channels": 12, "modules": 1},
     "nasbench201": {"channels": 4, "cells": 1},
     "nasbench-macro": {"channels": 4},
@@ -106,7 +107,7 @@ def test_a_dense_node_reads_all_earlier_states() -> None:
     third = nn.functional.max_pool2d(4 * x, 3, 1, 1)
     fourth = nn.functional.avg_pool2d(4 * x + third, 3, 1, 1, count_include_pad=False)
     expected = torch.cat([x, second, third, fourth], dim=1)
-    torch.testing.assert_close(DenseCell(arch, 3)(x), expected)
+    torch.testing.assert_close(DenseCell(arch.choices, 3)(x), expected)
 
 
 def test_vertex_channels_share_the_output() -> None:

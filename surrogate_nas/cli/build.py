@@ -1,0 +1,198 @@
+"""``surrogate-nas build``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from surrogate_nas.cli.console import (
+    names,
+    natural,
+    note,
+    only_json,
+    positive,
+    progress,
+    write_json,
+)
+from surrogate_nas.cli.network_options import add_network_options
+from surrogate_nas.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from surrogate_nas._types import IntArray
+    from surrogate_nas.build import Built, Task
+    from surrogate_nas.spaces.base import SearchSpace
+
+SUMMARY = "make a table by training"
+DESCRIPTION = """\
+Train all architectures of a space, or a sample of them, on data sets with several seeds, and write
+a table of all epochs, which every other command takes as --benchmark. Each training is in a log
+beside the table as soon as it is finished: the same command again goes on where it was stopped,
+and so does one with more seeds, architectures or data sets. A training that fails is a missing
+value."""
+EXAMPLE = """\
+surrogate-nas build --space dense-cell --dataset digits --epochs 3 --settings channels=8 \\
+      --count 50 --seeds 2 --out my-table.h5"""
+
+_SHOWN = 5  # failures
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Options of this command."""
+    option = parser.add_argument
+    option(
+        "--space",
+        default="dense-cell",
+        metavar="S",
+        help="nasbench201, nats-size, …, or a TOML file (default: %(default)s)",
+    )
+    option(
+        "--dataset",
+        type=names,
+        default=["digits"],
+        metavar="D,…",
+        help="digits, mnist5k, mnist, fashion-mnist, cifar10, cifar100, ImageNet16-120, npz, "
+        "images, or module:function (default: digits)",
+    )
+    option("--data-dir", type=Path, metavar="DIR", help="the folder or file of the data sets")
+    option("--epochs", type=positive, default=10, metavar="E", help="default: %(default)s")
+    option(
+        "--seeds",
+        type=positive,
+        default=1,
+        metavar="K",
+        help="trainings of each architecture on each data set (default: %(default)s)",
+    )
+    option(
+        "--count", type=positive, metavar="N", help="train a random sample of them (default: all)"
+    )
+    option(
+        "--seed", type=natural, default=0, metavar="I", help="of the sample (default: %(default)s)"
+    )
+    add_network_options(parser)
+    option(
+        "--workers",
+        type=positive,
+        metavar="W",
+        help="processes of one thread (default: one a GPU, or else a core)",
+    )
+    option(
+        "--ray",
+        metavar="ADDRESS",
+        help="train on a Ray cluster: its address, or local for one that is started here",
+    )
+    option(
+        "--gpus-per-trial",
+        type=float,
+        metavar="G",
+        help="GPUs of each training there (default: none)",
+    )
+    option("--out", type=Path, required=True, metavar="TABLE.h5", help="the table")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Build, and report.
+
+    Raises:
+        InvalidArgumentError: If GPUs are asked for without a cluster.
+    """
+    if arguments.gpus_per_trial is not None and arguments.ray is None:
+        raise InvalidArgumentError(
+            "--gpus-per-trial is for trainings on a cluster; name --ray, too"
+        )
+    with only_json(arguments.json):
+        from surrogate_nas.build import Task, choose
+        from surrogate_nas.spaces import open_space
+        from surrogate_nas.training.plan import plan_training
+        from surrogate_nas.training.recorder import TrainingRecorder
+
+        space = open_space(arguments.space)
+        tasks = {}
+        for dataset in arguments.dataset:
+            objective, training = plan_training(
+                space,
+                None,
+                dataset=dataset,
+                data_dir=arguments.data_dir,
+                epochs=arguments.epochs,
+                recipe=arguments.recipe,
+                settings=arguments.settings,
+                network=arguments.network,
+                device=arguments.device,
+            )
+            tasks[dataset] = Task(TrainingRecorder(objective), training)
+        built = build_visibly(
+            space,
+            tasks,
+            choose(space, arguments.count, arguments.seed),
+            out=arguments.out,
+            seeds=arguments.seeds,
+            workers=arguments.workers,
+            ray=arguments.ray,
+            gpus_per_trial=arguments.gpus_per_trial or 0.0,
+        )
+    answer = _answer(arguments, built)
+    if arguments.json:
+        write_json(answer)
+    else:
+        _show(answer)
+    return 0
+
+
+def build_visibly(
+    space: SearchSpace,
+    tasks: Mapping[str, Task],
+    choices: IntArray,
+    *,
+    out: Path,
+    seeds: int,
+    **options: Any,
+) -> Built:
+    """`surrogate_nas.build.build` with progress; an interrupt says how to go on."""
+    from surrogate_nas.build import build, log_of
+
+    try:
+        with progress(f"build {out.name}", len(choices) * len(tasks) * seeds) as advance:
+            return build(space, tasks, choices, out=out, seeds=seeds, on_step=advance, **options)
+    except KeyboardInterrupt:
+        note(f"what was trained is in {log_of(out)}: the same command goes on from there")
+        raise
+
+
+def _answer(arguments: argparse.Namespace, built: Built) -> dict[str, Any]:
+    return {
+        "path": str(built.path),
+        "log": str(built.log),
+        "space": arguments.space,
+        "tasks": arguments.dataset,
+        "architectures": built.architectures,
+        "seeds": arguments.seeds,
+        "epochs": arguments.epochs,
+        "trainings": built.trainings,
+        "trained": built.trained,
+        "failed": [
+            dict(zip(("task", "arch", "seed", "error"), failure, strict=True))
+            for failure in built.failed
+        ],
+        "seconds": built.seconds,
+    }
+
+
+def _show(answer: dict[str, Any]) -> None:
+    print(
+        f"{answer['path']}: {answer['architectures']:,} architectures of {answer['space']} on "
+        f"{', '.join(answer['tasks'])}, seeds: {answer['seeds']}; {answer['trained']:,} trainings "
+        f"in {answer['seconds']:.0f} s"
+    )
+    failed = answer["failed"]
+    if failed:
+        print(
+            f"{len(failed):,} of {answer['trainings']:,} trainings failed; to repeat them, delete "
+            f"their lines from {answer['log']}:"
+        )
+    for failure in failed[:_SHOWN]:
+        print(f"  {failure['task']} {failure['arch']} seed {failure['seed']}: {failure['error']}")
+    if len(failed) > _SHOWN:
+        print(f"  and {len(failed) - _SHOWN:,} more")

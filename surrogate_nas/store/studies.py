@@ -1,0 +1,94 @@
+"""Reading what searches kept in a storage."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
+
+from surrogate_nas.errors import InvalidArgumentError, StoreError, UnknownNameError
+from surrogate_nas.evaluation import Goal, Trial
+from surrogate_nas.spaces import open_space
+from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.spaces.custom import CustomSpace
+from surrogate_nas.store.frozen import TrialFormat
+from surrogate_nas.store.storages import explained, quiet
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One search of a store.
+
+    Attributes:
+        name: Its name there.
+        space: Where it searched.
+        goals: What it optimised; units are not kept.
+        settings: All else that was noted of it.
+        trials: Finished and failed trials, by number.
+    """
+
+    name: str
+    space: SearchSpace
+    goals: tuple[Goal, ...]
+    settings: Mapping[str, Any]
+    trials: tuple[Trial, ...]
+
+
+def read_study(
+    storage: BaseStorage,
+    name: str | None = None,
+    *,
+    space: str | os.PathLike[str] | None = None,
+) -> Study:
+    """Read the trials of a search.
+
+    Args:
+        storage: See `open_storage`.
+        name: Name of the study; may be left out where the store holds one search only.
+        space: Name or TOML file of its space, where that is neither registered nor noted there.
+
+    Raises:
+        UnknownNameError: If there is no such study, or its space is unknown.
+        InvalidArgumentError: If no study is named and there are several, or none.
+        StoreError: If the study is not of this program, or the storage cannot be read.
+    """
+    with quiet(), explained("the trial store"):
+        found = {study.study_name: study for study in optuna.get_all_study_summaries(storage)}
+        searches = [key for key, study in found.items() if _is_search(study.user_attrs)]
+        if name is None and len(searches) != 1:
+            listed = ", ".join(map(repr, searches)) or "none"
+            raise InvalidArgumentError(f"name a search with --study: the store holds {listed}")
+        if name is not None and name not in found:
+            raise UnknownNameError("study", name, searches)
+        name = searches[0] if name is None else name
+        study = optuna.load_study(study_name=name, storage=storage)
+        settings, directions = study.user_attrs, study.directions
+        frozen = study.get_trials(deepcopy=False)
+    if "decisions" not in settings or "metrics" not in settings:
+        raise StoreError(f"study {name!r} was not stored by a search of this program")
+    opened = _space(settings, space)
+    goals = tuple(
+        Goal(metric, direction == StudyDirection.MAXIMIZE)
+        for metric, direction in zip(settings["metrics"], directions, strict=True)
+    )
+    form = TrialFormat(opened, goals)
+    if form.decisions != settings["decisions"]:
+        raise StoreError(f"study {name!r} has other decisions than the space {opened.name!r}")
+    return Study(name, opened, goals, settings, form.thaw_all(frozen, name))
+
+
+def _is_search(settings: Mapping[str, Any]) -> bool:
+    return "decisions" in settings and "searcher" in settings
+
+
+def _space(settings: Mapping[str, Any], space: str | os.PathLike[str] | None) -> SearchSpace:
+    if space is not None:
+        return open_space(space)
+    if "definition" in settings:
+        return CustomSpace(settings["definition"], source="the space of the study")
+    return open_space(settings["space"])

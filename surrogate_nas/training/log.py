@@ -1,0 +1,171 @@
+"""The append-only log of a table that is being built; it loses nothing to kill -9.
+
+One JSON object a line: the space; then, whenever one is new, the machine, and a task with the
+settings of its trainings; and a line for every training, whole on the disk before the next one
+begins. A torn last line is cut off.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+from filelock import FileLock, Timeout
+
+from surrogate_nas.errors import FormatError, InvalidArgumentError, SurrogateNASError
+from surrogate_nas.training.record import Record
+
+Key = tuple[str, tuple[int, ...], int]
+"""Task, choices and seed of a training."""
+
+_KIND = "surrogate-nas build"
+_VERSION = 1
+
+
+class TrainingLog:
+    """What was trained so far, kept by one process at a time; a context manager.
+
+    Attributes:
+        path: The file.
+        done: The outcome of each training: its record, or why it failed.
+        machines: Where they ran, see `Recorder.machine`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.done: dict[Key, Record | str] = {}
+        self.machines: list[dict[str, str]] = []
+        self._space: str | None = None
+        self._trainings: dict[str, Any] = {}
+        self._lock = FileLock(f"{path}.flock", timeout=0)
+        self._file: BinaryIO
+
+    def __enter__(self) -> Self:
+        """Lock the file, made where it is missing, and read it.
+
+        Raises:
+            InvalidArgumentError: If it cannot be written.
+            SurrogateNASError: If another process works on it.
+            FormatError: If it is damaged, or no such log.
+        """
+        try:
+            with open(self._lock.lock_file, "ab"):  # filelock would wait where it may not write
+                pass
+            self._lock.acquire()
+            self._file = open(self.path, "a+b")
+        except Timeout as error:
+            raise SurrogateNASError(
+                f"another process is building this table (it holds {self._lock.lock_file}); wait "
+                "for it, or choose another --out"
+            ) from error
+        except OSError as error:
+            raise InvalidArgumentError(
+                f"--out must be in a folder that exists and can be written, but {self.path} "
+                f"cannot be opened: {error.strerror}"
+            ) from error
+        try:
+            self._read()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file, and let other processes have it."""
+        self._file.close()
+        self._lock.release()
+
+    def begin(self, space: str, trainings: Mapping[str, Mapping[str, Any]]) -> None:
+        """Note what is to be trained, unless that is noted.
+
+        Args:
+            space: What tells the space from all others.
+            trainings: For each task the settings of its trainings, as JSON values.
+
+        Raises:
+            InvalidArgumentError: If the log is of another space, or of other settings.
+        """
+        if self._space is None:
+            self._write({"log": _KIND, "version": _VERSION, "space": space})
+        elif self._space != space:
+            self._refuse(f"the space {self._space!r}", f"{space!r}")
+        for task, training in trainings.items():
+            new, old = dict(training), self._trainings.get(task)
+            if old is None:
+                self._write({"task": task, "training": new})
+            else:
+                for key in sorted(new.keys() | old.keys()):
+                    if old.get(key) != new.get(key):
+                        self._refuse(f"{key}={old.get(key)!r} of {task}", f"{new.get(key)!r}")
+
+    def add(self, key: Key, outcome: Record | str, machine: Mapping[str, str] | None) -> None:
+        """Keep a finished training, and where it ran; it is on the disk when this returns."""
+        if machine is not None and dict(machine) not in self.machines:
+            self._write({"machine": dict(machine)})
+        task, choices, seed = key
+        result = {"error": outcome} if isinstance(outcome, str) else {"record": asdict(outcome)}
+        self._write({"task": task, "choices": list(choices), "seed": seed, **result})
+
+    def _refuse(self, there: str, asked: str) -> None:
+        raise InvalidArgumentError(
+            f"{self.path} holds trainings with {there}, and {asked} was asked for; ask for the "
+            "same, or choose another --out"
+        )
+
+    def _write(self, line: dict[str, Any]) -> None:
+        try:
+            self._file.write(json.dumps(line).encode() + b"\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise SurrogateNASError(
+                f"cannot write {self.path}: {error.strerror}; free some space, then the same "
+                "command goes on"
+            ) from error
+        self._take(line)
+
+    def _read(self) -> None:
+        self._file.seek(0)
+        content = self._file.read()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content) and not content.startswith(b'{"log"'[: len(content)]):
+            raise FormatError(f"{self.path} is no log of trainings; choose another --out")
+        for number, line in enumerate(content[:whole].splitlines(), start=1):
+            try:
+                self._take(json.loads(line))
+            except (ValueError, LookupError, TypeError, AttributeError) as error:
+                raise FormatError(
+                    f"line {number} of {self.path} is no line of a log of trainings ({error}); "
+                    "choose another --out"
+                ) from error
+        if whole < len(content):
+            self._file.truncate(whole)
+            os.fsync(self._file.fileno())
+            warnings.warn(
+                f"{self.path}: the last line was torn (its writer was killed); "
+                f"{len(content) - whole} bytes were cut off, all trainings before are whole",
+                stacklevel=3,
+            )
+
+    def _take(self, line: dict[str, Any]) -> None:
+        if self._space is None:
+            if (line["log"], line["version"]) != (_KIND, _VERSION):
+                raise ValueError(f"it should be of {_KIND!r}, version {_VERSION}")
+            self._space = line["space"]
+        elif "machine" in line:
+            self.machines.append(line["machine"])
+        elif "training" in line:
+            self._trainings[line["task"]] = line["training"]
+        else:
+            key = line["task"], tuple(line["choices"]), line["seed"]
+            self.done[key] = line["error"] if "error" in line else _record(line["record"])
+
+
+def _record(values: Mapping[str, Any]) -> Record:
+    arrays: dict[str, Any] = {k: tuple(v) for k, v in values.items() if isinstance(v, list)}
+    return Record(**{**values, **arrays})

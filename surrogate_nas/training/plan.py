@@ -1,0 +1,105 @@
+"""Trainings as tables and studies note them, so that they can be repeated."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.evaluation import RECORDED
+from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.training.datasets.base import open_dataset
+from surrogate_nas.training.objective import TrainingObjective
+from surrogate_nas.training.recipes import DEFAULT_RECIPE
+
+
+def recorded_training(settings: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a study of `search --store` notes of trainings: its own, or those of its table.
+
+    Args:
+        settings: Of the study.
+    """
+    if settings.get("training") is not None:
+        return dict(settings["training"])
+    if "dataset" not in settings or "epochs" not in settings:
+        return None
+    own = {key: settings[key] for key in RECORDED if key in settings}
+    return own | {"seeds": settings.get("seed", 0) + 1}
+
+
+def plan_training(
+    space: SearchSpace,
+    recorded: Mapping[str, Any] | None,
+    *,
+    dataset: str | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    epochs: int | None = None,
+    recipe: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    network: str | None = None,
+    device: str = "auto",
+) -> tuple[TrainingObjective, dict[str, Any]]:
+    """Decide how winners are trained: as recorded, unless something else is asked for.
+
+    Args:
+        space: The space of the winners.
+        recorded: See `surrogate_nas.benchmarks.table_writer.TaskSpec`, or None where nothing is.
+        dataset: Another data set; then ``options`` and ``data`` of the record do not count.
+        data_dir: Where its files are.
+        epochs: Of each training.
+        recipe: A name of `surrogate_nas.training.recipes.RECIPES`.
+        settings: Sizes of the networks.
+        network: What builds them.
+        device: Where they are trained.
+
+    Returns:
+        The objective, and what it does in the terms of ``recorded``.
+
+    Raises:
+        InvalidArgumentError: If the data set or the epochs are neither recorded nor given, or the
+            data are others than those recorded.
+        SurrogateNASError: See `open_dataset` and `TrainingObjective`.
+    """
+    plan: dict[str, Any] = {"options": {}, "data": None, "recipe": DEFAULT_RECIPE, "settings": {}}
+    plan |= {"network": None, "seeds": 0, **(recorded or {})}
+    if dataset is not None and dataset != plan.get("dataset"):
+        plan |= {"dataset": dataset, "options": {}, "data": None}
+    given = {"epochs": epochs, "recipe": recipe, "settings": settings, "network": network}
+    plan |= {key: value for key, value in given.items() if value is not None}
+    missing = [f"--{key}" for key in ("dataset", "epochs") if plan.get(key) is None]
+    if missing:
+        raise InvalidArgumentError(
+            "nothing is recorded of how these architectures were trained; name "
+            f"{' and '.join(missing)} to train them (and --data-dir, --recipe, --settings, "
+            "--network where they matter)"
+        )
+    opened = open_dataset(plan["dataset"], data_dir, **plan["options"])
+    if plan["data"] not in (None, opened.fingerprint):
+        raise InvalidArgumentError(
+            f"the data set {plan['dataset']!r} found here is not the one of the recorded "
+            f"trainings (fingerprint {opened.fingerprint}, recorded {plan['data']}); give the same "
+            "files with --data-dir"
+        )
+    plan["data"] = opened.fingerprint
+    training = TrainingObjective(
+        space,
+        opened,
+        epochs=plan["epochs"],
+        recipe=plan["recipe"],
+        settings=plan["settings"],
+        network=plan["network"],
+        device=device,
+    )
+    training.check_network()
+    return training, plan
+
+
+def study_of(space: SearchSpace, plan: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Name and settings of the study that keeps such trainings, whichever search asks for them."""
+    sizes = ",".join(f"{key}={value}" for key, value in sorted(plan["settings"].items()))
+    built = [str(part) for part in (plan["network"], sizes) if part]
+    name = "/".join(
+        [f"verify {space.name}", plan["dataset"], f"{plan['recipe']} {plan['epochs']}", *built]
+    )
+    return name, {"task": plan["dataset"], **{key: plan[key] for key in RECORDED}}

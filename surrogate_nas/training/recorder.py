@@ -1,0 +1,95 @@
+"""Trainings of real networks as tables keep them, with measured latency."""
+
+from __future__ import annotations
+
+import copy
+import platform
+import statistics
+import time
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from surrogate_nas.spaces.base import Architecture
+from surrogate_nas.training.datasets.base import Dataset
+from surrogate_nas.training.devices import all_devices, find_device
+from surrogate_nas.training.objective import TrainingObjective
+from surrogate_nas.training.record import Record
+
+_WARM_UP, _PASSES = 3, 15
+
+
+class TrainingRecorder:
+    """Records what a `TrainingObjective` trains."""
+
+    def __init__(self, objective: TrainingObjective) -> None:
+        self.objective = objective
+
+    @property
+    def epochs(self) -> int:
+        """Of each training."""
+        return self.objective.epochs
+
+    def devices(self) -> list[str]:
+        """Every GPU that the objective leaves open, or its one device."""
+        return [str(device) for device in all_devices(self.objective.device)]
+
+    def machine(self, device: str) -> dict[str, str]:
+        """Processor with its vector instructions, and version of torch."""
+        where = find_device(device)
+        if where.type == "cuda":
+            processor = torch.cuda.get_device_name(where)
+        else:
+            processor = f"{_processor()}, {torch.backends.cpu.get_cpu_capability()}"
+        return {"processor": processor, "torch": torch.__version__}
+
+    def record(self, arch: Architecture, seed: int, device: str) -> Record:
+        """Train once.
+
+        Raises:
+            TrainingError: If the training diverges or runs out of memory.
+        """
+        there = copy.copy(self.objective)
+        there.device = device
+        done = there.train(arch, seed=seed)
+        return Record(
+            validation=tuple(point.validation_accuracy for point in done.curve),
+            test=tuple(point.test_accuracy for point in done.curve),
+            elapsed=tuple(point.seconds for point in done.curve),
+            parameters=done.parameters,
+            flops=done.flops,
+            latency=latency(done.network, there.dataset),
+        )
+
+
+@torch.no_grad()
+def latency(network: nn.Module, dataset: Dataset) -> float:
+    """Milliseconds in which a network answers for one image, or for a whole graph.
+
+    The median of some passes, inputs and answers in the memory of the processor.
+    """
+    where = next((p.device for p in network.parameters()), torch.device("cpu"))
+    if dataset.graph is None:
+        inputs = [torch.zeros((1, *dataset.task.image()))]
+    else:
+        inputs = [torch.from_numpy(a) for a in (dataset.graph.features, dataset.graph.edges)]
+    network.eval()
+    passes = []
+    for _ in range(_WARM_UP + _PASSES):
+        start = time.perf_counter()
+        network(*(tensor.to(where) for tensor in inputs)).cpu()
+        passes.append(time.perf_counter() - start)
+    return 1000 * statistics.median(passes[_WARM_UP:])
+
+
+def _processor() -> str:
+    """Name, family and model: several generations share a name on virtual machines."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    found = {key.strip(): value.strip() for key, _, value in (x.partition(":") for x in lines)}
+    if "model name" not in found:
+        return platform.machine()
+    return f"{found['model name']} (family {found.get('cpu family')}, model {found.get('model')})"
