@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -16,12 +18,18 @@ from surrogate_nas.evaluation import Prediction, TaskData
 from surrogate_nas.predictors.base import Predictor, require_rows
 from surrogate_nas.predictors.calibration import Z90, interval_std
 from surrogate_nas.predictors.gp import QuantileMap, normal_scores
-from surrogate_nas.predictors.meta_kernel import TransferInputs, TransferKernel, family_squares
+from surrogate_nas.predictors.meta_kernel import (
+    TransferInputs,
+    TransferKernel,
+    family_squares,
+    turned,
+)
 
 _CHUNK = 2_000  # rows predicted at once, so that they stay in the processor's cache
 _TRUST = (0.97, 0.03)  # prior probabilities of the processes with and without the sources
 _NEGLIGIBLE = 1e-3  # probability of a process that is not worth its time
 _SURE = 10  # labels at which the calibration counts half
+_TYPICAL = 1  # labels at which the estimated spread of the scores counts half
 
 
 class AdaptedProcess(Predictor):
@@ -36,6 +44,7 @@ class AdaptedProcess(Predictor):
     """
 
     has_prior = True
+    conditions = True
 
     def __init__(
         self,
@@ -50,64 +59,90 @@ class AdaptedProcess(Predictor):
         """
         self._kernels = kernels
         self._view = view
-        self._posteriors: Sequence[_Posterior] = ()
+        self._choices: IntArray | None = None
+        self._posteriors: tuple[_Posterior, ...] = ()
+        self._widening = 1.0
 
     @torch.no_grad()
     def fit(self, data: TaskData) -> Self:
         """Condition on ``data`` alone."""
         require_rows(data)
-        values = np.asarray(data.values, dtype=np.float64)
-        scores = normal_scores(values)
         inputs = self._view(data.choices)
-        posteriors = [
-            _Posterior(kernel, support, torch.from_numpy(scores))
+        posteriors = tuple(
+            _Posterior(kernel, support)
             for kernel, support in zip(
                 self._kernels, (inputs, inputs.without_sources()), strict=True
             )
-        ]
+        )
+        return self._calibrate(data, posteriors, np.array(_TRUST))
+
+    @torch.no_grad()
+    def update(self, data: TaskData) -> Self:
+        """Condition on ``data`` alone; rows after those of the last time are worked in quickly.
+
+        The noise of ranks among few stays that of the last `fit`, and a process that was not
+        worth its time then is not asked again.
+        """
+        old = self._choices
+        if old is None or not np.array_equal(data.choices[: len(old)], old):
+            return self.fit(data)
+        posteriors = self._posteriors
+        if len(data) > len(old):
+            fresh = self._view(data.choices[len(old) :])
+            pool = posteriors[0].pool
+            squares = None if pool is None else family_squares(pool, turned(fresh))
+            posteriors = tuple(posterior.extended(fresh, squares) for posterior in posteriors)
+        return self._calibrate(data, posteriors, self._trust)
+
+    def _calibrate(
+        self, data: TaskData, posteriors: tuple[_Posterior, ...], trust: FloatArray
+    ) -> Self:
+        values = np.asarray(data.values, dtype=np.float64)
+        scores = normal_scores(values)
+        posteriors = tuple(p.told(torch.from_numpy(scores)) for p in posteriors)
         evidence = np.array([posterior.evidence for posterior in posteriors])
-        weights = _TRUST * np.exp(evidence - evidence.max())
+        weights = trust * np.exp(evidence - evidence.max())
         heard = weights > _NEGLIGIBLE * weights.sum()
-        self._posteriors = [p for p, keep in zip(posteriors, heard, strict=True) if keep]
+        self._choices = np.array(data.choices)
+        self._posteriors = tuple(p for p, keep in zip(posteriors, heard, strict=True) if keep)
+        self._trust = trust[heard]
         self._weights = weights[heard] / weights[heard].sum()
         self._map = QuantileMap(scores, values)
-        self._factor = 1.0
+        self._factor = self._widening = 1.0
         if np.ptp(values) > 0:
-            mean, std = self._mixed([p.left_out() for p in self._posteriors])
+            left_out = self._mixture([p.left_out() for p in self._posteriors])
+            mean, std = self._map.moments(*left_out)
             found = interval_std((values - mean) / std)
             share = len(values) / (len(values) + _SURE)
-            self._factor = math.exp(share * math.log(max(found, 0.1))) * _widening(len(values))
+            self._factor = math.exp(share * math.log(max(found, 0.1)))
+            self._widening = _widening(len(values))
         return self
 
     @torch.no_grad()
     def predict(self, choices: IntArray) -> Prediction:
         """Predict; float64 mean and std (n,)."""
-        inputs = self._view(choices)
+        belief = self.belief(choices)
+        return Prediction(belief.mean, belief.std * self._widening)
+
+    @torch.no_grad()
+    def belief(self, choices: IntArray) -> Prediction:
+        """Without Student's widening, see `Predictor.belief`."""
+        inputs, keep = self._view(choices), not choices.flags.writeable
         if not self._posteriors:
             kernel = self._kernels[0]
             spread = (kernel.diagonal(inputs) + kernel.noise.exp()).sqrt()
             return Prediction(kernel.mean(inputs).double().numpy(), spread.double().numpy())
-        chunks = [inputs.take(slice(i, i + _CHUNK)) for i in range(0, len(inputs), _CHUNK)]
-        found = [self._scores(chunk) for chunk in chunks]
-        parts = [
-            (torch.cat([mean for mean, _ in part]), torch.cat([variance for _, variance in part]))
-            for part in zip(*found, strict=True)
-        ]
-        mean, std = self._mixed(parts)
+        parts = [posterior.predict(inputs, keep=keep) for posterior in self._posteriors]
+        mean, std = self._map.moments(*self._mixture(parts))
         return Prediction(mean, std * self._factor)
 
-    def _scores(self, inputs: TransferInputs) -> list[tuple[Tensor, Tensor]]:
-        """Means and variances of scores (n,) by each process, which share the distances."""
-        squares = family_squares(inputs, self._posteriors[0].support)
-        return [posterior.predict(inputs, squares) for posterior in self._posteriors]
-
-    def _mixed(self, parts: Sequence[tuple[Tensor, Tensor]]) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation of values, from the scores' means and variances."""
+    def _mixture(self, parts: Sequence[tuple[Tensor, Tensor]]) -> tuple[FloatArray, FloatArray]:
+        """Mean and standard deviation of scores, over the processes."""
         means = np.stack([mean.double().numpy() for mean, _ in parts])
         variances = np.stack([variance.double().numpy() for _, variance in parts])
         mean = self._weights @ means
         variance = self._weights @ (variances + (means - mean) ** 2)
-        return self._map.moments(mean, np.sqrt(variance))
+        return np.asarray(mean), np.sqrt(variance)
 
 
 def _widening(n: int) -> float:
@@ -118,39 +153,157 @@ def _widening(n: int) -> float:
 class _Posterior:
     """One process conditioned on scores.
 
-    Scores have mean 0 over any support, also one of good architectures only, as a search has.
-    So the prior mean counts relative to its own mean over the support.
+    Scores have mean 0 and one spread over any support, also one of good architectures only, as a
+    search has. So the prior mean counts relative to its own mean over the support, and how far
+    the scores of this support are spread among those of all architectures is estimated: ``scale``
+    maximises the marginal likelihood, and counts the more the more scores there are.
 
     Attributes:
         support: What it was conditioned on.
         evidence: Logarithm of the marginal likelihood, up to a constant.
     """
 
-    def __init__(self, kernel: TransferKernel, support: TransferInputs, scores: Tensor) -> None:
-        self._kernel, self.support, self._scores = kernel, support, scores
+    evidence = 0.0
+    _offset: float
+    _scale: float
+    _scores: Tensor
+    _white: Tensor
+
+    def __init__(self, kernel: TransferKernel, support: TransferInputs) -> None:
+        self._kernel, self.support = kernel, support
+        self._extra = kernel.extra_noise(len(support))
         precise = support.double()
-        factor = torch.linalg.cholesky(kernel.noisy(precise))
-        eye = torch.eye(len(scores), dtype=torch.float64)
-        self._whiten = torch.linalg.solve_triangular(factor, eye, upper=False)
-        prior = kernel.mean(precise)
-        self._offset = float(prior.mean())
-        white = self._whiten @ (scores - prior + self._offset)
-        self._alpha = self._whiten.T @ white
-        self._single = self._alpha.float(), self._whiten.T.float()
-        self.evidence = float(-0.5 * white.square().sum() - torch.diagonal(factor).log().sum())
+        covariance = kernel(precise, precise)
+        self._whiten = _inverse_factor(covariance, self._noise)
+        self._pool: _Whitened | None = None
+
+    @property
+    def _noise(self) -> float:
+        return float(self._kernel.noise.exp()) + self._extra
+
+    @property
+    def pool(self) -> TransferInputs | None:
+        """What it predicted last."""
+        return None if self._pool is None else self._pool.whole
+
+    def extended(self, fresh: TransferInputs, squares: Sequence[Tensor] | None) -> _Posterior:
+        """With further rows in the support, whose `family_squares` with the pool are known."""
+        if not self.support.sources.shape[1]:
+            fresh = fresh.without_sources()
+        other = copy.copy(self)
+        old, n = self._whiten, len(self.support)
+        a, b = fresh.double(), self.support.double()
+        # Inverse of the Cholesky factor of [[A, B'], [B, C]], block by block.
+        below = self._kernel(a, b) @ old.T
+        corner = _inverse_factor(self._kernel(a, a) - below @ below.T, self._noise)
+        zeros = old.new_zeros(n, len(fresh))
+        other._whiten = torch.cat(
+            [torch.cat([old, zeros], dim=1), torch.cat([-corner @ below @ old, corner], dim=1)]
+        )
+        other.support = self.support.joined(fresh)
+        if self._pool is not None:
+            cross = self._kernel(self._pool.inputs, fresh, squares).float()
+            other._pool = self._pool.extended(cross, below.float(), corner.float())
+        return other
+
+    def told(self, scores: Tensor) -> _Posterior:
+        """The same rows with these scores (n,)."""
+        other = copy.copy(self)
+        prior = self._kernel.mean(self.support.double())
+        other._offset = float(prior.mean())
+        given, expected = self._whiten @ scores, self._whiten @ (prior - other._offset)
+        n, square, product = len(scores), float(given @ given), float(given @ expected)
+        other._scale = 1.0
+        if square > 0:  # else all scores are equal
+            likeliest = (product + math.sqrt(product**2 + 4 * square * n)) / (2 * square)
+            other._scale = likeliest ** (n / (n + _TYPICAL))
+        other._white = other._scale * given - expected
+        other._scores = scores
+        other.evidence = float(
+            n * math.log(other._scale)
+            - 0.5 * other._white.square().sum()
+            + torch.diagonal(self._whiten).log().sum()
+        )
+        return other
 
     def left_out(self) -> tuple[Tensor, Tensor]:
         """Mean and variance of each score given all others (Rasmussen and Williams, 5.12)."""
         variance = 1 / self._whiten.square().sum(dim=0)
-        return self._scores - self._alpha * variance, variance
+        error = (self._whiten.T @ self._white) * variance / self._scale
+        return self._scores - error, variance / self._scale**2
 
-    def predict(self, inputs: TransferInputs, squares: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Mean and variance of a measured score, each (n,), by distances to the support."""
-        kernel, (alpha, whiten) = self._kernel, self._single
-        if not self.support.sources.shape[1]:
-            inputs = inputs.without_sources()
-        cross = kernel(inputs, self.support, squares)
-        explained = (cross @ whiten).square().sum(dim=1)
-        variance = (kernel.diagonal(inputs) - explained).clamp_min(0)
-        mean = kernel.mean(inputs) - self._offset + cross @ alpha
-        return mean, variance + kernel.noise.exp()
+    def predict(self, inputs: TransferInputs, *, keep: bool) -> tuple[Tensor, Tensor]:
+        """Mean and variance of a measured score, each (n,); what it takes is kept if wished."""
+        pool = self._pool
+        if pool is None or pool.whole is not inputs:
+            pool = _Whitened.of(self._kernel, inputs, self.support, self._whiten.float())
+            if keep:
+                self._pool = pool
+        explained, variance = pool.moments(self._white.float())
+        mean = (pool.prior - self._offset + explained) / self._scale
+        return mean, (variance.clamp_min(0) + self._kernel.noise.exp()) / self._scale**2
+
+
+@dataclass(frozen=True, slots=True)
+class _Whitened:
+    """Inputs, and what a support of n rows says about them.
+
+    Attributes:
+        whole: The inputs (m rows), as they were given.
+        inputs: The same as the process sees them.
+        blocks: (m, k), n columns in all: covariances times the inverse of the Cholesky factor.
+        prior: Prior mean (m,).
+        variance: Of the score without noise (m,).
+    """
+
+    whole: TransferInputs
+    inputs: TransferInputs
+    blocks: tuple[Tensor, ...]
+    prior: Tensor
+    variance: Tensor
+
+    @classmethod
+    def of(
+        cls,
+        kernel: TransferKernel,
+        whole: TransferInputs,
+        support: TransferInputs,
+        whiten: Tensor,
+    ) -> Self:
+        inputs = whole if support.sources.shape[1] else whole.without_sources()
+        block = _cross(kernel, inputs, support) @ whiten.T
+        variance = kernel.diagonal(inputs).float() - block.square().sum(dim=1)
+        return cls(whole, inputs, (block,), kernel.mean(inputs), variance)
+
+    def extended(self, cross: Tensor, below: Tensor, corner: Tensor) -> _Whitened:
+        block, start = cross, 0
+        for known in self.blocks:
+            block -= known @ below[:, start : start + known.shape[1]].T
+            start += known.shape[1]
+        block = block @ corner.T
+        variance = self.variance - block.square().sum(dim=1)
+        return replace(self, blocks=(*self.blocks, block), variance=variance)
+
+    def moments(self, white: Tensor) -> tuple[Tensor, Tensor]:
+        """What the support adds to the mean by whitened scores (n,), and the variance: (m,)."""
+        mean, start = torch.zeros_like(self.variance), 0
+        for block in self.blocks:
+            mean += block @ white[start : start + block.shape[1]]
+            start += block.shape[1]
+        return mean, self.variance
+
+
+def _cross(kernel: TransferKernel, inputs: TransferInputs, support: TransferInputs) -> Tensor:
+    """Covariances (m, n)."""
+    chunks = [inputs.take(slice(i, i + _CHUNK)) for i in range(0, len(inputs), _CHUNK)]
+    others = turned(support)
+    return torch.cat(
+        [kernel(chunk, support, family_squares(chunk, others)) for chunk in chunks]
+    ).float()
+
+
+def _inverse_factor(covariance: Tensor, noise: float) -> Tensor:
+    """Inverse of the Cholesky factor of a covariance (n, n) with noise."""
+    eye = torch.eye(len(covariance), dtype=covariance.dtype)
+    factor = torch.linalg.cholesky(covariance + noise * eye)
+    return torch.as_tensor(torch.linalg.solve_triangular(factor, eye, upper=False))

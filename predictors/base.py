@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -30,7 +31,7 @@ class Predictor(ABC):
     """
 
     has_prior: ClassVar[bool] = False
-    conditions: ClassVar[bool] = False
+    conditions: bool = False
 
     @abstractmethod
     def fit(self, data: TaskData) -> Self:
@@ -87,9 +88,11 @@ class MetaPredictor(ABC):
 
     Attributes:
         any_space: Whether what was learnt in some spaces can be used in others.
+        conditions: See `Predictor`; of what `adapt` returns.
     """
 
     any_space: ClassVar[bool] = False
+    conditions: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -157,12 +160,21 @@ class Adapted(Predictor):
         """Store the arguments."""
         self.learner = learner
         self.space = space
+        self.conditions = learner.conditions
         self._current: Predictor | None = None
 
     def fit(self, data: TaskData) -> Self:
         """Adapt to ``data`` alone."""
         require_rows(data)
         self._current = self.learner.adapt(data)
+        return self
+
+    def update(self, data: TaskData) -> Self:
+        """Adapt to ``data`` alone, from what `fit` adapted to."""
+        if self._current is None:
+            return self.fit(data)
+        # A copy, so that copies of this object keep what they adapted to.
+        self._current = copy.copy(self._current).update(data)
         return self
 
     def predict(self, choices: IntArray) -> Prediction:

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 
 from surrogate_nas._types import FloatArray, IntArray
-from surrogate_nas.predictors.paths import MANY_OPERATIONS, Catalogue, Paths
+from surrogate_nas.predictors.paths import Catalogue, Paths
 from surrogate_nas.spaces.graphs import ArchGraphs
 
 FEW_OPERATIONS = 6
@@ -69,9 +69,6 @@ def feature_columns(
         yield "degrees", [f"{label}[{n}]" for n in names], degree
     yield "depth", [f"depth[{n}]" for n in names], _depth(paths, size)
     yield from _order_columns(paths, catalogue, longest)
-    if size <= MANY_OPERATIONS:
-        labels = [f"{a}_then_{b}" for a in names for b in names]
-        yield "pairs", labels, paths.most(_pairs(paths, size))
     yield from _set_columns(paths, names)
     labels = ["-".join(names[i] for i in row if i >= 0) for row in strings.tolist()]
     yield "strings", [f"path[{s}]" for s in labels], _string_counts(paths, strings, size)
@@ -155,15 +152,6 @@ def _order_columns(paths: Paths, catalogue: Catalogue, longest: int) -> Iterator
             there[row, paths.operation[row, place]] = 1
             labels = [f"{number}_{what}[{n}]" for n in catalogue.names]
             yield "order", labels, paths.most(there)
-
-
-def _pairs(paths: Paths, size: int) -> FloatArray:
-    """Whether an operation comes anywhere before another on a path: float32 (p, size * size)."""
-    there = np.zeros((len(paths.length), size * size), dtype=np.float32)
-    for first, second in combinations(paths.operation.T, 2):
-        row = np.flatnonzero(second >= 0)
-        there[row, first[row] * size + second[row]] = 1
-    return there
 
 
 def _depth(paths: Paths, size: int) -> FloatArray:

@@ -37,7 +37,7 @@ class StructuralFeatures:
     Attributes:
         names: Name of each column, for example ``count[skip]``.
         families: Family of each column: counts, paths, weighted, skip, place, widths, degrees,
-            depth, order, pairs, without, through, without_max, sets or strings.
+            depth, order, without, through, without_max, sets or strings.
         centre: float32 (k,), mean of each column over the space (or a sample of it).
         scale: float32 (k,), standard deviation, never 0.
         operations: float32 (a, 7), the operations of the space, see `Catalogue`.

@@ -17,7 +17,7 @@ from surrogate_nas.evaluation import Prediction, TaskData
 from surrogate_nas.predictors.base import not_fitted
 from surrogate_nas.predictors.calibration import interval_std, least_std
 from surrogate_nas.predictors.feature_predictor import FeaturePredictor
-from surrogate_nas.predictors.features import FAMILIES, StructuralFeatures
+from surrogate_nas.predictors.features import StructuralFeatures
 from surrogate_nas.predictors.kernels import FamilyKernel, Hyperparameters, Scaled
 from surrogate_nas.spaces.base import SearchSpace
 
@@ -41,7 +41,6 @@ class GaussianProcess(FeaturePredictor):
     closed-form (ibid., equation 5.12).
     """
 
-    families = (*FAMILIES, "pairs")
     conditions = True
     _posterior: _Posterior | None = None
 

@@ -63,6 +63,7 @@ class MetaGNN(MetaPredictor):
     """
 
     any_space = True
+    conditions = True
 
     _model: _Model | None = None
 
@@ -285,11 +286,13 @@ class _View:
         vectors = torch.linalg.eigh(centred.T @ centred)[1].flip(1)[:, :_COMPONENTS]
         size = (centred @ vectors).square().sum(dim=1).mean().sqrt()
         self._components = vectors / size if size > 0 else vectors
-        self._index = space.index(pool)
+        self._pool, self._index = pool, space.index(pool)
         self._inputs = self._of(pool, scores, hidden)
 
     def __call__(self, choices: IntArray) -> TransferInputs:
         """Inputs of encodings (n, decisions)."""
+        if choices is self._pool:
+            return self._inputs
         keys = self._space.keys(np.asarray(choices))
         number = self._space.index(keys)
         if np.array_equal(number, self._index):

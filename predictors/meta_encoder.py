@@ -74,22 +74,14 @@ def terms_of(groups: Sequence[SourceGroup]) -> SourceTerms:
     """The operations of all spaces, and their structural features, each once."""
     structures = [StructuralFeatures.of(group.space) for group in groups]
     operations = unique_rows(np.concatenate([s.operations for s in structures]))[0]
-    names = list(dict.fromkeys(name for s in structures for name in _read_names(s)))
+    names = list(dict.fromkeys(name for s in structures for name in s.names))
     moments = np.full((2, len(groups), len(names)), np.nan)
     for i, structure in enumerate(structures):
-        for column, name in enumerate(structure.names):
-            if name in names:
-                place = names.index(name)
-                moments[:, i, place] = structure.centre[column], structure.scale[column]
+        columns = [names.index(name) for name in structure.names]
+        moments[:, i, columns] = structure.centre, structure.scale
     centre, scale = np.nanmean(moments, axis=1).astype(np.float32)
     spaces = tuple(group.space.name for group in groups)
     return SourceTerms(spaces, operations, tuple(names), centre, scale)
-
-
-def _read_names(structure: StructuralFeatures) -> list[str]:
-    """Features that an encoder reads; pairs of operations in a row it sees in the graph."""
-    named = zip(structure.names, structure.families, strict=True)
-    return [name for name, family in named if family != "pairs"]
 
 
 def graph_tensors(space: SearchSpace, choices: IntArray, names: Sequence[str]) -> GraphTensors:

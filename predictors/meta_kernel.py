@@ -46,6 +46,16 @@ class TransferInputs:
         """Only these rows."""
         return self._each(lambda tensor: tensor[rows])
 
+    def joined(self, other: Self) -> Self:
+        """These rows and then the other's."""
+        pairs = zip(self.families, other.families, strict=True)
+        return type(self)(
+            torch.cat([self.trend, other.trend]),
+            torch.cat([self.sources, other.sources]),
+            torch.cat([self.hidden, other.hidden]),
+            tuple(torch.cat(pair) for pair in pairs),
+        )
+
     def without_sources(self) -> Self:
         """The same with nothing but the structural features."""
         return type(self)(
@@ -107,7 +117,7 @@ class TransferKernel(nn.Module):
             total = total + self.neural.exp()
         widths = 2 * torch.exp(2 * self.scales)
         heights = widths * self.own.exp()
-        squares = family_squares(a, b) if squares is None else squares
+        squares = family_squares(a, turned(b)) if squares is None else squares
         for height, width, square in zip(heights, widths, squares, strict=True):
             if square.numel():
                 total = torch.addcdiv(total, height.to(total.dtype), square + width)
@@ -128,8 +138,12 @@ class TransferKernel(nn.Module):
         A rank among few says little of the rank among all: the variance of the order statistics
         of n Gaussian numbers is about 1 / n in the middle.
         """
-        noise = self.noise.exp() + 1 / len(a) + _JITTER
+        noise = self.noise.exp() + self.extra_noise(len(a))
         return torch.as_tensor(self(a, a) + noise * torch.eye(len(a), dtype=a.trend.dtype))
+
+    def extra_noise(self, n: int) -> float:
+        """What `noisy` adds to the noise of one measurement, for n rows."""
+        return 1 / n + _JITTER
 
     def fit(
         self,
@@ -169,17 +183,26 @@ class TransferKernel(nn.Module):
         return torch.as_tensor(0.5 * white.square().mean() + torch.diagonal(factor).log().mean())
 
 
-def family_squares(a: TransferInputs, b: TransferInputs) -> list[Tensor]:
-    """Mean squared distances in each family, (n, m) each; empty for a family without columns."""
-    squares = []
-    for one, other in zip(a.families, b.families, strict=True):
-        turned = torch.cat([-2 * other[:, :-2], other[:, -1:], other[:, -2:-1]], dim=1)
-        squares.append(one @ turned.T if one.shape[1] else one)
-    return squares
+def family_squares(a: TransferInputs, others: Sequence[Tensor]) -> list[Tensor]:
+    """Mean squared distances in each family to `turned` others, (n, m) each.
+
+    Empty for a family without columns.
+    """
+    return [
+        one @ other if one.shape[1] else one for one, other in zip(a.families, others, strict=True)
+    ]
+
+
+def turned(b: TransferInputs) -> list[Tensor]:
+    """The families of rows, such that a product with `lifted` ones gives squared distances."""
+    return [
+        torch.cat([-2 * rows[:, :-2], rows[:, -1:], rows[:, -2:-1]], dim=1).T.contiguous()
+        for rows in b.families
+    ]
 
 
 def lifted(rows: Tensor) -> Tensor:
-    """Rows (n, k) with their mean square and 1 beside them: a product then gives distances.
+    """Rows (n, k) with their mean square and 1 beside them, see `turned`.
 
     Rows without columns stay so.
     """

@@ -15,7 +15,7 @@ from surrogate_nas.cli.console import (
     progress,
     write_json,
 )
-from surrogate_nas.cli.network_options import add_network_options
+from surrogate_nas.cli.network_options import KNOWN_DATASETS, add_network_options
 from surrogate_nas.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -53,8 +53,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=names,
         default=["digits"],
         metavar="D,…",
-        help="digits, mnist5k, mnist, fashion-mnist, cifar10, cifar100, ImageNet16-120, npz, "
-        "images, or module:function (default: digits)",
+        help=f"{KNOWN_DATASETS} (default: digits)",
     )
     option("--data-dir", type=Path, metavar="DIR", help="the folder or file of the data sets")
     option("--epochs", type=positive, default=10, metavar="E", help="default: %(default)s")

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import argparse
 
+from surrogate_nas.registry import DATASETS
+
+KNOWN_DATASETS = f"{', '.join(DATASETS)}, or module:function"
+
 
 def add_network_options(
     parser: argparse.ArgumentParser, *, later: bool = False, own: bool = True

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from surrogate_nas.cli.console import note, only_json, positive, progress, write_json
-from surrogate_nas.cli.network_options import add_network_options
+from surrogate_nas.cli.network_options import KNOWN_DATASETS, add_network_options
 from surrogate_nas.cli.verify import SEEDS, finished, verified, what
 from surrogate_nas.errors import InvalidArgumentError
 
@@ -44,8 +44,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     option(
         "--dataset",
         metavar="D",
-        help="what is learned: digits, mnist5k, mnist, fashion-mnist, cifar10, cifar100, "
-        "ImageNet16-120, npz, images, or module:function",
+        help=f"what is learned: {KNOWN_DATASETS}",
     )
     option("--data-dir", type=Path, metavar="DIR", help="the folder or file of the data set")
     option(

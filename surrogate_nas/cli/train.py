@@ -16,7 +16,7 @@ from surrogate_nas.cli.console import (
     progress,
     write_json,
 )
-from surrogate_nas.cli.network_options import add_network_options
+from surrogate_nas.cli.network_options import KNOWN_DATASETS, add_network_options
 
 if TYPE_CHECKING:
     from surrogate_nas.training.objective import Training
@@ -45,8 +45,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--dataset",
         default="digits",
         metavar="D",
-        help="digits, mnist5k, mnist, fashion-mnist, cifar10, cifar100, ImageNet16-120, npz, "
-        "images, or module:function (default: %(default)s)",
+        help=f"{KNOWN_DATASETS} (default: %(default)s)",
     )
     option("--data-dir", type=Path, metavar="DIR", help="the folder or file of the data set")
     option("--epochs", type=natural, default=10, metavar="E", help="default: %(default)s")

@@ -33,7 +33,7 @@ class BayesianSearch(Guided):
         predictor: Predictor | None = None,
         acquisition: str = "ucb",
         initial: int | None = None,
-        exploration: tuple[float, float] = (3.0, 0.5),
+        exploration: tuple[float, float] | None = None,
     ) -> None:
         """Start a search of ``space``.
 

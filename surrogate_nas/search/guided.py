@@ -22,7 +22,8 @@ from surrogate_nas.spaces.base import Architecture
 if TYPE_CHECKING:
     from surrogate_nas.predictors.gp import QuantileMap
 
-_INITIAL = 10
+_INITIAL = 20
+_FEW = 5  # the same for predictors that condition on new rows
 _GROWTH = 4 / 3  # of the number of trials from one complete fit to the next
 _BEST = 5  # known architectures whose neighbours become candidates
 _HALF = 10  # results after which exploration has come half its way
@@ -58,7 +59,7 @@ class Guided(Searcher):
         seed: int | np.random.SeedSequence = 0,
         initial: int | None = None,
         refit_every: int | None = None,
-        exploration: tuple[float, float] = (3.0, 0.5),
+        exploration: tuple[float, float] | None = None,
         inner_every: int | None = None,
         steps: int = 400,
         acquisition: str = "ucb",
@@ -70,12 +71,14 @@ class Guided(Searcher):
             inner: A searcher that nothing else asks or tells.
             predictor: Fitted and refitted here.
             seed: Source of the choices' randomness.
-            initial: Number of successful trials before the predictor is trusted; None for 10, for
+            initial: Number of successful trials before the predictor is trusted; None for 20, for
                 5 where it conditions on new rows, or for 0 where it has a prior.
             refit_every: Number of proposals, or of new results, for one update; None for 5, or for
                 1 where it conditions on new rows and the space can be listed.
             exploration: How many standard deviations the upper confidence bound is above the mean,
-                without results and with infinitely many; halfway between after 10.
+                without results and with infinitely many; halfway between after 10. None for
+                (1, 1), or for (3, 0.5) where the predictor conditions on new rows: its spread
+                shrinks with them.
             inner_every: Each how-many-th proposal is the inner searcher's own, so that a predictor
                 which is wrong about a region cannot keep the search from it; 0 for none. None for
                 5, or for 0 where it conditions on new rows.
@@ -88,8 +91,8 @@ class Guided(Searcher):
             UnknownNameError: If there is no such acquisition function.
         """
         if initial is None:
-            few = _INITIAL // 2 if predictor.conditions else _INITIAL
-            initial = 0 if predictor.has_prior else few
+            least = _FEW if predictor.conditions else _INITIAL
+            initial = 0 if predictor.has_prior else least
         if refit_every is None:
             refit_every = 1 if predictor.conditions and inner.space.enumerable else 5
         if inner_every is None:
@@ -104,6 +107,8 @@ class Guided(Searcher):
                 raise InvalidArgumentError(f"{name} must be at least {least}, got {value}")
         if inner_every < 0:
             raise InvalidArgumentError(f"inner_every must be at least 0, got {inner_every}")
+        if exploration is None:
+            exploration = (3.0, 0.5) if predictor.conditions else (1.0, 1.0)
         if not all(0 <= bound < math.inf for bound in exploration):
             raise InvalidArgumentError(f"exploration must be 0 or larger, got {exploration}")
         if acquisition not in ACQUISITIONS:
@@ -157,7 +162,7 @@ class Guided(Searcher):
             return self.inner.ask(1)[0].arch
         self._guided += 1
         # At first, a prior knows more than the inner searcher.
-        early = self.predictor.has_prior and self._guided <= 2 * _INITIAL
+        early = self.predictor.has_prior and self._guided <= _INITIAL
         if early or not self.inner_every or self._guided % self.inner_every:
             if self._news >= self.refit_every or not self._plan:
                 self._replan()
