@@ -22,6 +22,7 @@ import bench_imports
 import bench_predictors
 import bench_search
 import bench_spaces
+import bench_training
 import numpy as np
 from timing import alternate
 
@@ -171,6 +172,7 @@ PARTS: dict[str, Callable[[], dict[str, float]]] = {
     "csv": bench_csv.importing,
     "nats": bench_imports.nats_import,
     "adapting": bench_predictors.adapting,
+    "training": bench_training.training,
     "evolution": evolution,
     "guided": bench_search.guided,
     "start": start,

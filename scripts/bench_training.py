@@ -1,0 +1,61 @@
+"""How long a real training takes, against a loop by hand; part of ``scripts/bench``."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from timing import alternate
+
+_BATCH = 128
+_STEPS = 3
+_CELL = "|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_3x3~1|skip_connect~2|"
+
+
+def training() -> dict[str, float]:
+    """Steps of a NAS-Bench-201 network by its recipe; a ratio of 1.1 is allowed."""
+    import torch
+    from torch import nn
+
+    from surrogate_nas.parallel import one_thread
+    from surrogate_nas.spaces import open_space
+    from surrogate_nas.training.datasets.base import Dataset, Split
+    from surrogate_nas.training.networks.base import build_network
+    from surrogate_nas.training.recipes import RECIPES
+    from surrogate_nas.training.trainer import train
+
+    rng = np.random.default_rng(0)
+
+    def images(count: int) -> Split:
+        pixels = rng.integers(0, 256, (count, 3, 32, 32), dtype=np.uint8)
+        return Split(pixels, rng.integers(0, 10, count))
+
+    # An epoch is a step; two images for validation and test.
+    dataset = Dataset("random", images(_BATCH), images(1), images(1), 10, True)
+    arch = open_space("nasbench201").parse(_CELL)
+    recipe = dataclasses.replace(RECIPES["nasbench201"], batch_size=_BATCH)
+    network = build_network(arch, dataset.task)
+    by_hand = build_network(arch, dataset.task)
+    optimiser = torch.optim.SGD(
+        by_hand.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4, fused=True
+    )
+    inputs = torch.from_numpy(dataset.train.inputs)
+    labels = torch.from_numpy(dataset.train.labels)
+    mean, std = (torch.tensor(m).float().view(1, 3, 1, 1) for m in dataset.moments)
+
+    def steps() -> None:
+        by_hand.train()
+        for _ in range(_STEPS):
+            padded = nn.functional.pad(inputs, (4, 4, 4, 4))
+            top, left = rng.integers(9, size=2).tolist()
+            crop = padded[:, :, top : top + 32, left : left + 32].flip(3)
+            optimiser.zero_grad()
+            loss = nn.functional.cross_entropy(by_hand((crop.float() - mean) / std), labels)
+            loss.backward()
+            optimiser.step()
+
+    with one_thread():
+        ours, plain = alternate(
+            lambda: train(network, dataset, epochs=_STEPS, recipe=recipe, device="cpu"), steps
+        )
+    return {"step_seconds": ours / _STEPS, "ratio": ours / plain, "ratio_limit": 1.1}
