@@ -154,10 +154,7 @@ class MetaGNN(MetaPredictor):
     def tensors(self) -> dict[str, FloatArray]:
         """Encoders, the kernels, and the sources' statistics of features."""
         model = self._learnt
-        found = {
-            f"terms.{name}": getattr(model.terms, name)
-            for name in ("operations", "centre", "scale")
-        }
+        found = {f"terms.{name}": getattr(model.terms, name) for name in _TERMS}
         for i, kernel in enumerate(model.kernels):
             found |= {f"kernel{i}.{name}": t.numpy() for name, t in kernel.state_dict().items()}
         for i, state in enumerate(model.states):

@@ -23,7 +23,7 @@ from surrogate_nas.errors import (
     SurrogateNASError,
     UnknownNameError,
 )
-from surrogate_nas.evaluation import RECORDED, Goal
+from surrogate_nas.evaluation import Goal, recorded
 from surrogate_nas.parallel import Pool, cores
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.training.cluster import Cluster
@@ -127,10 +127,7 @@ def build(
         for row in space.check_all(choices).tolist()
         for task in tasks
     ]
-    settings = {
-        name: {key: task.training[key] for key in RECORDED if key in task.training}
-        for name, task in tasks.items()
-    }
+    settings = {name: recorded(task.training) for name, task in tasks.items()}
     with TrainingLog(log_of(path)) as log:
         log.begin(space.identity, settings)
         missing = [key for key in jobs if key not in log.done]

@@ -20,6 +20,13 @@ RECORDED = ("dataset", "options", "data", "epochs", "recipe", "settings", "netwo
 """What tables and studies note of trainings, beside the number of seeds."""
 
 
+def recorded(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What settings say of trainings; nothing where these cannot be repeated."""
+    if "dataset" not in settings or "epochs" not in settings:
+        return {}
+    return {key: settings[key] for key in RECORDED if key in settings}
+
+
 @dataclass(frozen=True, slots=True)
 class Goal:
     """What is optimised: a metric in its own unit and sign."""

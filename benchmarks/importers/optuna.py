@@ -26,7 +26,7 @@ from surrogate_nas.benchmarks.importers.base import (
 )
 from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec
 from surrogate_nas.errors import ArchitectureError, InvalidArgumentError, UnknownNameError
-from surrogate_nas.evaluation import RECORDED, Goal
+from surrogate_nas.evaluation import Goal, recorded
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.spaces.custom import CustomSpace
 
@@ -252,11 +252,9 @@ def _training(
     settings: Mapping[str, Any], trials: Sequence[FrozenTrial]
 ) -> Mapping[str, Any] | None:
     """What a study of trainings notes of them, and how many seeds there are."""
-    if "dataset" not in settings or "epochs" not in settings:
-        return None
+    found = recorded(settings)
     seeds = [trial.user_attrs.get("seed") or 0 for trial in trials]
-    found = {key: settings[key] for key in RECORDED if key in settings}
-    return found | {"seeds": 1 + max(seeds)}
+    return found | {"seeds": 1 + max(seeds)} if found else None
 
 
 # The table ------------------------------------------------------------------------------------

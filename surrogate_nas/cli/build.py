@@ -15,7 +15,14 @@ from surrogate_nas.cli.console import (
     progress,
     write_json,
 )
-from surrogate_nas.cli.network_options import KNOWN_DATASETS, add_network_options
+from surrogate_nas.cli.network_options import (
+    DEFAULT_DATASET,
+    KNOWN_DATASETS,
+    add_data_dir_option,
+    add_network_options,
+    add_space_option,
+    planned,
+)
 from surrogate_nas.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -42,20 +49,15 @@ _SHOWN = 5  # failures
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of this command."""
     option = parser.add_argument
-    option(
-        "--space",
-        default="dense-cell",
-        metavar="S",
-        help="nasbench201, nats-size, …, or a TOML file (default: %(default)s)",
-    )
+    add_space_option(option)
     option(
         "--dataset",
         type=names,
-        default=["digits"],
+        default=[DEFAULT_DATASET],
         metavar="D,…",
-        help=f"{KNOWN_DATASETS} (default: digits)",
+        help=f"{KNOWN_DATASETS} (default: {DEFAULT_DATASET})",
     )
-    option("--data-dir", type=Path, metavar="DIR", help="the folder or file of the data sets")
+    add_data_dir_option(option)
     option("--epochs", type=positive, default=10, metavar="E", help="default: %(default)s")
     option(
         "--seeds",
@@ -104,23 +106,12 @@ def run(arguments: argparse.Namespace) -> int:
     with only_json(arguments.json):
         from surrogate_nas.build import Task, choose
         from surrogate_nas.spaces import open_space
-        from surrogate_nas.training.plan import plan_training
         from surrogate_nas.training.recorder import TrainingRecorder
 
         space = open_space(arguments.space)
         tasks = {}
         for dataset in arguments.dataset:
-            objective, training = plan_training(
-                space,
-                None,
-                dataset=dataset,
-                data_dir=arguments.data_dir,
-                epochs=arguments.epochs,
-                recipe=arguments.recipe,
-                settings=arguments.settings,
-                network=arguments.network,
-                device=arguments.device,
-            )
+            objective, training = planned(arguments, space, dataset=dataset)
             tasks[dataset] = Task(TrainingRecorder(objective), training)
         built = build_visibly(
             space,

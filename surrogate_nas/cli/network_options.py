@@ -1,12 +1,37 @@
-"""The options that say how networks are built and trained."""
+"""The options that say what is trained, on what and how, and what they mean."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from surrogate_nas.registry import DATASETS
 
+if TYPE_CHECKING:
+    from surrogate_nas.spaces.base import SearchSpace
+    from surrogate_nas.stopping import MedianStopping
+    from surrogate_nas.training.objective import TrainingObjective
+
+DEFAULT_SPACE = "dense-cell"
+DEFAULT_DATASET = "digits"
 KNOWN_DATASETS = f"{', '.join(DATASETS)}, or module:function"
+
+
+def add_space_option(option: Any, *, later: bool = False) -> None:
+    """Add ``--space`` by a parser's or a group's ``add_argument``; ``later`` leaves it None."""
+    option(
+        "--space",
+        default=None if later else DEFAULT_SPACE,
+        metavar="S",
+        help=f"nasbench201, nats-size, …, or a TOML file (default: {DEFAULT_SPACE})",
+    )
+
+
+def add_data_dir_option(option: Any) -> None:
+    """Add ``--data-dir`` by a parser's or a group's ``add_argument``."""
+    option("--data-dir", type=Path, metavar="DIR", help="the folder or file of the data set")
 
 
 def add_network_options(
@@ -41,6 +66,44 @@ def add_network_options(
         default=None if later else {},
         metavar="NAME=N,…",
         help="sizes of the network, such as channels=8,cells=2",
+    )
+
+
+def planned(
+    arguments: argparse.Namespace,
+    space: SearchSpace,
+    noted: Mapping[str, Any] | None = None,
+    *,
+    dataset: str | None = None,
+    epochs: int | None = None,
+    seed: int = 0,
+    stop: MedianStopping | None = None,
+) -> tuple[TrainingObjective, dict[str, Any]]:
+    """How the options, or else what is noted, say that architectures are trained.
+
+    Args:
+        arguments: Of a command with these options.
+        space: Of the architectures.
+        noted: See `surrogate_nas.training.plan.plan_training`.
+        dataset: None for that of the arguments.
+        epochs: Likewise.
+        seed: Where an evaluation is given none.
+        stop: See `surrogate_nas.training.objective.TrainingObjective`.
+    """
+    from surrogate_nas.training.plan import plan_training
+
+    return plan_training(
+        space,
+        noted,
+        dataset=dataset or arguments.dataset,
+        data_dir=arguments.data_dir,
+        epochs=epochs or arguments.epochs,
+        recipe=arguments.recipe,
+        settings=arguments.settings,
+        network=arguments.network,
+        device=arguments.device or "auto",
+        seed=seed,
+        stop=stop,
     )
 
 

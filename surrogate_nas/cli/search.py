@@ -21,8 +21,9 @@ from surrogate_nas.cli.console import (
     progress,
     write_json,
 )
-from surrogate_nas.cli.search_training import Steps, ending, trial_report
-from surrogate_nas.cli.verify import SEEDS, finished, planned, verified, what
+from surrogate_nas.cli.network_options import planned
+from surrogate_nas.cli.search_report import Steps, ending, trial_report
+from surrogate_nas.cli.verify import SEEDS, finished, verified, what
 from surrogate_nas.errors import InvalidArgumentError
 
 if TYPE_CHECKING:

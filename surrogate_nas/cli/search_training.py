@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from surrogate_nas.cli.console import note, only_json, positive, progress, write_json
-from surrogate_nas.cli.network_options import KNOWN_DATASETS, add_network_options
+from surrogate_nas.cli.network_options import (
+    DEFAULT_SPACE,
+    KNOWN_DATASETS,
+    add_data_dir_option,
+    add_network_options,
+    add_space_option,
+    planned,
+)
+from surrogate_nas.cli.search_report import Steps, ending, trial_report
 from surrogate_nas.cli.verify import SEEDS, finished, verified, what
 from surrogate_nas.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from optuna.storages import BaseStorage
 
-    from surrogate_nas.cli.console import Advance
-    from surrogate_nas.evaluation import Goal, Objective, Trial
-    from surrogate_nas.result import SearchResult
-    from surrogate_nas.spaces.base import SearchSpace
+    from surrogate_nas.evaluation import Objective
     from surrogate_nas.store import Stored
     from surrogate_nas.training.objective import TrainingObjective
     from surrogate_nas.transfer import PredictorChoice
 
-_SPACE = "dense-cell"
 _EPOCHS = 10
 _ONLY_HERE = (
     "space",
@@ -46,12 +51,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="D",
         help=f"what is learned: {KNOWN_DATASETS}",
     )
-    option("--data-dir", type=Path, metavar="DIR", help="the folder or file of the data set")
-    option(
-        "--space",
-        metavar="S",
-        help=f"nasbench201, nats-size, …, or a TOML file (default: {_SPACE})",
-    )
+    add_data_dir_option(option)
+    add_space_option(option, later=True)
     option("--epochs", type=positive, metavar="E", help=f"of each training (default: {_EPOCHS})")
     option(
         "--stop-early",
@@ -112,26 +113,19 @@ def run(arguments: argparse.Namespace, searcher_name: str, predictor: str | None
         from surrogate_nas.search.factory import make_searcher
         from surrogate_nas.spaces import open_space
         from surrogate_nas.stopping import MedianStopping
-        from surrogate_nas.training.datasets.base import open_dataset
-        from surrogate_nas.training.objective import TrainingObjective
         from surrogate_nas.transfer import choose_for_training
 
         epochs = arguments.epochs or arguments.budget or _EPOCHS
-        training = TrainingObjective(
-            open_space(arguments.space or _SPACE),
-            open_dataset(arguments.dataset, arguments.data_dir),
+        training, plan = planned(
+            arguments,
+            open_space(arguments.space or DEFAULT_SPACE),
             epochs=epochs,
-            recipe=arguments.recipe or "sgd",
             seed=arguments.seed,
-            device=arguments.device or "auto",
-            network=arguments.network,
-            settings=arguments.settings,
             stop=MedianStopping(first=max(1, epochs // 3)) if arguments.stop_early else None,
         )
         limits = {"trials": arguments.trials, "batch": arguments.batch}
         limits |= {"workers": arguments.workers, "budget": epochs}
         check_arguments(training, **limits)
-        training.check_network()
         guide = None
         if predictor is not None:
             guide = choose_for_training(predictor, training.space, training.dataset.name)
@@ -148,14 +142,14 @@ def run(arguments: argparse.Namespace, searcher_name: str, predictor: str | None
             from surrogate_nas.store import open_storage
 
             storage = open_storage(arguments.store)
-            objective = _stored(arguments, training, searcher_name, guide, storage)
+            objective = _stored(arguments, training, plan, searcher_name, guide, storage)
         loaded = time.perf_counter()
         method = searcher_name if guide is None else f"{searcher_name} + {guide.name}"
         where = f"{training.space.name} on {training.dataset.name}"
         with progress(f"{where}, {method}", arguments.trials) as advance:
             steps = Steps(training.goals[0], epochs, advance)
             result = search(searcher, objective, **limits, callbacks=[steps.after])
-        checked, plan = None, _plan(training, arguments.network)
+        checked = None
         if arguments.verify and result.best is not None and result.stopped != "interrupted":
             seeds = range(arguments.seed + 1, arguments.seed + 1 + SEEDS)
             training.stop = None
@@ -170,7 +164,7 @@ def run(arguments: argparse.Namespace, searcher_name: str, predictor: str | None
     answer: dict[str, Any] = {
         "benchmark": None,
         "task": None,
-        "space": arguments.space or _SPACE,
+        "space": arguments.space or DEFAULT_SPACE,
         "dataset": arguments.dataset,
         "epochs": epochs,
         "searcher": searcher_name,
@@ -198,25 +192,15 @@ def run(arguments: argparse.Namespace, searcher_name: str, predictor: str | None
     return ending(result) if checked is None else finished(checked)
 
 
-def _plan(training: TrainingObjective, network: str | None) -> dict[str, Any]:
-    return {
-        "dataset": training.dataset.name,
-        "data": training.dataset.fingerprint,
-        "options": {},
-        "epochs": training.epochs,
-        "recipe": training.recipe.name,
-        "network": network,
-        "settings": training.settings,
-    }
-
-
 def _stored(
     arguments: argparse.Namespace,
     training: TrainingObjective,
+    plan: Mapping[str, Any],
     searcher: str,
     guide: PredictorChoice | None,
     storage: BaseStorage,
 ) -> Stored:
+    from surrogate_nas.evaluation import recorded
     from surrogate_nas.store import Stored, study_name
 
     predictor = None if guide is None else guide.name
@@ -229,7 +213,7 @@ def _stored(
         ),
         settings={
             "task": dataset,
-            **_plan(training, arguments.network),
+            **recorded(plan),
             "searcher": searcher,
             "predictor": predictor,
             "weights": None if guide is None else guide.digest,
@@ -245,69 +229,3 @@ def _stored(
             if trial.evaluation is not None:
                 training.stop.learn(trial.evaluation.curve)
     return stored
-
-
-# What searches of both kinds share ------------------------------------------------------------
-
-
-class Steps:
-    """Moves the progress bar by whole trials, with the best value so far beside it."""
-
-    def __init__(self, goal: Goal, whole: int, advance: Advance) -> None:
-        self._goal, self._whole, self._advance = goal, whole, advance
-        self._value: float | None = None
-        self._spent = 0
-
-    def after(self, trial: Trial) -> None:
-        """Take note of a finished trial."""
-        budget = trial.proposal.budget or self._whole
-        better = trial.value is not None and (self._value is None or trial.value > self._value)
-        if better and budget == self._whole:
-            self._value = trial.value
-        before = self._spent // self._whole
-        self._spent += budget
-        if self._spent // self._whole > before:
-            self._advance(self._text())
-
-    def _text(self) -> str:
-        if self._value is None:
-            return "nothing succeeded yet"
-        return f"best {self._goal.metric} {self._goal.sign * self._value:.6g}"
-
-
-def trial_report(space: SearchSpace, goal: Goal, result: SearchResult) -> dict[str, Any]:
-    """``trials`` and ``best`` of a search's JSON, in the metric's own sign."""
-    trials = [
-        {
-            "number": number,
-            "arch": space.format(trial.arch),
-            "value": None if trial.value is None else goal.sign * trial.value,
-            "cost": None if trial.evaluation is None else trial.evaluation.cost,
-            "error": trial.error,
-        }
-        for number, trial in enumerate(result.trials)
-    ]
-    best, winner = result.best, None
-    if best is not None and best.evaluation is not None:
-        winner = {
-            "arch": space.format(best.arch),
-            "value": goal.sign * best.evaluation.value,
-            "metrics": dict(best.evaluation.metrics),
-            "test": best.evaluation.hidden.get(goal.metric),
-        }
-    return {"trials": trials, "best": winner}
-
-
-def ending(result: SearchResult) -> int:
-    """Say how a search ended; the exit code.
-
-    Raises:
-        KeyboardInterrupt: If one ended it.
-    """
-    if result.stopped == "interrupted":
-        raise KeyboardInterrupt
-    if result.stopped == "exhausted":
-        note(f"the space is used up after {len(result.trials)} trials")
-    if result.best is None:
-        note("every trial failed; the reasons are in the JSON of --json")
-    return 0

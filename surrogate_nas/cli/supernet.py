@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from surrogate_nas.cli.console import natural, only_json, positive, progress, write_json
-from surrogate_nas.cli.network_options import add_network_options
+from surrogate_nas.cli.network_options import (
+    DEFAULT_DATASET,
+    add_data_dir_option,
+    add_network_options,
+)
 
 if TYPE_CHECKING:
     from surrogate_nas.spaces.base import SearchSpace
@@ -20,8 +23,6 @@ weights of the mixture, and choose the most probable cell. The search sees train
 examples; `train` then trains the cell on its own."""
 EXAMPLE = "surrogate-nas supernet --method gdas --dataset digits --settings channels=8"
 
-_SPACE = "dense-cell"
-
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of this command."""
@@ -32,8 +33,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="M",
         help="darts (first order), darts2 (second order), gdas (default: %(default)s)",
     )
-    option("--dataset", default="digits", metavar="D", help="as of `train` (default: %(default)s)")
-    option("--data-dir", type=Path, metavar="DIR", help="the folder or file of the data set")
+    option(
+        "--dataset",
+        default=DEFAULT_DATASET,
+        metavar="D",
+        help="as of `train` (default: %(default)s)",
+    )
+    add_data_dir_option(option)
     option("--epochs", type=positive, default=50, metavar="E", help="default: %(default)s")
     option("--seed", type=natural, default=0, metavar="I", help="default: %(default)s")
     add_network_options(parser, own=False)
@@ -46,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         from surrogate_nas.training.datasets.base import open_dataset
         from surrogate_nas.training.supernet import search_supernet
 
-        space = open_space(_SPACE)
+        space = open_space("dense-cell")
         dataset = open_dataset(arguments.dataset, arguments.data_dir)
         with progress(f"{arguments.method} on {dataset.name}", arguments.epochs) as advance:
             found = search_supernet(
@@ -76,7 +82,7 @@ def _answer(
 ) -> dict[str, Any]:
     rows = zip(space.decisions, found.probabilities.tolist(), strict=True)
     return {
-        "space": _SPACE,
+        "space": space.name,
         "dataset": arguments.dataset,
         "method": arguments.method,
         "epochs": arguments.epochs,

@@ -16,7 +16,13 @@ from surrogate_nas.cli.console import (
     progress,
     write_json,
 )
-from surrogate_nas.cli.network_options import KNOWN_DATASETS, add_network_options
+from surrogate_nas.cli.network_options import (
+    DEFAULT_DATASET,
+    KNOWN_DATASETS,
+    add_data_dir_option,
+    add_network_options,
+    add_space_option,
+)
 
 if TYPE_CHECKING:
     from surrogate_nas.training.objective import Training
@@ -35,19 +41,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of this command."""
     option = parser.add_argument
     option("architecture", metavar="ARCH", help="in the notation of the space")
-    option(
-        "--space",
-        default="dense-cell",
-        metavar="S",
-        help="nasbench201, nats-size, …, or a TOML file (default: %(default)s)",
-    )
+    add_space_option(option)
     option(
         "--dataset",
-        default="digits",
+        default=DEFAULT_DATASET,
         metavar="D",
         help=f"{KNOWN_DATASETS} (default: %(default)s)",
     )
-    option("--data-dir", type=Path, metavar="DIR", help="the folder or file of the data set")
+    add_data_dir_option(option)
     option("--epochs", type=natural, default=10, metavar="E", help="default: %(default)s")
     option("--seed", type=natural, default=0, metavar="I", help="default: %(default)s")
     add_network_options(parser)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from surrogate_nas.cli.console import natural, note, only_json, positive, progress, write_json
-from surrogate_nas.cli.network_options import add_network_options
+from surrogate_nas.cli.network_options import (
+    add_data_dir_option,
+    add_network_options,
+    planned,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,7 +18,6 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
     from surrogate_nas.evaluation import Goal, Trial
-    from surrogate_nas.spaces.base import SearchSpace
     from surrogate_nas.training.objective import TrainingObjective
     from surrogate_nas.verify import Verification
 
@@ -48,7 +50,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     option("--space", metavar="S", help="where it is neither registered nor a noted TOML file")
     option("--dataset", metavar="D", help="default: what is noted")
-    option("--data-dir", type=Path, metavar="DIR", help="the folder or file of the data set")
+    add_data_dir_option(option)
     option("--epochs", type=positive, metavar="E", help="default: what is noted")
     add_network_options(parser, later=True)
 
@@ -78,25 +80,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 # What `search --verify` shares ----------------------------------------------------------------
-
-
-def planned(
-    arguments: argparse.Namespace, space: SearchSpace, recorded: Mapping[str, Any] | None
-) -> tuple[TrainingObjective, dict[str, Any]]:
-    """How the options, or else what is noted, say that winners are trained."""
-    from surrogate_nas.training.plan import plan_training
-
-    return plan_training(
-        space,
-        recorded,
-        dataset=arguments.dataset,
-        data_dir=arguments.data_dir,
-        epochs=arguments.epochs,
-        recipe=arguments.recipe,
-        settings=arguments.settings,
-        network=arguments.network,
-        device=arguments.device or "auto",
-    )
 
 
 def verified(

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from surrogate_nas.errors import InvalidArgumentError
-from surrogate_nas.evaluation import RECORDED
+from surrogate_nas.evaluation import RECORDED, recorded
 from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.stopping import MedianStopping
 from surrogate_nas.training.datasets.base import open_dataset
 from surrogate_nas.training.objective import TrainingObjective
 from surrogate_nas.training.recipes import DEFAULT_RECIPE
@@ -22,15 +23,13 @@ def recorded_training(settings: Mapping[str, Any]) -> dict[str, Any] | None:
     """
     if settings.get("training") is not None:
         return dict(settings["training"])
-    if "dataset" not in settings or "epochs" not in settings:
-        return None
-    own = {key: settings[key] for key in RECORDED if key in settings}
-    return own | {"seeds": settings.get("seed", 0) + 1}
+    own = recorded(settings)
+    return own | {"seeds": settings.get("seed", 0) + 1} if own else None
 
 
 def plan_training(
     space: SearchSpace,
-    recorded: Mapping[str, Any] | None,
+    noted: Mapping[str, Any] | None,
     *,
     dataset: str | None = None,
     data_dir: str | os.PathLike[str] | None = None,
@@ -39,22 +38,26 @@ def plan_training(
     settings: Mapping[str, Any] | None = None,
     network: str | None = None,
     device: str = "auto",
+    seed: int = 0,
+    stop: MedianStopping | None = None,
 ) -> tuple[TrainingObjective, dict[str, Any]]:
     """Decide how winners are trained: as recorded, unless something else is asked for.
 
     Args:
         space: The space of the winners.
-        recorded: See `surrogate_nas.benchmarks.table_writer.TaskSpec`, or None where nothing is.
-        dataset: Another data set; then ``options`` and ``data`` of the record do not count.
+        noted: See `surrogate_nas.benchmarks.table_writer.TaskSpec`, or None where nothing is.
+        dataset: Another data set; then ``options`` and ``data`` of the note do not count.
         data_dir: Where its files are.
         epochs: Of each training.
         recipe: A name of `surrogate_nas.training.recipes.RECIPES`.
         settings: Sizes of the networks.
         network: What builds them.
         device: Where they are trained.
+        seed: Where an evaluation is given none.
+        stop: See `TrainingObjective`.
 
     Returns:
-        The objective, and what it does in the terms of ``recorded``.
+        The objective, and what it does in the terms of ``noted``.
 
     Raises:
         InvalidArgumentError: If the data set or the epochs are neither recorded nor given, or the
@@ -62,7 +65,7 @@ def plan_training(
         SurrogateNASError: See `open_dataset` and `TrainingObjective`.
     """
     plan: dict[str, Any] = {"options": {}, "data": None, "recipe": DEFAULT_RECIPE, "settings": {}}
-    plan |= {"network": None, "seeds": 0, **(recorded or {})}
+    plan |= {"network": None, "seeds": 0, **(noted or {})}
     if dataset is not None and dataset != plan.get("dataset"):
         plan |= {"dataset": dataset, "options": {}, "data": None}
     given = {"epochs": epochs, "recipe": recipe, "settings": settings, "network": network}
@@ -90,6 +93,8 @@ def plan_training(
         settings=plan["settings"],
         network=plan["network"],
         device=device,
+        seed=seed,
+        stop=stop,
     )
     training.check_network()
     return training, plan

@@ -34,13 +34,16 @@ def relu_conv_bn(channels_in: int, channels_out: int, kernel: int, stride: int =
 def separable_conv(channels_in: int, channels_out: int, kernel: int, stride: int = 1) -> nn.Module:
     """Depthwise and then 1x1 convolution, each with batch normalisation and ReLU."""
     return nn.Sequential(
-        nn.Conv2d(
-            channels_in, channels_in, kernel, stride, kernel // 2, groups=channels_in, bias=False
-        ),
-        nn.BatchNorm2d(channels_in),
-        nn.ReLU(inplace=True),
-        conv_bn_relu(channels_in, channels_out, 1),
+        *_depthwise(channels_in, kernel, stride), conv_bn_relu(channels_in, channels_out, 1)
     )
+
+
+def _depthwise(channels: int, kernel: int, stride: int) -> list[nn.Module]:
+    return [
+        nn.Conv2d(channels, channels, kernel, stride, kernel // 2, groups=channels, bias=False),
+        nn.BatchNorm2d(channels),
+        nn.ReLU(inplace=True),
+    ]
 
 
 def skip(channels_in: int, channels_out: int, stride: int) -> nn.Module:
@@ -101,9 +104,7 @@ class InvertedResidual(nn.Module):
         hidden = expansion * channels_in
         self.body = nn.Sequential(
             conv_bn_relu(channels_in, hidden, 1),
-            nn.Conv2d(hidden, hidden, kernel, stride, kernel // 2, groups=hidden, bias=False),
-            nn.BatchNorm2d(hidden),
-            nn.ReLU(inplace=True),
+            *_depthwise(hidden, kernel, stride),
             nn.Conv2d(hidden, channels_out, 1, bias=False),
             nn.BatchNorm2d(channels_out),
         )
