@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 import torch
-from scipy import stats
+from scipy.special import stdtrit
 from torch import Tensor
 
 from surrogate_nas._types import FloatArray, IntArray
@@ -147,7 +147,7 @@ class AdaptedProcess(Predictor):
 
 def _widening(n: int) -> float:
     """How much wider Student's 90 % interval of a further value is, after n values."""
-    return float(stats.t.ppf(0.95, n - 1)) / Z90 * math.sqrt(1 + 1 / n)
+    return float(stdtrit(n - 1, 0.95)) / Z90 * math.sqrt(1 + 1 / n)
 
 
 class _Posterior:

@@ -10,7 +10,8 @@ from typing import Self
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import minimize
-from scipy.stats import norm, rankdata
+from scipy.special import ndtri
+from scipy.stats import rankdata
 
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.evaluation import Prediction, TaskData
@@ -268,7 +269,7 @@ def normal_scores(values: FloatArray) -> FloatArray:
     """Normal scores of the ranks of values (n,), a little squeezed; equal values share one."""
     n = len(values)
     share = (rankdata(values) - 0.5) / n
-    return np.asarray(norm.ppf(0.5 + (share - 0.5) / _SQUEEZE))
+    return np.asarray(ndtri(0.5 + (share - 0.5) / _SQUEEZE))
 
 
 def warped(values: FloatArray) -> FloatArray:
@@ -321,6 +322,6 @@ def _outer_slope(score: FloatArray, value: FloatArray) -> float:
     """Mean slope of the first fifth of the scores; negligible where there is but one value."""
     if len(value) == 1:
         return least_std(value)
-    fifth = int(np.searchsorted(score, norm.ppf(0.2), side="right"))
+    fifth = int(np.searchsorted(score, ndtri(0.2), side="right"))
     inner = min(max(fifth, 1), len(score) - 1)
     return float((value[inner] - value[0]) / (score[inner] - score[0]))
