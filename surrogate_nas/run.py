@@ -186,7 +186,7 @@ class _Loop:
                 if trial is None:
                     if self._cost(proposal) > self.left or self._key(proposal) in self.warm:
                         continue
-                    trial = _evaluate(self.objective, proposal, self._budget_of(proposal))
+                    trial = attempt(self.objective, proposal, budget=self._budget_of(proposal))
                     self._record(trial)
                 self._finish(trial)
                 told.append(trial)
@@ -304,11 +304,19 @@ def _stripped(trial: Trial) -> Trial:
     return replace(trial, evaluation=replace(trial.evaluation, hidden={}))
 
 
-def _evaluate(objective: Objective, proposal: Proposal, budget: int | None) -> Trial:
+def attempt(
+    objective: Objective, proposal: Proposal, *, budget: int | None = None, seed: int | None = None
+) -> Trial:
+    """Evaluate a proposal once; a failure is a trial with the reason.
+
+    Raises:
+        UnknownNameError: If a mistake of the user's would repeat itself in every trial.
+        MissingDependencyError: Likewise.
+    """
     try:
-        return Trial(proposal, objective.evaluate(proposal.arch, budget=budget))
+        return Trial(proposal, objective.evaluate(proposal.arch, budget=budget, seed=seed))
     except (UnknownNameError, MissingDependencyError):
-        raise  # a mistake of the user's, which every trial would repeat
+        raise
     except Exception as error:
         return Trial(proposal, error=f"{type(error).__name__}: {error}")
 
@@ -322,7 +330,7 @@ def _receive(sent: bytes) -> None:
 
 
 def _evaluate_there(proposal: Proposal, budget: int | None) -> Trial:
-    return _evaluate(_received, proposal, budget)
+    return attempt(_received, proposal, budget=budget)
 
 
 def _outcome(future: Future[Trial], proposal: Proposal) -> Trial:

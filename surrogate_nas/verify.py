@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from surrogate_nas.errors import InvalidArgumentError, MissingDependencyError, UnknownNameError
+from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Goal, Proposal, Trial
 from surrogate_nas.predictors.metrics import kendall_tau
-from surrogate_nas.run import Remembering
+from surrogate_nas.run import Remembering, attempt
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.training.objective import TrainingObjective
 
@@ -157,7 +157,7 @@ def verify(
         for number, (arch, seed) in enumerate(jobs):
             trial = known.get((arch, seed))
             if trial is None:
-                trial = _train(training, Proposal(number, arch, info={"seed": seed}))
+                trial = attempt(training, Proposal(number, arch, info={"seed": seed}), seed=seed)
                 if memory is not None:
                     memory.record(trial)
             done[arch, seed] = trial
@@ -184,12 +184,3 @@ def verify(
 
 def _place(trial: Trial) -> tuple[Architecture, int]:
     return trial.arch, trial.proposal.info["seed"]
-
-
-def _train(training: TrainingObjective, proposal: Proposal) -> Trial:
-    try:
-        return Trial(proposal, training.evaluate(proposal.arch, seed=proposal.info["seed"]))
-    except (UnknownNameError, MissingDependencyError):
-        raise  # a mistake that every training would repeat
-    except Exception as error:
-        return Trial(proposal, error=f"{type(error).__name__}: {error}")
