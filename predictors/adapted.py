@@ -11,21 +11,15 @@ from typing import Self
 import numpy as np
 import torch
 from scipy.special import stdtrit
-from torch import Tensor
 
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.evaluation import Prediction, TaskData
 from surrogate_nas.predictors.base import Predictor, require_rows
 from surrogate_nas.predictors.calibration import Z90, interval_std
 from surrogate_nas.predictors.gp import QuantileMap, normal_scores
-from surrogate_nas.predictors.meta_kernel import (
-    TransferInputs,
-    TransferKernel,
-    family_squares,
-    turned,
-)
+from surrogate_nas.predictors.meta_kernel import TransferInputs, TransferKernel
+from surrogate_nas.predictors.whitened import Growth, Whitened, inverse_factor
 
-_CHUNK = 2_000  # rows predicted at once, so that they stay in the processor's cache
 _TRUST = (0.97, 0.03)  # prior probabilities of the processes with and without the sources
 _NEGLIGIBLE = 1e-3  # probability of a process that is not worth its time
 _SURE = 10  # labels at which the calibration counts half
@@ -89,9 +83,7 @@ class AdaptedProcess(Predictor):
         posteriors = self._posteriors
         if len(data) > len(old):
             fresh = self._view(data.choices[len(old) :])
-            pool = posteriors[0].pool
-            squares = None if pool is None else family_squares(pool, turned(fresh))
-            posteriors = tuple(posterior.extended(fresh, squares) for posterior in posteriors)
+            posteriors = tuple(posterior.extended(fresh) for posterior in posteriors)
         return self._calibrate(data, posteriors, self._trust)
 
     def _calibrate(
@@ -99,7 +91,7 @@ class AdaptedProcess(Predictor):
     ) -> Self:
         values = np.asarray(data.values, dtype=np.float64)
         scores = normal_scores(values)
-        posteriors = tuple(p.told(torch.from_numpy(scores)) for p in posteriors)
+        posteriors = tuple(posterior.told(scores) for posterior in posteriors)
         evidence = np.array([posterior.evidence for posterior in posteriors])
         weights = trust * np.exp(evidence - evidence.max())
         heard = weights > _NEGLIGIBLE * weights.sum()
@@ -136,10 +128,11 @@ class AdaptedProcess(Predictor):
         mean, std = self._map.moments(*self._mixture(parts))
         return Prediction(mean, std * self._factor)
 
-    def _mixture(self, parts: Sequence[tuple[Tensor, Tensor]]) -> tuple[FloatArray, FloatArray]:
+    def _mixture(
+        self, parts: Sequence[tuple[FloatArray, FloatArray]]
+    ) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation of scores, over the processes."""
-        means = np.stack([mean.double().numpy() for mean, _ in parts])
-        variances = np.stack([variance.double().numpy() for _, variance in parts])
+        means, variances = (np.stack(part) for part in zip(*parts, strict=True))
         mean = self._weights @ means
         variance = self._weights @ (variances + (means - mean) ** 2)
         return np.asarray(mean), np.sqrt(variance)
@@ -159,57 +152,40 @@ class _Posterior:
     maximises the marginal likelihood, and counts the more the more scores there are.
 
     Attributes:
-        support: What it was conditioned on.
         evidence: Logarithm of the marginal likelihood, up to a constant.
     """
 
     evidence = 0.0
     _offset: float
     _scale: float
-    _scores: Tensor
-    _white: Tensor
+    _scores: FloatArray
+    _white: FloatArray
 
     def __init__(self, kernel: TransferKernel, support: TransferInputs) -> None:
-        self._kernel, self.support = kernel, support
-        self._extra = kernel.extra_noise(len(support))
-        precise = support.double()
-        covariance = kernel(precise, precise)
-        self._whiten = _inverse_factor(covariance, self._noise)
-        self._pool: _Whitened | None = None
+        self._kernel, self._support = kernel, support.double()
+        self._noise = float(kernel.noise.exp()) + kernel.extra_noise(len(support))
+        self._whiten = inverse_factor(kernel.noisy(self._support).numpy())
+        self._pool: _Pool | None = None
 
-    @property
-    def _noise(self) -> float:
-        return float(self._kernel.noise.exp()) + self._extra
-
-    @property
-    def pool(self) -> TransferInputs | None:
-        """What it predicted last."""
-        return None if self._pool is None else self._pool.whole
-
-    def extended(self, fresh: TransferInputs, squares: Sequence[Tensor] | None) -> _Posterior:
-        """With further rows in the support, whose `family_squares` with the pool are known."""
-        if not self.support.sources.shape[1]:
-            fresh = fresh.without_sources()
+    def extended(self, fresh: TransferInputs) -> _Posterior:
+        """With further rows in the support."""
         other = copy.copy(self)
-        old, n = self._whiten, len(self.support)
-        a, b = fresh.double(), self.support.double()
-        # Inverse of the Cholesky factor of [[A, B'], [B, C]], block by block.
-        below = self._kernel(a, b) @ old.T
-        corner = _inverse_factor(self._kernel(a, a) - below @ below.T, self._noise)
-        zeros = old.new_zeros(n, len(fresh))
-        other._whiten = torch.cat(
-            [torch.cat([old, zeros], dim=1), torch.cat([-corner @ below @ old, corner], dim=1)]
-        )
-        other.support = self.support.joined(fresh)
+        if not self._support.sources.shape[1]:
+            fresh = fresh.without_sources()
+        other._support = self._support.joined(fresh.double())
+        n = len(self._support)
+        covariance = self._kernel(other._support.take(slice(n, None)), other._support).numpy()
+        own = covariance[:, n:] + self._noise * np.eye(len(fresh))
+        growth = Growth.of(self._whiten, covariance[:, :n], own)
+        other._whiten = growth.whiten
         if self._pool is not None:
-            cross = self._kernel(self._pool.inputs, fresh, squares).float()
-            other._pool = self._pool.extended(cross, below.float(), corner.float())
+            other._pool = self._pool.extended(self._kernel, fresh, growth)
         return other
 
-    def told(self, scores: Tensor) -> _Posterior:
+    def told(self, scores: FloatArray) -> _Posterior:
         """The same rows with these scores (n,)."""
         other = copy.copy(self)
-        prior = self._kernel.mean(self.support.double())
+        prior = self._kernel.mean(self._support).numpy()
         other._offset = float(prior.mean())
         given, expected = self._whiten @ scores, self._whiten @ (prior - other._offset)
         n, square, product = len(scores), float(given @ given), float(given @ expected)
@@ -221,46 +197,44 @@ class _Posterior:
         other._scores = scores
         other.evidence = float(
             n * math.log(other._scale)
-            - 0.5 * other._white.square().sum()
-            + torch.diagonal(self._whiten).log().sum()
+            - 0.5 * (other._white @ other._white)
+            + np.log(np.diag(self._whiten)).sum()
         )
         return other
 
-    def left_out(self) -> tuple[Tensor, Tensor]:
+    def left_out(self) -> tuple[FloatArray, FloatArray]:
         """Mean and variance of each score given all others (Rasmussen and Williams, 5.12)."""
-        variance = 1 / self._whiten.square().sum(dim=0)
+        variance = 1 / (self._whiten * self._whiten).sum(axis=0)
         error = (self._whiten.T @ self._white) * variance / self._scale
         return self._scores - error, variance / self._scale**2
 
-    def predict(self, inputs: TransferInputs, *, keep: bool) -> tuple[Tensor, Tensor]:
+    def predict(self, inputs: TransferInputs, *, keep: bool) -> tuple[FloatArray, FloatArray]:
         """Mean and variance of a measured score, each (n,); what it takes is kept if wished."""
         pool = self._pool
         if pool is None or pool.whole is not inputs:
-            pool = _Whitened.of(self._kernel, inputs, self.support, self._whiten.float())
+            pool = _Pool.of(self._kernel, inputs, self._support, self._whiten)
             if keep:
                 self._pool = pool
-        explained, variance = pool.moments(self._white.float())
-        mean = (pool.prior - self._offset + explained) / self._scale
-        return mean, (variance.clamp_min(0) + self._kernel.noise.exp()) / self._scale**2
+        mean = (pool.prior - self._offset + pool.known.mean(self._white)) / self._scale
+        noise = float(self._kernel.noise.exp())
+        return mean, (pool.known.variance.clip(0) + noise) / self._scale**2
 
 
 @dataclass(frozen=True, slots=True)
-class _Whitened:
-    """Inputs, and what a support of n rows says about them.
+class _Pool:
+    """Inputs of m architectures, and what a support says about them.
 
     Attributes:
-        whole: The inputs (m rows), as they were given.
+        whole: The inputs, as they were given.
         inputs: The same as the process sees them.
-        blocks: (m, k), n columns in all: covariances times the inverse of the Cholesky factor.
-        prior: Prior mean (m,).
-        variance: Of the score without noise (m,).
+        prior: float64 (m,), prior mean.
+        known: What the support adds, in single precision.
     """
 
     whole: TransferInputs
     inputs: TransferInputs
-    blocks: tuple[Tensor, ...]
-    prior: Tensor
-    variance: Tensor
+    prior: FloatArray
+    known: Whitened
 
     @classmethod
     def of(
@@ -268,42 +242,16 @@ class _Whitened:
         kernel: TransferKernel,
         whole: TransferInputs,
         support: TransferInputs,
-        whiten: Tensor,
+        whiten: FloatArray,
     ) -> Self:
         inputs = whole if support.sources.shape[1] else whole.without_sources()
-        block = _cross(kernel, inputs, support) @ whiten.T
-        variance = kernel.diagonal(inputs).float() - block.square().sum(dim=1)
-        return cls(whole, inputs, (block,), kernel.mean(inputs), variance)
+        block = torch.empty(len(support), len(inputs))
+        factor = torch.from_numpy(whiten).float()
+        for part, covariance in kernel.cross(inputs, support.single()):
+            torch.mm(factor, covariance.T, out=block[:, part])
+        known = Whitened.of(block.numpy(), kernel.diagonal(inputs).numpy())
+        return cls(whole, inputs, kernel.mean(inputs).double().numpy(), known)
 
-    def extended(self, cross: Tensor, below: Tensor, corner: Tensor) -> _Whitened:
-        block, start = cross, 0
-        for known in self.blocks:
-            block -= known @ below[:, start : start + known.shape[1]].T
-            start += known.shape[1]
-        block = block @ corner.T
-        variance = self.variance - block.square().sum(dim=1)
-        return replace(self, blocks=(*self.blocks, block), variance=variance)
-
-    def moments(self, white: Tensor) -> tuple[Tensor, Tensor]:
-        """What the support adds to the mean by whitened scores (n,), and the variance: (m,)."""
-        mean, start = torch.zeros_like(self.variance), 0
-        for block in self.blocks:
-            mean += block @ white[start : start + block.shape[1]]
-            start += block.shape[1]
-        return mean, self.variance
-
-
-def _cross(kernel: TransferKernel, inputs: TransferInputs, support: TransferInputs) -> Tensor:
-    """Covariances (m, n)."""
-    chunks = [inputs.take(slice(i, i + _CHUNK)) for i in range(0, len(inputs), _CHUNK)]
-    others = turned(support)
-    return torch.cat(
-        [kernel(chunk, support, family_squares(chunk, others)) for chunk in chunks]
-    ).float()
-
-
-def _inverse_factor(covariance: Tensor, noise: float) -> Tensor:
-    """Inverse of the Cholesky factor of a covariance (n, n) with noise."""
-    eye = torch.eye(len(covariance), dtype=covariance.dtype)
-    factor = torch.linalg.cholesky(covariance + noise * eye)
-    return torch.as_tensor(torch.linalg.solve_triangular(factor, eye, upper=False))
+    def extended(self, kernel: TransferKernel, fresh: TransferInputs, growth: Growth) -> _Pool:
+        cross = torch.cat([part for _, part in kernel.cross(self.inputs, fresh)])
+        return replace(self, known=self.known.extended(cross.T.numpy(), growth))

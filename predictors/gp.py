@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
-from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import minimize
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.evaluation import Prediction, TaskData
@@ -20,6 +19,7 @@ from surrogate_nas.predictors.calibration import interval_std, least_std
 from surrogate_nas.predictors.feature_predictor import FeaturePredictor
 from surrogate_nas.predictors.features import StructuralFeatures
 from surrogate_nas.predictors.kernels import FamilyKernel, Hyperparameters, Scaled
+from surrogate_nas.predictors.whitened import Growth, Whitened, inverse_factor
 from surrogate_nas.spaces.base import SearchSpace
 
 _FIT_ROWS = 400  # beyond it the hyperparameters change little, and the time grows cubically
@@ -28,7 +28,10 @@ _CELLS = 100_000  # or more rows, where that many covariances are few
 _SQUEEZE = 1.1  # ranks fill the central 1 / 1.1 of a Gaussian
 _QUARTILES = 1.349  # distance of the quartiles of a standard Gaussian
 _REACH = 4.0
-_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(7)
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
+_WEIGHTS /= _WEIGHTS.sum()
+_MEANS, _STDS = 96, 12  # of scores, tabulated
+_WIDEST = 2.0  # of these standard deviations
 
 
 class GaussianProcess(FeaturePredictor):
@@ -166,14 +169,13 @@ class _Posterior:
         self.kernel, self._hyper = kernel, hyper
         covariance = kernel(x, x, hyper)
         covariance[np.diag_indices(len(x))] += hyper.noise
-        factor = cholesky(covariance, lower=True)
-        self._whiten = solve_triangular(factor, np.eye(len(x)), lower=True)
+        self._whiten = inverse_factor(covariance)
         self._x, self._scores = x, scores
-        self._pool: _Whitened | None = None
+        self._pool: _Pool | None = None
 
     def extended(self, x: FloatArray, scores: FloatArray) -> _Posterior:
         """The process with the same hyperparameters, conditioned on other rows or more of them."""
-        n, old = len(self._x), self._whiten
+        n = len(self._x)
         if len(x) < n or not np.array_equal(x[:n], self._x):
             return _Posterior(self.kernel, self._hyper, x, scores)
         other = copy.copy(self)
@@ -181,16 +183,12 @@ class _Posterior:
         fresh = x[n:]
         if len(fresh) == 0:
             return other
-        # Inverse of the Cholesky factor of [[A, B'], [B, C]], block by block.
-        below = self.kernel(fresh, self._x, self._hyper) @ old.T
-        rest = self.kernel(fresh, fresh, self._hyper) - below @ below.T
-        rest[np.diag_indices(len(fresh))] += self._hyper.noise
-        corner = solve_triangular(cholesky(rest, lower=True), np.eye(len(fresh)), lower=True)
-        other._whiten = np.block(
-            [[old, np.zeros((n, len(fresh)))], [-corner @ below @ old, corner]]
-        )
+        own = self.kernel(fresh, fresh, self._hyper) + self._hyper.noise * np.eye(len(fresh))
+        growth = Growth.of(self._whiten, self.kernel(fresh, self._x, self._hyper), own)
+        other._whiten = growth.whiten
         if self._pool is not None:
-            other._pool = self._pool.extended(self._cross(self._pool.scaled, fresh), below, corner)
+            known = self._pool.known.extended(self._cross(self._pool.scaled, fresh), growth)
+            other._pool = replace(self._pool, known=known)
         return other
 
     def left_out(self) -> tuple[FloatArray, FloatArray]:
@@ -208,11 +206,12 @@ class _Posterior:
         if pool is None or pool.x is not x:
             scaled = self.kernel.scaled(x, self._hyper)
             white = self._whiten.astype(x.dtype) @ self._cross(scaled, self._x)
-            prior = self.kernel.diagonal(x, self._hyper).astype(np.float64)
-            pool = _Whitened(x, scaled, (white,), prior - np.einsum("ij,ij->j", white, white))
+            prior = self.kernel.diagonal(x, self._hyper)
+            pool = _Pool(x, scaled, Whitened.of(white, prior))
             if not x.flags.writeable:
                 self._pool = pool
-        return pool.mean(self._whiten @ self._scores), pool.std(self._hyper.noise)
+        variance = pool.known.variance.clip(0) + self._hyper.noise
+        return pool.known.mean(self._whiten @ self._scores), np.sqrt(variance)
 
     def _cross(self, x: Scaled, rows: FloatArray) -> FloatArray:
         """Covariance of rows (n, d) and m scaled ones, in the precision of these: (n, m)."""
@@ -227,49 +226,19 @@ class _Posterior:
 
 
 @dataclass(frozen=True, slots=True)
-class _Whitened:
-    """Inputs x (m, d), and what n rows say about them.
-
-    Attributes:
-        x: float (m, d).
-        scaled: The same for the kernel.
-        blocks: float (k, m), n rows in all: covariances times the inverse of the Cholesky factor.
-        variance: float64 (m,), of the score without noise.
-    """
+class _Pool:
+    """Inputs x (m, d), the same scaled for the kernel, and what the rows say about them."""
 
     x: FloatArray
     scaled: Scaled
-    blocks: tuple[FloatArray, ...]
-    variance: FloatArray
-
-    def mean(self, white: FloatArray) -> FloatArray:
-        """Means (m,) by the whitened scores (n,)."""
-        mean, start = np.zeros(len(self.x)), 0
-        for block in self.blocks:
-            mean += white[start : start + len(block)].astype(block.dtype) @ block
-            start += len(block)
-        return mean
-
-    def std(self, noise: float) -> FloatArray:
-        """Standard deviations (m,) with noise."""
-        return np.sqrt(np.maximum(self.variance, 0.0) + noise)
-
-    def extended(self, cross: FloatArray, below: FloatArray, corner: FloatArray) -> _Whitened:
-        """With k more rows, whose covariances with x are (k, m), see `_Posterior.extended`."""
-        block, start = cross, 0
-        for known in self.blocks:
-            block -= below[:, start : start + len(known)].astype(known.dtype) @ known
-            start += len(known)
-        block = corner.astype(block.dtype) @ block
-        variance = self.variance - np.einsum("ij,ij->j", block, block)
-        return _Whitened(self.x, self.scaled, (*self.blocks, block), variance)
+    known: Whitened
 
 
 def normal_scores(values: FloatArray) -> FloatArray:
     """Normal scores of the ranks of values (n,), a little squeezed; equal values share one."""
-    n = len(values)
-    share = (rankdata(values) - 0.5) / n
-    return np.asarray(ndtri(0.5 + (share - 0.5) / _SQUEEZE))
+    _, number, count = np.unique(values, return_inverse=True, return_counts=True)
+    share = (np.cumsum(count) - count / 2) / len(values)
+    return np.asarray(ndtri(0.5 + (share - 0.5) / _SQUEEZE))[number]
 
 
 def warped(values: FloatArray) -> FloatArray:
@@ -281,10 +250,9 @@ def warped(values: FloatArray) -> FloatArray:
     """
     if np.ptp(values) == 0:
         return np.zeros(len(values))
-    centred = values - np.median(values)
-    quartiles = np.quantile(values, [0.25, 0.75])
-    scale = float(quartiles[1] - quartiles[0]) / _QUARTILES or float(values.std())
-    parts = normal_scores(values), np.arcsinh(centred / scale)
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75]).tolist()
+    scale = (high - low) / _QUARTILES or float(values.std())
+    parts = normal_scores(values), np.arcsinh((values - middle) / scale)
     return np.asarray(sum((part - part.mean()) / part.std() for part in parts) / len(parts))
 
 
@@ -311,11 +279,34 @@ class QuantileMap:
         return np.asarray(np.interp(scores, self._score, self._value))
 
     def moments(self, mean: FloatArray, std: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation of the values of Gaussian scores, each float64 (n,)."""
-        values = self(mean[:, None] + std[:, None] * _NODES)
-        weights = _WEIGHTS / _WEIGHTS.sum()
-        centre = values @ weights
-        return centre, np.sqrt(((values - centre[:, None]) ** 2) @ weights)
+        """Mean and standard deviation of the values of Gaussian scores, each float64 (n,).
+
+        Between the nodes of a table, which costs less than quadrature for each of many.
+        """
+        row = (mean - self._score[0]) * ((_MEANS - 1) / (self._score[-1] - self._score[0]))
+        row = row.clip(0, _MEANS - 1)
+        column = std * ((_STDS - 1) / _WIDEST)
+        i = np.minimum(row.astype(np.intp), _MEANS - 2)
+        j = np.minimum(column.astype(np.intp), _STDS - 2)
+        row -= i
+        column -= j
+        at = i * _STDS + j
+        found = []
+        for table in self._table:
+            low, high = table.take(at), table.take(at + _STDS)
+            low += column * (table.take(at + 1) - low)
+            high += column * (table.take(at + _STDS + 1) - high)
+            found.append(low + row * (high - low))
+        return found[0], found[1]
+
+    @cached_property
+    def _table(self) -> tuple[FloatArray, FloatArray]:
+        """The moments, by Gauss-Hermite quadrature, at a grid of means and deviations."""
+        mean = np.linspace(self._score[0], self._score[-1], _MEANS)
+        std = np.linspace(0.0, _WIDEST, _STDS)
+        values = self(mean[:, None, None] + std[:, None] * _NODES).reshape(-1, len(_NODES))
+        centre = values @ _WEIGHTS
+        return centre, np.sqrt(((values - centre[:, None]) ** 2) @ _WEIGHTS)
 
 
 def _outer_slope(score: FloatArray, value: FloatArray) -> float:

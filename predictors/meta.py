@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,6 +25,7 @@ from surrogate_nas.predictors.base import MetaPredictor, Predictor, not_fitted, 
 from surrogate_nas.predictors.encoder import GraphTensors
 from surrogate_nas.predictors.features import StructuralFeatures
 from surrogate_nas.predictors.gp import normal_scores
+from surrogate_nas.predictors.lifted import DistinctRows, lifted
 from surrogate_nas.predictors.meta_encoder import (
     EncoderJob,
     MultiTaskEncoder,
@@ -33,7 +36,7 @@ from surrogate_nas.predictors.meta_encoder import (
     train_encoder,
     whole_space,
 )
-from surrogate_nas.predictors.meta_kernel import TransferInputs, TransferKernel, lifted
+from surrogate_nas.predictors.meta_kernel import TransferInputs, TransferKernel
 from surrogate_nas.predictors.translation import SourceTerms, Translation
 from surrogate_nas.spaces.base import SearchSpace
 
@@ -283,16 +286,22 @@ class _View:
         vectors = torch.linalg.eigh(centred.T @ centred)[1].flip(1)[:, :_COMPONENTS]
         size = (centred @ vectors).square().sum(dim=1).mean().sqrt()
         self._components = vectors / size if size > 0 else vectors
-        self._pool, self._index = pool, space.index(pool)
+        self._index = space.index(pool)
         self._inputs = self._of(pool, scores, hidden)
+        self._last: IntArray | None = None  # a read-only array of the whole pool
+        if space.enumerable:
+            rows = [family.numpy()[:, :-2] for family in self._inputs.families]
+            distinct = DistinctRows.of([one for one in rows if one.shape[1]])
+            self._inputs = replace(self._inputs, distinct=distinct)
 
     def __call__(self, choices: IntArray) -> TransferInputs:
         """Inputs of encodings (n, decisions)."""
-        if choices is self._pool:
+        if choices is self._last:
             return self._inputs
         keys = self._space.keys(np.asarray(choices))
         number = self._space.index(keys)
         if np.array_equal(number, self._index):
+            self._last = None if choices.flags.writeable else choices
             return self._inputs
         row = np.minimum(np.searchsorted(self._index, number), len(self._index) - 1)
         if np.array_equal(self._index[row], number):
@@ -306,12 +315,13 @@ class _View:
         for family in _FAMILIES:
             columns = structure.columns([family])
             scaled = (features[:, columns] - structure.centre[columns]) / structure.scale[columns]
+            scaled /= math.sqrt(max(len(columns), 1))
             families.append(lifted(torch.from_numpy(scaled.astype(np.float32))))
         sources = self._scores(scores)
         return TransferInputs(
             trend=self._trend(_trend(sources)),
             sources=sources,
-            hidden=(hidden - self._centre) @ self._components,
+            hidden=lifted((hidden - self._centre) @ self._components),
             families=tuple(families),
         )
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -12,11 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from surrogate_nas._types import FloatArray
+from surrogate_nas.predictors.lifted import DistinctRows, turned
 
 _JITTER = 1e-6
 _STEPS = 150
 _RATE = 0.05
 _SUPPORT = 128  # rows of one episode
+_CELLS = 200_000  # covariances worked out at once, so that they stay in the processor's cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +28,16 @@ class TransferInputs:
     Attributes:
         trend: (n, 2), mean and soft minimum over the source tasks' predictions.
         sources: (n, t), what each source task's head predicts, standardised.
-        hidden: (n, q), learned encodings, of mean square 1.
-        families: Standardised structural features, `lifted`, of one family each.
+        hidden: (n, q + 2), learned encodings, of mean square 1, `lifted`.
+        families: Structural features of one family each, of mean square 1, `lifted`.
+        distinct: Those with columns once more, where rows are many.
     """
 
     trend: Tensor
     sources: Tensor
     hidden: Tensor
     families: tuple[Tensor, ...]
+    distinct: DistinctRows | None = None
 
     def __len__(self) -> int:
         return len(self.trend)
@@ -58,13 +62,20 @@ class TransferInputs:
 
     def without_sources(self) -> Self:
         """The same with nothing but the structural features."""
-        return type(self)(
-            torch.zeros_like(self.trend), self.sources[:, :0], self.hidden[:, :0], self.families
+        return replace(
+            self,
+            trend=torch.zeros_like(self.trend),
+            sources=self.sources[:, :0],
+            hidden=self.hidden[:, :0],
         )
 
     def double(self) -> Self:
         """In double precision."""
         return self._each(lambda tensor: tensor.double())
+
+    def single(self) -> Self:
+        """In single precision."""
+        return self._each(lambda tensor: tensor.float())
 
 
 class TransferKernel(nn.Module):
@@ -102,26 +113,51 @@ class TransferKernel(nn.Module):
         """Prior mean (n,)."""
         return a.trend @ self.trend.to(a.trend.dtype)
 
-    def forward(
-        self, a: TransferInputs, b: TransferInputs, squares: Sequence[Tensor] | None = None
-    ) -> Tensor:
-        """Covariance without noise, (n, m); ``squares`` are `family_squares`, if known."""
+    def forward(self, a: TransferInputs, b: TransferInputs) -> Tensor:
+        """Covariance without noise, (n, m)."""
+        total = self._learned(a, b)
+        for x, y, (width, height) in zip(a.families, b.families, self._shapes(), strict=True):
+            if x.shape[1]:
+                total = torch.addcdiv(total, height.to(total.dtype), x @ turned(y) + width)
+        return total
+
+    def cross(self, a: TransferInputs, b: TransferInputs) -> Iterator[tuple[slice, Tensor]]:
+        """The same of many rows and few others, for some of the rows at once."""
+        distinct = a.distinct
+        if distinct is not None:
+            known = [
+                (y, 1 / height, width / height)
+                for y, (width, height) in zip(b.families, self._shapes(), strict=True)
+                if y.shape[1]
+            ]
+            pairs = zip(distinct.families, known, strict=True)
+            terms = distinct.inverse([rows @ turned(*other) for rows, other in pairs])
+        step = max(_CELLS // len(b), 1)
+        for start in range(0, len(a), step):
+            part = slice(start, start + step)
+            if distinct is None:
+                yield part, self(a.take(part), b)
+                continue
+            total = self._learned(a.take(part), b)
+            for term in terms(part):
+                total += term
+            yield part, total
+
+    def _learned(self, a: TransferInputs, b: TransferInputs) -> Tensor:
+        """The parts without structural features."""
         linear = self.linear.exp() / max(b.sources.shape[1], 1) * b.sources
         total = torch.addmm(self.constant.exp().to(linear.dtype), a.sources, linear.T)
-        if a.hidden.shape[1]:
-            square = 5 * _squares(a.hidden, b.hidden).clamp_min(0)
-            root = torch.sqrt(square * torch.exp(-2 * self.neural_scale) + _JITTER)
-            polynomial = torch.addcmul(1 + root, root, root, value=1 / 3)
-            total = torch.addcmul(total, self.neural.exp() * polynomial, torch.exp(-root))
-        else:
-            total = total + self.neural.exp()
+        if not a.hidden.shape[1]:
+            return total + self.neural.exp()
+        towards = turned(b.hidden, 5 * torch.exp(-2 * self.neural_scale), _JITTER)
+        root = (a.hidden @ towards).clamp_min(_JITTER).sqrt()
+        polynomial = torch.addcmul(1 + root, root, root, value=1 / 3)
+        return torch.addcmul(total, polynomial, torch.exp(self.neural - root))
+
+    def _shapes(self) -> list[tuple[Tensor, Tensor]]:
+        """Width w and height h of each family's h / (w + squared distance)."""
         widths = 2 * torch.exp(2 * self.scales)
-        heights = widths * self.own.exp()
-        squares = family_squares(a, turned(b)) if squares is None else squares
-        for height, width, square in zip(heights, widths, squares, strict=True):
-            if square.numel():
-                total = torch.addcdiv(total, height.to(total.dtype), square + width)
-        return torch.as_tensor(total)
+        return list(zip(widths, widths * self.own.exp(), strict=True))
 
     def diagonal(self, a: TransferInputs) -> Tensor:
         """Variance without noise, (n,)."""
@@ -183,39 +219,5 @@ class TransferKernel(nn.Module):
         return torch.as_tensor(0.5 * white.square().mean() + torch.diagonal(factor).log().mean())
 
 
-def family_squares(a: TransferInputs, others: Sequence[Tensor]) -> list[Tensor]:
-    """Mean squared distances in each family to `turned` others, (n, m) each.
-
-    Empty for a family without columns.
-    """
-    return [
-        one @ other if one.shape[1] else one for one, other in zip(a.families, others, strict=True)
-    ]
-
-
-def turned(b: TransferInputs) -> list[Tensor]:
-    """The families of rows, such that a product with `lifted` ones gives squared distances."""
-    return [
-        torch.cat([-2 * rows[:, :-2], rows[:, -1:], rows[:, -2:-1]], dim=1).T.contiguous()
-        for rows in b.families
-    ]
-
-
-def lifted(rows: Tensor) -> Tensor:
-    """Rows (n, k) with their mean square and 1 beside them, see `turned`.
-
-    Rows without columns stay so.
-    """
-    if not rows.shape[1]:
-        return rows
-    rows = rows / math.sqrt(rows.shape[1])
-    norms = rows.square().sum(dim=1, keepdim=True)
-    return torch.cat([rows, norms, torch.ones_like(norms)], dim=1)
-
-
 def _parameter(start: Tensor) -> nn.Parameter:
     return nn.Parameter(start.double())
-
-
-def _squares(a: Tensor, b: Tensor) -> Tensor:
-    return torch.addmm((a * a).sum(1)[:, None] + (b * b).sum(1), a, b.T, alpha=-2)

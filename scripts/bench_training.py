@@ -8,12 +8,12 @@ import numpy as np
 from timing import alternate
 
 _BATCH = 128
-_STEPS = 3
+_REPETITIONS = 15  # of single steps: the best of few varies by a tenth beside other work
 _CELL = "|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|none~1|nor_conv_3x3~2|"
 
 
 def training() -> dict[str, float]:
-    """Steps of a NAS-Bench-201 network by its recipe; a ratio of 1.1 is allowed."""
+    """A step of a NAS-Bench-201 network by its recipe; a ratio of 1.1 is allowed."""
     import torch
     from torch import nn
 
@@ -43,19 +43,20 @@ def training() -> dict[str, float]:
     labels = torch.from_numpy(dataset.train.labels)
     mean, std = (torch.tensor(m).float().view(1, 3, 1, 1) for m in dataset.moments)
 
-    def steps() -> None:
+    def step() -> None:
         by_hand.train()
-        for _ in range(_STEPS):
-            padded = nn.functional.pad(inputs, (4, 4, 4, 4))
-            top, left = rng.integers(9, size=2).tolist()
-            crop = padded[:, :, top : top + 32, left : left + 32].flip(3)
-            optimiser.zero_grad()
-            loss = nn.functional.cross_entropy(by_hand((crop.float() - mean) / std), labels)
-            loss.backward()
-            optimiser.step()
+        padded = nn.functional.pad(inputs, (4, 4, 4, 4))
+        top, left = rng.integers(9, size=2).tolist()
+        crop = padded[:, :, top : top + 32, left : left + 32].flip(3)
+        optimiser.zero_grad()
+        loss = nn.functional.cross_entropy(by_hand((crop.float() - mean) / std), labels)
+        loss.backward()
+        optimiser.step()
 
     with one_thread():
         ours, plain = alternate(
-            lambda: train(network, dataset, epochs=_STEPS, recipe=recipe, device="cpu"), steps
+            lambda: train(network, dataset, epochs=1, recipe=recipe, device="cpu"),
+            step,
+            repetitions=_REPETITIONS,
         )
-    return {"step_seconds": ours / _STEPS, "ratio": ours / plain, "ratio_limit": 1.1}
+    return {"step_seconds": ours, "ratio": ours / plain, "ratio_limit": 1.1}

@@ -41,6 +41,7 @@ class Searcher(ABC):
         self.rng = np.random.default_rng(seed)
         # Keys and, beside them, the encodings that were met: known ones need no canonical form.
         self._seen: set[Architecture] = set()
+        self._numbers: list[int] = []  # of the same in the space
         self._next_number = 0
 
     def ask(self, n: int = 1) -> list[Proposal]:
@@ -117,12 +118,14 @@ class Searcher(ABC):
         if arch in self._seen:
             return False
         self._seen.add(arch)
+        self._numbers.append(self.space.number(arch))
         key = self.space.key(arch)
         if key is arch or key == arch:
             return True
         if key in self._seen:
             return False
         self._seen.add(key)
+        self._numbers.append(self.space.number(key))
         return True
 
     @abstractmethod
@@ -162,7 +165,5 @@ class Searcher(ABC):
 
     def _free(self, keys: IntArray) -> BoolArray:
         """Which of these keys (n, decisions) were neither proposed nor told: bool (n,)."""
-        if not self._seen:
-            return np.ones(len(keys), dtype=np.bool_)
-        taken = self.space.index(np.array([a.choices for a in self._seen]))
-        return ~np.isin(self.space.index(keys), taken)
+        taken = np.array(self._numbers, dtype=np.int64)
+        return np.isin(self.space.index(keys), taken, invert=True)

@@ -232,11 +232,11 @@ class Guided(Searcher):
         return known
 
     def _to_value(self, known: dict[Architecture, float]) -> QuantileMap:
-        """From scores back to values; needs a trial that succeeded."""
+        """From scores back to values; needs a trial that succeeded, and those come first."""
         from surrogate_nas.predictors.gp import QuantileMap
 
         values = np.array(list(self._values.values()))
-        return QuantileMap(np.array([known[arch] for arch in self._values]), values)
+        return QuantileMap(np.array(list(known.values()))[: len(values)], values)
 
     def _values_at(self, scores: FloatArray, known: dict[Architecture, float]) -> list[float]:
         """Values of predicted scores; none as long as there is nothing to measure them by."""
@@ -246,13 +246,9 @@ class Guided(Searcher):
         return values
 
     def _data(self, known: dict[Architecture, float]) -> TaskData:
-        rows = {arch: value for arch, value in known.items() if arch not in self._left_out}
-        return TaskData(
-            name="search",
-            space=self.space,
-            choices=np.array([arch.choices for arch in rows]),
-            values=np.array(list(rows.values())),
-        )
+        rows = [(arch.choices, v) for arch, v in known.items() if arch not in self._left_out]
+        choices, values = zip(*rows, strict=True)
+        return TaskData("search", self.space, np.array(choices), np.array(values))
 
     def _surplus(self, known: dict[Architecture, float]) -> set[Architecture]:
         """What is too much: neither among the best nor drawn to stand for the others."""

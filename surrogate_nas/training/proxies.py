@@ -135,7 +135,6 @@ PROXIES: dict[str, Proxy] = {
     proxy.__name__: proxy
     for proxy in (synflow, naswot, snip, grad_norm, jacob_cov, zen, parameters, flops)
 }
-_COUNTS = frozenset({"parameters", "flops"})  # of the shapes alone: nothing is computed
 
 
 def proxy_values(
@@ -186,21 +185,15 @@ def proxy_values(
     rows = np.random.default_rng(seed).permutation(len(dataset.train))[:batch]
     examples = Examples(dataset.train.take(rows), dataset.moments, where)
     images, labels = examples.batch(torch.arange(batch, device=where))
-    empty = torch.empty_like(images, device="meta")
     found = np.empty((len(choices), len(names)))
     cuda = [where.index or 0] if where.type == "cuda" else []
     for i, row in enumerate(space.check_all(choices)):
         arch = space.architecture(row)
         for j, name in enumerate(names):
-            counted = name in _COUNTS
             with torch.random.fork_rng(devices=cuda):
                 torch.manual_seed(seed)
-                with torch.device("meta" if counted else "cpu"):
-                    built = build_network(arch, dataset.task, network=network, settings=settings)
-                if counted:
-                    found[i, j] = PROXIES[name](built, empty, labels)
-                else:
-                    found[i, j] = PROXIES[name](built.to(where).train(), images, labels)
+                built = build_network(arch, dataset.task, network=network, settings=settings)
+                found[i, j] = PROXIES[name](built.to(where).train(), images, labels)
     return found
 
 

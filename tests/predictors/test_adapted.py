@@ -43,3 +43,13 @@ def test_a_copy_is_not_updated_with_the_original(data: TaskData) -> None:
     expected = kept.predict(data.choices).mean
     original.update(data)
     np.testing.assert_array_equal(kept.predict(data.choices).mean, expected)
+
+
+def test_all_architectures_are_predicted_as_some_of_them(data: TaskData) -> None:
+    task = open_benchmark("nas-bench-graph").task("proteins")
+    predictor = choose_predictor("meta-gnn", task).make(task.space, 0).fit(data)
+    every = task.space.unique()
+    some = np.arange(0, len(every), 100)
+    found, expected = predictor.predict(every), predictor.predict(every[some])
+    np.testing.assert_allclose(found.mean[some], expected.mean, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(found.std[some], expected.std, rtol=1e-3)

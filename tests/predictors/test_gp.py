@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
+from scipy.special import ndtri
 from scipy.stats import multivariate_normal
 from sklearn.gaussian_process.kernels import RationalQuadratic
 
@@ -68,6 +69,19 @@ def test_quantile_map_returns_the_values_and_goes_on_beyond() -> None:
     grid = back(np.linspace(-3, 3, 200))
     assert (np.diff(grid) > 0).all()
     assert grid[-1] > values.max()
+
+
+@pytest.mark.parametrize("n", [5, 50])
+def test_moments_are_those_of_gaussian_scores(n: int) -> None:
+    values = np.random.default_rng(n).standard_t(3, size=n)
+    back = QuantileMap(warped(values), values)
+    mean = np.array([-2.0, -0.5, 0.0, 0.7, 1.9])
+    std = np.array([0.2, 0.5, 1.0, 0.4, 1.5])
+    found_mean, found_std = back.moments(mean, std)
+    quantiles = ndtri((np.arange(20_000) + 0.5) / 20_000)
+    drawn = back(mean[:, None] + std[:, None] * quantiles)
+    np.testing.assert_allclose(found_mean, drawn.mean(axis=1), atol=0.05 * values.std())
+    np.testing.assert_allclose(found_std, drawn.std(axis=1), atol=0.08 * values.std())
 
 
 @pytest.mark.parametrize("frozen", [False, True])

@@ -172,13 +172,14 @@ def test_counts_rank_all_of_nasbench201() -> None:
 
 
 @pytest.mark.data
-def test_synflow_and_naswot_rank_networks_of_nasbench201() -> None:
+def test_proxies_rank_small_networks_of_nasbench201() -> None:
     space = open_space("nasbench201")
     texts, accuracy = _measured()
     data = open_dataset("cifar10", os.environ["SURROGATE_NAS_DATA"])
     rows = np.random.default_rng(0).choice(len(texts), 60, replace=False)
     choices = np.array([space.parse(texts[i]).choices for i in rows])
     small = {"channels": 4, "cells": 1}
-    values = proxy_values(choices, space, data, ["synflow", "naswot"], batch=16, settings=small)
-    for column in values.T:
-        assert float(spearmanr(column, accuracy[rows])[0]) > 0.55
+    least = {"synflow": 0.55, "naswot": 0.55, "jacob_cov": 0.35}  # three samples had .15 more
+    values = proxy_values(choices, space, data, list(least), batch=16, settings=small)
+    for (name, bound), column in zip(least.items(), values.T, strict=True):
+        assert float(spearmanr(column, accuracy[rows])[0]) > bound, name
