@@ -55,7 +55,6 @@ class AdaptedProcess(Predictor):
         self._view = view
         self._choices: IntArray | None = None
         self._posteriors: tuple[_Posterior, ...] = ()
-        self._widening = 1.0
 
     @torch.no_grad()
     def fit(self, data: TaskData) -> Self:
@@ -100,25 +99,18 @@ class AdaptedProcess(Predictor):
         self._trust = trust[heard]
         self._weights = weights[heard] / weights[heard].sum()
         self._map = QuantileMap(scores, values)
-        self._factor = self._widening = 1.0
+        self._factor = 1.0
         if np.ptp(values) > 0:
             left_out = self._mixture([p.left_out() for p in self._posteriors])
             mean, std = self._map.moments(*left_out)
             found = interval_std((values - mean) / std)
             share = len(values) / (len(values) + _SURE)
-            self._factor = math.exp(share * math.log(max(found, 0.1)))
-            self._widening = _widening(len(values))
+            self._factor = math.exp(share * math.log(max(found, 0.1))) * _widening(len(values))
         return self
 
     @torch.no_grad()
     def predict(self, choices: IntArray) -> Prediction:
         """Predict; float64 mean and std (n,)."""
-        belief = self.belief(choices)
-        return Prediction(belief.mean, belief.std * self._widening)
-
-    @torch.no_grad()
-    def belief(self, choices: IntArray) -> Prediction:
-        """Without Student's widening, see `Predictor.belief`."""
         inputs, keep = self._view(choices), not choices.flags.writeable
         if not self._posteriors:
             kernel = self._kernels[0]

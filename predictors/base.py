@@ -28,10 +28,12 @@ class Predictor(ABC):
         conditions: Whether it is a distribution over functions that `update` conditions on new
             rows, at little cost: the spread then shrinks where rows are known. A guide refits
             such a predictor after each result, and can rely on it not to be stuck.
+        reads_features: Whether it learns from `TaskData.features`, too.
     """
 
     has_prior: ClassVar[bool] = False
     conditions: bool = False
+    reads_features: ClassVar[bool] = False
 
     @abstractmethod
     def fit(self, data: TaskData) -> Self:
@@ -55,15 +57,6 @@ class Predictor(ABC):
         Raises:
             NotFittedError: If `fit` was not called.
         """
-
-    def belief(self, choices: IntArray) -> Prediction:
-        """What a guide compares: as `predict`, but for one factor of all standard deviations.
-
-        Intervals after few rows are honest only if all are wide, which would have a guide look
-        for doubt alone. A subclass whose own standard deviations suffice to compare architectures
-        leaves out here what calibrates them.
-        """
-        return self.predict(choices)
 
 
 @runtime_checkable
@@ -180,10 +173,6 @@ class Adapted(Predictor):
     def predict(self, choices: IntArray) -> Prediction:
         """Predict by what `fit` adapted to, else by the prior."""
         return self._model().predict(choices)
-
-    def belief(self, choices: IntArray) -> Prediction:
-        """As `predict`, see `Predictor.belief`."""
-        return self._model().belief(choices)
 
     def _model(self) -> Predictor:
         if self._current is None:

@@ -23,6 +23,8 @@ class Blend(Predictor):
     its distance from them in the mean square (Krogh and Vedelsby, NeurIPS 1995).
     """
 
+    reads_features = True
+
     def __init__(self, *, seed: int = 0) -> None:
         """Store the seed of both."""
         self.seed = seed

@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from surrogate_nas._types import FloatArray, IntArray
-from surrogate_nas.evaluation import Prediction, TaskData
+from surrogate_nas.evaluation import Features, Prediction, TaskData
 from surrogate_nas.predictors.base import Predictor, not_fitted, require_rows
 from surrogate_nas.predictors.features import FAMILIES, StructuralFeatures
 from surrogate_nas.spaces.base import SearchSpace
@@ -22,7 +22,7 @@ Inputs = Callable[[IntArray], FloatArray]
 
 
 class FeaturePredictor(Predictor):
-    """A regression on rows of numbers, by default structural features.
+    """A regression on rows of numbers, by default structural features and those of the data.
 
     A subclass defines `learn` and `infer`, which know nothing of architectures:
     `surrogate_nas.predictors.estimators` offers them as scikit-learn's estimators.
@@ -31,13 +31,14 @@ class FeaturePredictor(Predictor):
         families: The families of structural features that the regression sees.
     """
 
+    reads_features = True
     families: ClassVar[tuple[str, ...]] = FAMILIES
     _inputs: Inputs | None = None
 
     def fit(self, data: TaskData) -> Self:
         """Learn from the rows of the measured architectures."""
         require_rows(data)
-        self._inputs = self._describe(data.space)
+        self._inputs = self._describe(data.space, data.features)
         x = self._inputs(data.choices)
         others = self._inputs(data.space.sample_choices(np.random.default_rng(0), OTHERS))
         return self.learn(x, np.asarray(data.values, dtype=np.float64), others)
@@ -60,7 +61,14 @@ class FeaturePredictor(Predictor):
     def infer(self, x: FloatArray) -> Prediction:
         """Predict rows (m, k); float64 mean and std (m,)."""
 
-    def _describe(self, space: SearchSpace) -> Inputs:
-        features = StructuralFeatures.of(space)
-        columns = features.columns(self.families)
-        return lambda choices: np.ascontiguousarray(features.transform(choices)[:, columns])
+    def _describe(self, space: SearchSpace, features: Features | None) -> Inputs:
+        structure = StructuralFeatures.of(space)
+        columns = structure.columns(self.families)
+
+        def rows(choices: IntArray) -> FloatArray:
+            found = structure.transform(choices)[:, columns]
+            if features is None:
+                return np.ascontiguousarray(found)
+            return np.concatenate([found, features(choices)], axis=1, dtype=np.float32)
+
+        return rows

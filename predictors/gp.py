@@ -13,7 +13,7 @@ from scipy.optimize import minimize
 from scipy.special import ndtri
 
 from surrogate_nas._types import FloatArray, IntArray
-from surrogate_nas.evaluation import Prediction, TaskData
+from surrogate_nas.evaluation import Features, Prediction, TaskData
 from surrogate_nas.predictors.base import not_fitted
 from surrogate_nas.predictors.calibration import interval_std, least_std
 from surrogate_nas.predictors.feature_predictor import FeaturePredictor
@@ -58,11 +58,11 @@ class GaussianProcess(FeaturePredictor):
         self.seed = seed
         self.max_iterations = max_iterations
 
-    def _describe(self, space: SearchSpace) -> _Inputs:
-        features = StructuralFeatures.of(space)
-        if isinstance(self._inputs, _Inputs) and self._inputs.features is features:
-            return self._inputs
-        return _Inputs(features, self.families)
+    def _describe(self, space: SearchSpace, features: Features | None) -> _Inputs:
+        structure, old = StructuralFeatures.of(space), self._inputs
+        if isinstance(old, _Inputs) and old.structure is structure and old.features is features:
+            return old
+        return _Inputs(structure, self.families, features)
 
     def learn(self, x: FloatArray, values: FloatArray, others: FloatArray) -> Self:
         """Fit the hyperparameters and condition on all rows."""
@@ -108,33 +108,38 @@ class GaussianProcess(FeaturePredictor):
         mean, std = self._map.moments(*self._posterior.predict(x))
         return Prediction(mean, std * self._factor)
 
-    def belief(self, choices: IntArray) -> Prediction:
-        """Uncalibrated, see `Predictor.belief`."""
-        prediction = self.predict(choices)
-        return Prediction(prediction.mean, prediction.std / self._factor)
-
 
 class _Inputs:
     """The process's columns, standardised over the space and ordered by family.
 
-    A read-only array of encodings, such as `SearchSpace.unique`, is remembered with its columns.
+    Features that are known beside the structure are the last family. A read-only array of
+    encodings, such as `SearchSpace.unique`, is remembered with its columns.
     """
 
-    def __init__(self, features: StructuralFeatures, families: tuple[str, ...]) -> None:
-        self.features = features
-        columns = features.columns(families)
-        groups = np.array([families.index(features.families[i]) for i in columns], dtype=np.int64)
+    def __init__(
+        self,
+        structure: StructuralFeatures,
+        families: tuple[str, ...],
+        features: Features | None,
+    ) -> None:
+        self.structure, self.features = structure, features
+        columns = structure.columns(families)
+        groups = np.array([families.index(structure.families[i]) for i in columns], dtype=np.int64)
         order = np.argsort(groups, kind="stable")
         self._columns, self.groups = columns[order], groups[order]
-        self._centre = features.centre[self._columns]
-        self._scale = features.scale[self._columns]
+        self._centre = structure.centre[self._columns]
+        self._scale = structure.scale[self._columns]
+        if features is not None:
+            self.groups = np.append(self.groups, [len(families)] * len(features.names))
         self._last: tuple[IntArray, FloatArray] | None = None
 
     def __call__(self, choices: IntArray) -> FloatArray:
         if self._last is not None and choices is self._last[0]:
             return self._last[1]
-        columns = self.features.transform(choices)[:, self._columns]
+        columns = self.structure.transform(choices)[:, self._columns]
         x = np.asarray((columns - self._centre) / self._scale)
+        if self.features is not None:
+            x = np.concatenate([x, self.features(choices)], axis=1, dtype=x.dtype)
         if not choices.flags.writeable:
             x.setflags(write=False)
             self._last = (choices, x)

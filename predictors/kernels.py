@@ -13,6 +13,7 @@ from surrogate_nas._types import FloatArray, IntArray
 
 _JITTER = 1e-6
 _FREEDOM = 36.0  # variance of all columns' departures together
+_FARTHEST = 20.0  # standard deviations of a prior
 _PARTS_MEAN = (0.0, -1.0, -2.0)
 
 
@@ -141,6 +142,9 @@ class FamilyKernel:
             x: float64 (n, d).
             y: float64 (n,).
         """
+        z = (theta - self.prior_mean) / self.prior_std
+        if np.abs(z).max() > _FARTHEST:  # of a step too long, where exponentials overflow
+            return np.inf, np.zeros_like(theta)
         hyper = self.unpack(theta)
         scaled = x * np.sqrt(hyper.relevance)
         inner = scaled @ scaled.T
@@ -181,7 +185,6 @@ class FamilyKernel:
         ]
         scales = np.bincount(self._group, by_column, minlength=self._count)
         gradient = np.concatenate([scales, by_column, families, parts])
-        z = (theta - self.prior_mean) / self.prior_std
         return value + 0.5 * float(z @ z), gradient + z / self.prior_std
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from surrogate_nas._types import FloatArray, IntArray
-from surrogate_nas.evaluation import Prediction
+from surrogate_nas.evaluation import Features, Prediction
 from surrogate_nas.predictors.base import not_fitted
 from surrogate_nas.predictors.calibration import constant_std, folds, least_std
 from surrogate_nas.predictors.feature_predictor import FeaturePredictor, Inputs
@@ -32,9 +32,11 @@ class MLP(FeaturePredictor):
     that a few bad architectures do not rule the squared error. The variance is the members'
     spread plus a constant that makes the 90 % intervals of the left-out rows right.
 
-    It sees the decisions alone, not the structural features, which relaxed encodings do not
-    have: with few labels it predicts far worse than `forest`, `xgboost` and `gp`.
+    It sees the decisions alone, not the structural features nor those of the data, which relaxed
+    encodings do not have: with few labels it predicts far worse than `forest`, `xgboost` and `gp`.
     """
+
+    reads_features = False
 
     def __init__(
         self,
@@ -119,7 +121,7 @@ class MLP(FeaturePredictor):
         output = self._forward(rows, self._layers).mean(dim=0)
         return self._centre + self._scale * torch.sinh(output)
 
-    def _describe(self, space: SearchSpace) -> Inputs:
+    def _describe(self, space: SearchSpace, features: Features | None) -> Inputs:
         self._sizes = space.sizes
 
         def one_hot(choices: IntArray) -> FloatArray:

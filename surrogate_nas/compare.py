@@ -19,10 +19,12 @@ from surrogate_nas import __version__
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.catalog import kept_task, open_benchmark
 from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.evaluation import Features
 from surrogate_nas.parallel import cores, each
+from surrogate_nas.proxies import method_proxies, task_proxies, unread
 from surrogate_nas.result import SearchResult, Standing, standing
 from surrogate_nas.run import check_arguments, search
-from surrogate_nas.search.factory import make_searcher
+from surrogate_nas.search.factory import make_searcher, needs_features
 from surrogate_nas.spaces.base import Isomorphs
 from surrogate_nas.summary import summarise
 from surrogate_nas.transfer import PredictorChoice, choose_predictor, learns_from_others
@@ -33,7 +35,10 @@ COLUMNS = ("number", "arch", "value", "cost", "error", "test", "best_value", "be
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Everything that decides one run; ``weights`` is the hash of the file's content."""
+    """Everything that decides one run.
+
+    ``weights`` is the hash of the file's content; ``proxies`` identify their values.
+    """
 
     benchmark: str
     task: str
@@ -45,6 +50,7 @@ class Job:
     trials: int
     batch: int
     weights: str | None
+    proxies: str | None = None
     version: str = __version__
 
     @property
@@ -73,6 +79,9 @@ def compare(
     isomorphs: Isomorphs = "separate",
     sources: str | None = None,
     leave_one_out: bool = False,
+    proxies: Sequence[str] | None = None,
+    dataset: str | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
     on_run: Callable[[str], None] = lambda text: None,
     on_step: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
@@ -94,8 +103,12 @@ def compare(
         isomorphs: See `TabularTask`.
         sources: What meta-learners are trained on, see `surrogate_nas.transfer.choose_predictor`.
         leave_one_out: Whether these are all other tasks of the benchmark.
+        proxies: Zero-cost proxies for the predictors that read them, or None. See
+            `surrogate_nas.proxies.task_proxies`.
+        dataset: Images for them, where the table records none.
+        data_dir: Where the files of the images are.
         on_run: Called with a text for each run that is finished, or was.
-        on_step: Called with a text for each part of a meta-training.
+        on_step: Called with a text for each part of a meta-training, or of the proxies.
 
     Returns:
         ``benchmark``; ``runs``, a list of ``task``, ``searcher``, ``predictor``, ``guide``
@@ -114,6 +127,25 @@ def compare(
     for task in open_tasks.values():
         check_arguments(task, trials=trials, batch=batch)
     guides = _guides(open_tasks, searchers, sources, leave_one_out, on_step)
+    read = {
+        (name, method): method_proxies(proxies, method.partition("+")[0], guide)
+        for (name, method), guide in guides.items()
+    }
+    if proxies is not None and not any(read.values()):
+        raise unread(f"the searchers {', '.join(searchers)}")
+    tables = {
+        (name, names): task_proxies(
+            open_tasks[name],
+            names,
+            dataset=dataset,
+            data_dir=data_dir,
+            workers=workers,
+            on_step=on_step,
+        )
+        for name, names in dict.fromkeys((name, found) for (name, _), found in read.items())
+        if names
+    }
+    features = {key: tables.get((key[0], names)) for key, names in read.items()}
     folder = _folder(Path(out))
     jobs = [
         Job(
@@ -127,13 +159,14 @@ def compare(
             trials=trials,
             batch=batch,
             weights=None if guide is None else guide.digest,
+            proxies=None if table is None else table.identity,
         )
         for name, task in open_tasks.items()
         for method in searchers
-        for guide in [guides[name, method]]
+        for guide, table in [(guides[name, method], features[name, method])]
         for seed in range(seeds)
     ]
-    records = _records(jobs, guides, folder, workers or cores(), on_run)
+    records = _records(jobs, guides, features, folder, workers or cores(), on_run)
     runs = [record["run"] for record in records]
     sizes = {name: len(task) for name, task in open_tasks.items()}
     result = {"benchmark": opened.name, "runs": runs, "summary": summarise(runs, sizes)}
@@ -158,7 +191,9 @@ def _guides(
             f"got the searchers {', '.join(searchers)}"
         )
     for method in searchers:
-        make_searcher(method.partition("+")[0], space, seed=0)
+        name = method.partition("+")[0]
+        if not needs_features(name):  # which come later; the question finds a wrong name, too
+            make_searcher(name, space, seed=0)
     return {
         (name, method): None
         if (guide := _guide_name(method)) is None
@@ -195,6 +230,7 @@ def _folder(out: Path) -> Path:
 def _records(
     jobs: Sequence[Job],
     guides: Mapping[tuple[str, str], PredictorChoice | None],
+    features: Mapping[tuple[str, str], Features | None],
     folder: Path,
     workers: int,
     on_run: Callable[[str], None],
@@ -205,7 +241,8 @@ def _records(
     for _ in range(len(jobs) - len(missing)):
         on_run("was there")
     work = functools.partial(_run_and_keep, folder)
-    todo = [(jobs[i], guides[jobs[i].task, jobs[i].method]) for i in missing]
+    keys = [(jobs[i].task, jobs[i].method) for i in missing]
+    todo = [(jobs[i], guides[key], features[key]) for i, key in zip(missing, keys, strict=True)]
     for place, record in each(work, todo, workers=workers):
         job = jobs[missing[place]]
         records[missing[place]] = record
@@ -243,8 +280,10 @@ def _write_csv(path: Path, records: Sequence[dict[str, Any]]) -> None:
 # In a worker's process ------------------------------------------------------------------------
 
 
-def _run_and_keep(folder: Path, work: tuple[Job, PredictorChoice | None]) -> dict[str, Any]:
-    job, guide = work
+def _run_and_keep(
+    folder: Path, work: tuple[Job, PredictorChoice | None, Features | None]
+) -> dict[str, Any]:
+    job, guide, features = work
     task = kept_task(job.benchmark, job.task, job.isomorphs, job.fingerprint)
     searcher = make_searcher(
         job.searcher,
@@ -252,6 +291,7 @@ def _run_and_keep(folder: Path, work: tuple[Job, PredictorChoice | None]) -> dic
         seed=job.seed,
         predictor=None if guide is None else guide.make,
         budgets=task.budgets,
+        features=features,
     )
     result = search(searcher, task, trials=job.trials, batch=job.batch)
     if result.stopped == "interrupted":

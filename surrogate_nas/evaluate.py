@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,12 +13,14 @@ import numpy as np
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.catalog import kept_task, open_benchmark
 from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.evaluation import Features
 from surrogate_nas.parallel import cores, each
 from surrogate_nas.predictors import metrics
+from surrogate_nas.proxies import task_proxies, unread
 from surrogate_nas.spaces.base import Isomorphs
 from surrogate_nas.transfer import PredictorChoice, choose_predictor
 
-_Job = tuple[PredictorChoice, str, str, Isomorphs, str, int, int]
+_Job = tuple[PredictorChoice, str, str, Isomorphs, str, Features | None, int, int]
 
 
 def evaluate(
@@ -30,6 +34,9 @@ def evaluate(
     isomorphs: Isomorphs = "separate",
     sources: str | None = None,
     leave_one_out: bool = False,
+    proxies: Sequence[str] = (),
+    dataset: str | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
     on_result: Callable[[str], None] = lambda text: None,
     on_step: Callable[[str], None] = lambda text: None,
 ) -> list[dict[str, Any]]:
@@ -48,8 +55,12 @@ def evaluate(
         isomorphs: See `TabularTask`.
         sources: What a meta-learner is trained on, see `choose_predictor`.
         leave_one_out: Whether these are all other tasks of the benchmark.
+        proxies: Zero-cost proxies that the predictor sees beside the structure, see
+            `surrogate_nas.proxies.task_proxies`.
+        dataset: Images for them, where the table records none.
+        data_dir: Where the files of the images are.
         on_result: Called with a text for each result.
-        on_step: Called with a text for each part of a meta-training.
+        on_step: Called with a text for each part of a meta-training, or of the proxies.
 
     Returns:
         For each task, size and seed: ``task``, ``train_size``, ``seed``, the numbers of
@@ -57,7 +68,7 @@ def evaluate(
 
     Raises:
         UnknownNameError: If there is no such predictor, benchmark or task.
-        InvalidArgumentError: If a number is out of range.
+        InvalidArgumentError: If a number is out of range, or the predictor reads no proxies.
     """
     if seeds < 1:
         raise InvalidArgumentError(f"seeds must be at least 1, got {seeds}")
@@ -69,8 +80,15 @@ def evaluate(
             predictor, task, sources=sources, leave_one_out=leave_one_out, on_step=on_step
         )
         _check_sizes(task, train_sizes, has_prior=choice.weights is not None)
+        features = None
+        if proxies:
+            if not choice.reads_features:
+                raise unread(f"the predictor {choice.name}")
+            features = task_proxies(
+                task, proxies, dataset=dataset, data_dir=data_dir, workers=workers, on_step=on_step
+            )
         jobs += [
-            (choice, benchmark, name, isomorphs, task.fingerprint, size, seed)
+            (choice, benchmark, name, isomorphs, task.fingerprint, features, size, seed)
             for size in train_sizes
             for seed in range(seeds)
         ]
@@ -96,10 +114,10 @@ def _check_sizes(task: TabularTask, train_sizes: Sequence[int], *, has_prior: bo
 
 
 def _evaluate(job: _Job) -> dict[str, Any]:
-    predictor, benchmark, name, isomorphs, fingerprint, size, seed = job
+    predictor, benchmark, name, isomorphs, fingerprint, features, size, seed = job
     task = kept_task(benchmark, name, isomorphs, fingerprint)
     order = np.random.default_rng([seed, size]).permutation(len(task))
-    support, rest = task.data(order[:size]), np.sort(order[size:])
+    support, rest = replace(task.data(order[:size]), features=features), np.sort(order[size:])
     model = predictor.make(task.space, seed)
     start = time.perf_counter()
     if size:

@@ -110,6 +110,22 @@ class Trial:
         return None if self.evaluation is None else self.evaluation.value
 
 
+class Features(Protocol):
+    """What is known of every architecture of a space beside its structure: zero-cost proxies."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name of each column."""
+        ...
+
+    def __call__(self, choices: IntArray) -> FloatArray:
+        """Columns of encodings (n, decisions): float (n, names).
+
+        Over the space, each column has mean 0 and standard deviation 1.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class TaskData:
     """Architectures with measured values: what a predictor learns from.
@@ -119,7 +135,8 @@ class TaskData:
         space: The space of the encodings.
         choices: int (n, decisions).
         values: float (n,), larger is better, finite.
-        features: float (n, k) measured beside the structure (zero-cost proxies), or None.
+        features: Known of all architectures of the space, for those predictors that
+            `surrogate_nas.predictors.base.Predictor.reads_features`; or None.
         descriptor: float (k,) that describes the task itself, or None.
         fingerprint: Recognises the task under any name, see `fingerprint`.
     """
@@ -128,7 +145,7 @@ class TaskData:
     space: SearchSpace
     choices: IntArray
     values: FloatArray
-    features: FloatArray | None = None
+    features: Features | None = None
     descriptor: FloatArray | None = None
     fingerprint: str = ""
 
@@ -155,7 +172,7 @@ class TaskData:
             space=self.space,
             choices=self.choices[rows],
             values=self.values[rows],
-            features=None if self.features is None else self.features[rows],
+            features=self.features,
             descriptor=self.descriptor,
             fingerprint=self.fingerprint,
         )

@@ -38,6 +38,7 @@ SEARCHERS: Registry = {
     "hyperband": "surrogate_nas.search.hyperband:Hyperband",
     "gradient": "surrogate_nas.search.gradient:GradientSearch",
     "reinforce": "surrogate_nas.search.reinforce:Reinforce",
+    "proxy": "surrogate_nas.search.proxy:ProxySearch",
 }
 PREDICTORS: Registry = {
     "forest": "surrogate_nas.predictors.forest:Forest",

@@ -254,6 +254,11 @@ class PredictorChoice:
     digest: str | None = None
     source_evaluations: int = 0
 
+    @property
+    def reads_features(self) -> bool:
+        """Whether it learns from `TaskData.features`, too."""
+        return self.weights is None and load("predictor", self.name).reads_features is True
+
     def make(self, space: SearchSpace, seed: int) -> Predictor:
         """A new predictor for a space."""
         if self.weights is None:

@@ -35,7 +35,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"search"}),
     frozenset({"layout", "result", "summary"}),
     frozenset({"run"}),
-    frozenset({"verify", "build", "compare", "evaluate", "transfer"}),
+    frozenset({"verify", "build", "compare", "evaluate", "transfer", "proxies"}),
     frozenset({"drawing", "report", "plots"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),

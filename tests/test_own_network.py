@@ -119,3 +119,19 @@ def test_the_installed_command_looks_into_the_working_folder(folder: Path) -> No
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["arch"] == "conv3:conv5"
+
+
+def test_a_search_by_proxies_builds_them_all(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SURROGATE_NAS_CACHE", str(folder))
+    search = ["search", *COMMON, "--searcher", "proxy:parameters", "--predictor", "gp"]
+    search += ["--trials", "3", "--batch", "1", "--store", "a.journal"]
+    answer = _json(capsys, *search)
+    assert answer["trials"][0]["arch"] == "conv5:conv5"
+    assert answer["proxies"] == ["parameters"]
+    files = list((folder / "proxies").iterdir())
+    assert _json(capsys, *search)["trials"] == answer["trials"]
+    assert list((folder / "proxies").iterdir()) == files
+    assert main([*search, "--proxies", "flops"]) == 2
+    assert "other settings: proxies 'parameters-" in capsys.readouterr().err

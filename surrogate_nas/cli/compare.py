@@ -16,6 +16,7 @@ from surrogate_nas.cli.console import (
     progress,
     write_json,
 )
+from surrogate_nas.cli.proxy_options import add_image_options, add_proxies_option
 
 SUMMARY = "run search methods side by side"
 DESCRIPTION = """\
@@ -50,6 +51,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_source_options(parser)
     option("--workers", type=positive, metavar="W", help="processes (default: all cores)")
     option("--out", type=Path, required=True, metavar="DIR", help="folder of the results")
+    add_proxies_option(parser)
+    add_image_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -75,6 +78,9 @@ def run(arguments: argparse.Namespace) -> int:
                 isomorphs=arguments.isomorphs,
                 sources=arguments.sources,
                 leave_one_out=arguments.leave_one_out,
+                proxies=arguments.proxies,
+                dataset=arguments.dataset,
+                data_dir=arguments.data_dir,
                 on_run=advance,
                 on_step=note,
             )

@@ -15,6 +15,7 @@ from surrogate_nas.cli.console import (
     progress,
     write_json,
 )
+from surrogate_nas.cli.proxy_options import add_image_options, add_proxies_option
 
 SUMMARY = "measure a predictor"
 DESCRIPTION = """\
@@ -51,6 +52,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="repetitions with other architectures (default: %(default)s)",
     )
     option("--workers", type=positive, metavar="W", help="processes (default: all cores)")
+    add_proxies_option(parser)
+    add_image_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -73,6 +76,9 @@ def run(arguments: argparse.Namespace) -> int:
                 isomorphs=arguments.isomorphs,
                 sources=arguments.sources,
                 leave_one_out=arguments.leave_one_out,
+                proxies=arguments.proxies or (),
+                dataset=arguments.dataset,
+                data_dir=arguments.data_dir,
                 on_result=advance,
                 on_step=note,
             )

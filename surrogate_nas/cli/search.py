@@ -22,6 +22,7 @@ from surrogate_nas.cli.console import (
     write_json,
 )
 from surrogate_nas.cli.network_options import planned
+from surrogate_nas.cli.proxy_options import add_proxies_option, chosen_proxies
 from surrogate_nas.cli.search_report import Steps, ending, trial_report
 from surrogate_nas.cli.verify import SEEDS, finished, verified, what
 from surrogate_nas.errors import InvalidArgumentError
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from surrogate_nas.evaluation import Objective
     from surrogate_nas.result import SearchResult
     from surrogate_nas.store import Stored
+    from surrogate_nas.training.proxy_table import ProxyTable
     from surrogate_nas.transfer import PredictorChoice
 
 SUMMARY = "search one task"
@@ -60,7 +62,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default="evolution",
         metavar="S",
         help="random, evolution, bayesian, reinforce, gradient, hyperband:evolution, "
-        "optuna:tpe, …, or with its predictor: evolution+gp "
+        "optuna:tpe, proxy, …, or with its predictor: evolution+gp "
         "(default: %(default)s)",
     )
     option(
@@ -70,6 +72,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "the sources, or with weights of the space that never saw the task, else gp (default: "
         f"{_PREDICTOR}, unless the searcher names one)",
     )
+    add_proxies_option(parser)
     add_source_options(parser)
     add_trial_options(parser)
     option(
@@ -107,7 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
     started = time.perf_counter()
     check_picture(arguments.plot, "--plot")
     searcher_name, predictor = _method(arguments.searcher, arguments.predictor)
-    if search_training.wanted(arguments):
+    if search_training.wanted(arguments, searcher_name):
         return search_training.run(arguments, searcher_name, predictor)
     with only_json(arguments.json):
         from surrogate_nas.benchmarks.catalog import open_benchmark
@@ -135,12 +138,17 @@ def run(arguments: argparse.Namespace) -> int:
             )
         elif arguments.sources is not None or arguments.leave_one_out:
             raise InvalidArgumentError("--sources and --leave-one-out need a --predictor")
+        networks = None
+        if search_training.needs_proxies(arguments, searcher_name):
+            networks, _ = checking or planned(arguments, benchmark.space, task.training, epochs=1)
+        features = chosen_proxies(arguments, searcher_name, guide, task.space, networks)
         searcher = make_searcher(
             searcher_name,
             task.space,
             seed=arguments.seed,
             predictor=None if guide is None else guide.make,
             budgets=[budget for budget in task.budgets if budget <= whole],
+            features=features,
         )
         objective: Objective = task
         storage = None
@@ -148,7 +156,7 @@ def run(arguments: argparse.Namespace) -> int:
             from surrogate_nas.store import open_storage
 
             storage = open_storage(arguments.store)
-            objective = _stored(arguments, task, searcher_name, guide, storage)
+            objective = _stored(arguments, task, searcher_name, guide, features, storage)
         loaded = time.perf_counter()
         method = searcher_name if guide is None else f"{searcher_name} + {guide.name}"
         with progress(f"{task.benchmark}/{task.name} {method}", arguments.trials) as advance:
@@ -173,6 +181,7 @@ def run(arguments: argparse.Namespace) -> int:
         "searcher": searcher_name,
         "predictor": predictor,
         "guide": None if guide is None else guide.name,
+        "proxies": None if features is None else list(features.names),
         "seed": arguments.seed,
     }
     learnt = {
@@ -211,6 +220,7 @@ def _stored(
     task: TabularTask,
     searcher: str,
     guide: PredictorChoice | None,
+    features: ProxyTable | None,
     storage: BaseStorage,
 ) -> Stored:
     from surrogate_nas.store import Stored, study_name
@@ -228,6 +238,7 @@ def _stored(
             "searcher": searcher,
             "predictor": predictor,
             "weights": None if guide is None else guide.digest,
+            "proxies": None if features is None else features.identity,
             "seed": arguments.seed,
             "batch": arguments.batch,
             "budget": arguments.budget,

@@ -15,6 +15,7 @@ from surrogate_nas.cli.network_options import (
     add_space_option,
     planned,
 )
+from surrogate_nas.cli.proxy_options import chosen_proxies
 from surrogate_nas.cli.search_report import Steps, ending, trial_report
 from surrogate_nas.cli.verify import SEEDS, finished, verified, what
 from surrogate_nas.errors import InvalidArgumentError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from surrogate_nas.evaluation import Objective
     from surrogate_nas.store import Stored
     from surrogate_nas.training.objective import TrainingObjective
+    from surrogate_nas.training.proxy_table import ProxyTable
     from surrogate_nas.transfer import PredictorChoice
 
 _EPOCHS = 10
@@ -64,14 +66,26 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_network_options(parser, later=True)
 
 
-def wanted(arguments: argparse.Namespace) -> bool:
+def needs_proxies(arguments: argparse.Namespace, searcher: str) -> bool:
+    """Whether a search reads zero-cost proxies.
+
+    Raises:
+        UnknownNameError: If there is no such searcher.
+    """
+    from surrogate_nas.search.factory import needs_features
+
+    return arguments.proxies is not None or needs_features(searcher)
+
+
+def wanted(arguments: argparse.Namespace, searcher: str) -> bool:
     """Whether the search is by training.
 
     Raises:
         InvalidArgumentError: If options of both kinds of search are mixed.
     """
     of_a_table = arguments.benchmark is not None or arguments.task is not None
-    if arguments.verify is not None and (of_a_table or arguments.dataset is None):
+    builds = arguments.verify is not None or needs_proxies(arguments, searcher)
+    if builds and (of_a_table or arguments.dataset is None):
         for name in ("space", "stop_early"):
             if getattr(arguments, name) is not None:
                 raise InvalidArgumentError(
@@ -129,12 +143,14 @@ def run(arguments: argparse.Namespace, searcher_name: str, predictor: str | None
         guide = None
         if predictor is not None:
             guide = choose_for_training(predictor, training.space, training.dataset.name)
+        features = chosen_proxies(arguments, searcher_name, guide, training.space, training)
         searcher = make_searcher(
             searcher_name,
             training.space,
             seed=arguments.seed,
             predictor=None if guide is None else guide.make,
             budgets=range(1, epochs + 1),
+            features=features,
         )
         objective: Objective = training
         storage = None
@@ -142,7 +158,7 @@ def run(arguments: argparse.Namespace, searcher_name: str, predictor: str | None
             from surrogate_nas.store import open_storage
 
             storage = open_storage(arguments.store)
-            objective = _stored(arguments, training, plan, searcher_name, guide, storage)
+            objective = _stored(arguments, training, plan, searcher_name, guide, features, storage)
         loaded = time.perf_counter()
         method = searcher_name if guide is None else f"{searcher_name} + {guide.name}"
         where = f"{training.space.name} on {training.dataset.name}"
@@ -170,6 +186,7 @@ def run(arguments: argparse.Namespace, searcher_name: str, predictor: str | None
         "searcher": searcher_name,
         "predictor": predictor,
         "guide": None if guide is None else guide.name,
+        "proxies": None if features is None else list(features.names),
         "seed": arguments.seed,
         **trial_report(training.space, training.goals[0], result),
         "optimum": None,
@@ -198,6 +215,7 @@ def _stored(
     plan: Mapping[str, Any],
     searcher: str,
     guide: PredictorChoice | None,
+    features: ProxyTable | None,
     storage: BaseStorage,
 ) -> Stored:
     from surrogate_nas.evaluation import recorded
@@ -217,6 +235,7 @@ def _stored(
             "searcher": searcher,
             "predictor": predictor,
             "weights": None if guide is None else guide.digest,
+            "proxies": None if features is None else features.identity,
             "seed": training.seed,
             "stop_early": training.stop is not None,
             "batch": arguments.batch,

@@ -31,9 +31,11 @@ class Searcher(ABC):
         rng: Its source of randomness; the same seed gives the same proposals.
         variant: Name of the argument that follows a colon in a searcher's name, as ``sampler``
             in ``"optuna:tpe"``; None if it takes none.
+        needs_features: Whether its constructor takes `Features` of the architectures.
     """
 
     variant: ClassVar[str | None] = None
+    needs_features: ClassVar[bool] = False
 
     def __init__(self, space: SearchSpace, *, seed: int | np.random.SeedSequence = 0) -> None:
         """Start a search of ``space``."""

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from surrogate_nas.evaluation import Features
 from surrogate_nas.predictors.base import Predictor
 from surrogate_nas.predictors.gp import GaussianProcess
 from surrogate_nas.search.evolution import RegularizedEvolution
@@ -33,7 +34,8 @@ class BayesianSearch(Guided):
         predictor: Predictor | None = None,
         acquisition: str = "ucb",
         initial: int | None = None,
-        exploration: tuple[float, float] | None = None,
+        exploration: float = 1.25,
+        features: Features | None = None,
     ) -> None:
         """Start a search of ``space``.
 
@@ -44,6 +46,7 @@ class BayesianSearch(Guided):
             acquisition: See `Guided`.
             initial: See `Guided`; None for 5, or for 0 where the predictor has a prior.
             exploration: See `Guided`.
+            features: See `Guided`.
         """
         root = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
         predictor = predictor or GaussianProcess()
@@ -58,4 +61,5 @@ class BayesianSearch(Guided):
             exploration=exploration,
             inner_every=0,
             acquisition=acquisition,
+            features=features,
         )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.evaluation import Features
 from surrogate_nas.predictors.base import MetaPredictor, Predictor
 from surrogate_nas.registry import load, names
 from surrogate_nas.search.base import Searcher
@@ -27,6 +28,7 @@ def make_searcher(
     seed: int,
     predictor: str | Predictor | MakePredictor | None = None,
     budgets: Sequence[int] = (),
+    features: Features | None = None,
 ) -> Searcher:
     """Compose a searcher.
 
@@ -36,13 +38,14 @@ def make_searcher(
     Args:
         spec: A registered searcher, alone or with a predictor: ``"evolution+gp"``. Some have
             variants, after a colon: ``"optuna:nsga2"``, ``"gradient:gumbel"``, ``"bayesian:ei"``,
-            ``"reinforce:plain"``, ``"hyperband:evolution"``. The predictor of ``hyperband`` guides
-            its inner searchers.
+            ``"reinforce:plain"``, ``"proxy:naswot"``, ``"hyperband:evolution"``. The predictor of
+            ``hyperband`` guides its inner searchers.
         space: Where to search.
         seed: Source of all randomness.
         predictor: The guide, unless ``spec`` names it: a registered name, an object, or what
             makes one. ``None`` and ``"none"`` mean no guide (for ``bayesian``, its own one).
         budgets: Epochs that may be evaluated, for ``hyperband``.
+        features: Of the architectures, for ``proxy`` and for predictors that read them.
 
     Raises:
         UnknownNameError: If a name is not registered; the message suggests the nearest.
@@ -54,7 +57,7 @@ def make_searcher(
             f"searcher {spec!r} names its predictor, so predictor must be None, got {predictor!r}"
         )
     wanted = guide if plus else predictor
-    return _composed(name, space, np.random.SeedSequence(seed), wanted, budgets)
+    return _composed(name, space, np.random.SeedSequence(seed), wanted, budgets, features)
 
 
 def _composed(
@@ -63,6 +66,7 @@ def _composed(
     root: np.random.SeedSequence,
     predictor: str | Predictor | MakePredictor | None,
     budgets: Sequence[int],
+    features: Features | None,
 ) -> Searcher:
     kind, options = _kind(name)
     if kind is Hyperband:
@@ -70,20 +74,49 @@ def _composed(
 
         def make(child: np.random.SeedSequence) -> Searcher:
             own = copy.deepcopy(predictor) if isinstance(predictor, Predictor) else predictor
-            return _composed(inner, space, child, own, ())
+            return _composed(inner, space, child, own, (), features)
 
         return Hyperband(space, seed=root, budgets=budgets, inner=make)
     for_choice, for_predictor = root.spawn(2)
     guide = _guide(predictor, space, int(for_predictor.generate_state(1)[0]))
-    if _guides_itself(kind):
-        guided: Searcher = kind(space, seed=root, predictor=guide, **options)
+    if _is_guided(kind):
+        guided: Searcher = kind(space, seed=root, predictor=guide, features=features, **options)
         return guided
+    if needs_features(name):
+        options["features"] = features
     # The inner searcher has the root's own stream, which a plain one of this seed has too.
     plain: Searcher = kind(space, seed=root, **options)
-    return plain if guide is None else Guided(plain, guide, seed=for_choice)
+    if guide is None:
+        return plain
+    return Guided(plain, guide, seed=for_choice, features=features)
 
 
-def _guides_itself(kind: Any) -> bool:
+def needs_features(name: str) -> bool:
+    """Whether a searcher, named without its predictor, or the inner one cannot do without them.
+
+    Raises:
+        UnknownNameError: If there is no such searcher.
+        InvalidArgumentError: If it has no variants, and one is named.
+    """
+    kind = _innermost(name)
+    return isinstance(kind, type) and issubclass(kind, Searcher) and kind.needs_features
+
+
+def guides_itself(name: str) -> bool:
+    """Whether a searcher, or the inner one, has a predictor where none is named: ``bayesian``.
+
+    Raises:
+        UnknownNameError: If there is no such searcher.
+    """
+    return _is_guided(_innermost(name))
+
+
+def _innermost(name: str) -> Any:
+    kind, options = _kind(name)
+    return _innermost(options.get("inner", "random")) if kind is Hyperband else kind
+
+
+def _is_guided(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, Guided)
 
 

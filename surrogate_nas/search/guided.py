@@ -12,7 +12,7 @@ import numpy as np
 
 from surrogate_nas._types import BoolArray, FloatArray, IntArray
 from surrogate_nas.errors import InvalidArgumentError, SpaceExhaustedError, UnknownNameError
-from surrogate_nas.evaluation import Proposal, TaskData, Trial
+from surrogate_nas.evaluation import Features, Proposal, TaskData, Trial
 from surrogate_nas.predictors.base import Predictor
 from surrogate_nas.search.acquisition import ACQUISITIONS
 from surrogate_nas.search.base import Searcher
@@ -26,7 +26,6 @@ _INITIAL = 20
 _FEW = 5  # the same for predictors that condition on new rows
 _GROWTH = 4 / 3  # of the number of trials from one complete fit to the next
 _BEST = 5  # known architectures whose neighbours become candidates
-_HALF = 10  # results after which exploration has come half its way
 
 
 class Guided(Searcher):
@@ -35,9 +34,8 @@ class Guided(Searcher):
     The inner searcher is told every real trial and proposes until enough are known. From then
     on the candidates are all architectures in a space that can be listed, else what a fork of
     the inner searcher visits on the predictions, and the neighbours of the best known ones.
-    They are compared by an acquisition function (see `surrogate_nas.search.acquisition`), which
-    explores the less the more results are known. Before the first result a predictor with a prior
-    proposes what it finds best, and no two neighbours.
+    They are compared by an acquisition function (see `surrogate_nas.search.acquisition`). Before
+    the first result a predictor with a prior proposes what it finds best, and no two neighbours.
 
     The predictor learns warped values (see `surrogate_nas.predictors.gp.warped`), so that units and
     outliers do not matter, and doubt reaches as far upwards as downwards. One that conditions on
@@ -59,11 +57,12 @@ class Guided(Searcher):
         seed: int | np.random.SeedSequence = 0,
         initial: int | None = None,
         refit_every: int | None = None,
-        exploration: tuple[float, float] | None = None,
+        exploration: float = 1.25,
         inner_every: int | None = None,
         steps: int = 400,
         acquisition: str = "ucb",
         labels: int = 200,
+        features: Features | None = None,
     ) -> None:
         """Guide ``inner`` by ``predictor``.
 
@@ -75,10 +74,7 @@ class Guided(Searcher):
                 5 where it conditions on new rows, or for 0 where it has a prior.
             refit_every: Number of proposals, or of new results, for one update; None for 5, or for
                 1 where it conditions on new rows and the space can be listed.
-            exploration: How many standard deviations the upper confidence bound is above the mean,
-                without results and with infinitely many; halfway between after 10. None for
-                (1, 1), or for (3, 0.5) where the predictor conditions on new rows: its spread
-                shrinks with them.
+            exploration: How many standard deviations the upper confidence bound is above the mean.
             inner_every: Each how-many-th proposal is the inner searcher's own, so that a predictor
                 which is wrong about a region cannot keep the search from it; 0 for none. None for
                 5, or for 0 where it conditions on new rows.
@@ -86,6 +82,7 @@ class Guided(Searcher):
             acquisition: How candidates are compared, one of
                 `surrogate_nas.search.acquisition.ACQUISITIONS`.
             labels: Number of trials from which on the predictor learns from a part of them.
+            features: Of the architectures, for the predictor.
 
         Raises:
             UnknownNameError: If there is no such acquisition function.
@@ -107,9 +104,7 @@ class Guided(Searcher):
                 raise InvalidArgumentError(f"{name} must be at least {least}, got {value}")
         if inner_every < 0:
             raise InvalidArgumentError(f"inner_every must be at least 0, got {inner_every}")
-        if exploration is None:
-            exploration = (3.0, 0.5) if predictor.conditions else (1.0, 1.0)
-        if not all(0 <= bound < math.inf for bound in exploration):
+        if not 0 <= exploration < math.inf:
             raise InvalidArgumentError(f"exploration must be 0 or larger, got {exploration}")
         if acquisition not in ACQUISITIONS:
             raise UnknownNameError("acquisition function", acquisition, ACQUISITIONS)
@@ -123,6 +118,7 @@ class Guided(Searcher):
         self.steps = steps
         self.acquisition = acquisition
         self.labels = labels
+        self.features = features
         self._values: dict[Architecture, float] = {}
         self._failed: set[Architecture] = set()
         self._believed: dict[Architecture, float] = {}
@@ -143,6 +139,7 @@ class Guided(Searcher):
         return super()._shared() | {
             id(self.inner): self.inner.fork(),
             id(self.predictor): copy.copy(self.predictor),
+            id(self.features): self.features,
         }
 
     def _fresh(self) -> Architecture | None:
@@ -191,10 +188,12 @@ class Guided(Searcher):
             candidates = self.space.unique()
         else:
             candidates = self._visited(known)
-        belief = self.predictor.belief(candidates)
+        belief = self.predictor.predict(candidates)
         free = self._free(candidates)
         best = float(belief.mean[free if free.all() else ~free].max())
-        score = ACQUISITIONS[self.acquisition](belief, best, self._bound(), self.rng)
+        # A prior's doubt shows nothing but where it knows least.
+        exploration = self.exploration if self._values else 0.0
+        score = ACQUISITIONS[self.acquisition](belief, best, exploration, self.rng)
         score[~free] = -np.inf
         if not self._values:  # beliefs tell nothing new: a first batch is spread over the best
             for arch in self._believed:
@@ -206,12 +205,6 @@ class Guided(Searcher):
         )
         values = self._values_at(belief.mean[chosen], known)
         self._foreseen = {arch: v for (arch, _), v in zip(self._plan, values, strict=False)}
-
-    def _bound(self) -> float:
-        """How many standard deviations to explore; none as long as a prior knows all there is."""
-        first, last = self.exploration
-        known = len(self._values)
-        return last + (first - last) * _HALF / (_HALF + known) if known else 0.0
 
     def _learn(self) -> dict[Architecture, float]:
         """Bring the predictor up to date; what is known, warped."""
@@ -248,7 +241,7 @@ class Guided(Searcher):
     def _data(self, known: dict[Architecture, float]) -> TaskData:
         rows = [(arch.choices, v) for arch, v in known.items() if arch not in self._left_out]
         choices, values = zip(*rows, strict=True)
-        return TaskData("search", self.space, np.array(choices), np.array(values))
+        return TaskData("search", self.space, np.array(choices), np.array(values), self.features)
 
     def _surplus(self, known: dict[Architecture, float]) -> set[Architecture]:
         """What is too much: neither among the best nor drawn to stand for the others."""

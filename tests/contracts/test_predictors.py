@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -149,10 +150,30 @@ def test_an_update_with_the_same_rows_changes_nothing(name: str) -> None:
     np.testing.assert_allclose(again.std, expected.std, rtol=1e-5)
 
 
-def test_a_belief_is_the_prediction_but_for_one_factor_of_the_spread(name: str) -> None:
-    support, rest = task(12)
-    fitted = make(name).fit(support)
-    prediction, belief = fitted.predict(rest.choices), fitted.belief(rest.choices)
-    np.testing.assert_array_equal(belief.mean, prediction.mean)
-    factor = prediction.std / belief.std
-    np.testing.assert_allclose(factor, factor[0], rtol=1e-9)
+class Luck:
+    """Features: what decides the values and is in no architecture."""
+
+    names = ("luck",)
+
+    def __call__(self, choices: IntArray) -> FloatArray:
+        number = SPACE.index(choices)
+        return np.asarray(np.random.default_rng(2).normal(size=SPACE.encodings)[number, None])
+
+
+def test_features_reach_those_who_read_them(name: str) -> None:
+    lucky = values_of(CELLS, 0.1) + 4 * Luck()(CELLS)[:, 0]
+    bare = TaskData("task", SPACE, CELLS, lucky)
+    order = np.random.default_rng(0).permutation(len(CELLS))
+    support, rest = bare.take(order[:60]), bare.take(order[60:])
+    without = make(name).fit(support).predict(rest.choices).mean
+    features = Luck()
+    predictor = make(name).fit(replace(support, features=features))
+    found = predictor.predict(rest.choices).mean
+    if not predictor.reads_features:
+        np.testing.assert_array_equal(found, without)
+        return
+    assert kendall_tau(found, rest.values) > kendall_tau(without, rest.values) + 0.2
+    updated = predictor.update(replace(support, features=features)).predict(rest.choices).mean
+    np.testing.assert_allclose(updated, found, rtol=1e-6)
+    again = predictor.fit(support).predict(rest.choices).mean
+    np.testing.assert_array_equal(again, without)

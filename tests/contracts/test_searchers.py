@@ -20,7 +20,7 @@ from surrogate_nas.search.base import Searcher
 from surrogate_nas.search.factory import make_searcher
 from surrogate_nas.search.guided import Guided
 from surrogate_nas.spaces.base import Architecture, SearchSpace
-from tests.search.toys import Linear, ToySpace, additive, run, succeed
+from tests.search.toys import Linear, ToySpace, Zeros, additive, run, succeed
 
 # Its own guide reads graphs, which these spaces do not have.
 GUIDED_ONLY = ("bayesian",)
@@ -39,7 +39,8 @@ FUNCTIONS = {name: additive(space, 1) for name, space in SPACES.items()}
 
 def make(case: str, space: SearchSpace, seed: int = 0) -> Searcher:
     name, guided, _ = case.partition("+")
-    searcher = make_searcher(name, space, seed=seed, predictor=Linear() if guided else None)
+    predictor = Linear() if guided else None
+    searcher = make_searcher(name, space, seed=seed, predictor=predictor, features=Zeros())
     if isinstance(searcher, Guided):
         searcher.steps = 40  # a fork of an Optuna sampler takes milliseconds for each
     return searcher

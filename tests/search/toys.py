@@ -73,6 +73,16 @@ class Linear(Predictor):
         )
 
 
+class Zeros:
+    """Features: what a zero-cost proxy would be, with many equal values."""
+
+    names = ("synflow",)
+
+    def __call__(self, choices: IntArray) -> FloatArray:
+        zeros = (np.asarray(choices) == 0).sum(axis=1, keepdims=True)
+        return np.asarray(zeros - 1.0)
+
+
 Function = Callable[[Architecture], float]
 
 
