@@ -117,6 +117,7 @@ def test_benchmarks(capsys: pytest.CaptureFixture[str]) -> None:
         ("search --store a.txt", ".journal"),
         ("search --budget 3", "recorded"),
         ("search --benchmark empty.h5", "damaged"),
+        ("search --benchmark cell-bench", "name one with --task: digits, "),
         ("evaluate --predictor gp --train-sizes 0", "at least 1"),
         ("evaluate --predictor gp --task cora --train-sizes 30000", "below 26206"),
         ("compare --searcher random+nope --out a", "unknown predictor"),

@@ -30,7 +30,7 @@ from surrogate_nas.errors import InvalidArgumentError
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
-    from surrogate_nas.benchmarks.base import TabularTask
+    from surrogate_nas.benchmarks.base import Benchmark, TabularTask
     from surrogate_nas.evaluation import Objective
     from surrogate_nas.result import SearchResult
     from surrogate_nas.store import Stored
@@ -47,6 +47,7 @@ surrogate-nas search --task cora --predictor gp --trials 50 --plot cora.png
   surrogate-nas search --space dense-cell --dataset digits --trials 20 --epochs 5"""
 
 _PREDICTOR = "xgboost"
+_TASK = "arxiv"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +56,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     # None where they are not given, because a search by training has neither.
     parser.set_defaults(benchmark=None)
     option = parser.add_argument
-    option("--task", metavar="T", help="default: arxiv")
+    option("--task", metavar="T", help="default: arxiv, or the only one")
     search_training.add_options(parser)
     option(
         "--searcher",
@@ -105,6 +106,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _default_task(benchmark: Benchmark) -> str:
+    if len(benchmark.tasks) > 1 and _TASK not in benchmark.tasks:
+        raise InvalidArgumentError(
+            f"the benchmark {benchmark.name} has several tasks; name one with --task: "
+            + ", ".join(benchmark.tasks)
+        )
+    return _TASK if _TASK in benchmark.tasks else benchmark.tasks[0]
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Search, and report."""
     started = time.perf_counter()
@@ -119,7 +129,8 @@ def run(arguments: argparse.Namespace) -> int:
         from surrogate_nas.transfer import choose_predictor
 
         benchmark = open_benchmark(arguments.benchmark or BENCHMARK)
-        task = benchmark.task(arguments.task or "arxiv", isomorphs=arguments.isomorphs)
+        name = arguments.task or _default_task(benchmark)
+        task = benchmark.task(name, isomorphs=arguments.isomorphs)
         limits = {"trials": arguments.trials, "batch": arguments.batch}
         limits |= {"workers": arguments.workers, "budget": arguments.budget}
         check_arguments(task, **limits)

@@ -188,22 +188,22 @@ class Guided(Searcher):
             candidates = self.space.unique()
         else:
             candidates = self._visited(known)
-        belief = self.predictor.predict(candidates)
+        prediction = self.predictor.predict(candidates)
         free = self._free(candidates)
-        best = float(belief.mean[free if free.all() else ~free].max())
+        best = float(prediction.mean[free if free.all() else ~free].max())
         # A prior's doubt shows nothing but where it knows least.
         exploration = self.exploration if self._values else 0.0
-        score = ACQUISITIONS[self.acquisition](belief, best, exploration, self.rng)
+        score = ACQUISITIONS[self.acquisition](prediction, best, exploration, self.rng)
         score[~free] = -np.inf
-        if not self._values:  # beliefs tell nothing new: a first batch is spread over the best
+        if not self._values:  # a first batch is spread over the best: the prior learns nothing
             for arch in self._believed:
                 score[_near(candidates, np.array(arch.choices))] = -np.inf
         chosen = _most_promising(candidates, score, self.refit_every)
         self._plan = deque(
             (Architecture(self.space.name, tuple(candidates[i].tolist())), float(mean))
-            for i, mean in zip(chosen, belief.mean[chosen], strict=True)
+            for i, mean in zip(chosen, prediction.mean[chosen], strict=True)
         )
-        values = self._values_at(belief.mean[chosen], known)
+        values = self._values_at(prediction.mean[chosen], known)
         self._foreseen = {arch: v for (arch, _), v in zip(self._plan, values, strict=False)}
 
     def _learn(self) -> dict[Architecture, float]:
