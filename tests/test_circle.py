@@ -1,6 +1,5 @@
 """From real trainings to a table, to a predictor, to the search of another task."""
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
@@ -13,18 +12,12 @@ from surrogate_nas.evaluation import Goal
 from surrogate_nas.predictors.weights import read_settings
 from surrogate_nas.spaces import open_space
 from surrogate_nas.store import open_storage, read_study
-
-ROOT = Path(__file__).resolve().parent.parent
+from tests.scripts import load_script
 
 
 @pytest.fixture
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("circle", ROOT / "scripts" / "circle.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("circle")
 
 
 def test_the_circle_closes(

@@ -1,6 +1,5 @@
 """The script that ranks a table's architectures by zero-cost proxies."""
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
@@ -10,18 +9,12 @@ import pytest
 from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec, write_table
 from surrogate_nas.evaluation import Goal
 from surrogate_nas.spaces import open_space
-
-ROOT = Path(__file__).resolve().parent.parent
+from tests.scripts import load_script
 
 
 @pytest.fixture
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("proxies", ROOT / "scripts" / "proxies.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("proxies")
 
 
 def test_a_table_of_parameters_is_ranked_by_parameters(
