@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -24,7 +25,10 @@ KEYS = [
 
 def start(*arguments: str, **streams: Any) -> subprocess.Popen[str]:
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams
-    return subprocess.Popen([*PROGRAM, *arguments], cwd=ROOT, text=True, **streams)
+    # What is started in the background may ignore Ctrl-C, and would have its children do so, too.
+    default = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    command = [*PROGRAM, *arguments]
+    return subprocess.Popen(command, cwd=ROOT, text=True, preexec_fn=default, **streams)
 
 
 def run(*arguments: str, code: int = 0) -> tuple[str, str]:
