@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Self
 
@@ -16,12 +16,17 @@ from torch_geometric.utils import scatter
 
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.predictors.features import FAMILIES, StructuralFeatures
+from surrogate_nas.predictors.message_steps import Step, distinct_steps
 from surrogate_nas.predictors.paths import unique_rows
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.spaces.graphs import INPUT, OUTPUT, ArchGraphs
 from surrogate_nas.spaces.operations import ATTRIBUTES, OPERATIONS
 
-_CHUNK = 1_000  # graphs encoded at once, so that their states stay in the processor's cache
+_PIECE = 32_768  # graphs encoded at once, so that the memory has room for their states
+_CHUNK = 1_000  # the same for what is read off the states, so that it stays in the cache
+
+
+_Distinct = tuple[tuple[Step, ...], Tensor]
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class GraphTensors:
     edges: Tensor
     graph: Tensor
     features: Tensor
+    _distinct: dict[int, tuple[_Distinct, _Distinct]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(
@@ -92,10 +98,28 @@ class GraphTensors:
             self.features.index_select(0, rows),
         )
 
-    def chunks(self) -> Iterator[GraphTensors]:
-        """All graphs in their order, so few at a time that their states stay in the cache."""
-        for rows in torch.split(torch.arange(len(self)), _CHUNK):
+    def pieces(self) -> Iterator[GraphTensors]:
+        """All graphs in their order, at most 32,768 at a time."""
+        if len(self) <= _PIECE:
+            yield self
+            return
+        for rows in torch.split(torch.arange(len(self)), _PIECE):
             yield self.take(rows)
+
+    def chunks(self) -> Iterator[tuple[slice, slice]]:
+        """All graphs in their order, a few at a time, and their nodes."""
+        for start in range(0, len(self), _CHUNK):
+            stop = min(start + _CHUNK, len(self))
+            first, last = self._first_node[[start, stop]].tolist()
+            yield slice(start, stop), slice(first, last)
+
+    def distinct_steps(self, steps: int) -> tuple[_Distinct, _Distinct]:
+        """See `message_steps.distinct_steps`, from inputs to outputs and back; kept."""
+        if steps not in self._distinct:
+            ways = (self.edges, self.edges.flip(0))
+            one, other = (distinct_steps(self.kind, edges, steps) for edges in ways)
+            self._distinct[steps] = one, other
+        return self._distinct[steps]
 
 
 def _members(first: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
@@ -112,17 +136,18 @@ class _GatedConv(MessagePassing):  # type: ignore[misc]  # the library ships no 
     The operation of the receiving node, embedded as e_i, decides what passes.
     """
 
-    def __init__(self, hidden: int, *, reverse: bool) -> None:
-        super().__init__(aggr="add", flow="target_to_source" if reverse else "source_to_target")
+    def __init__(self, hidden: int) -> None:
+        super().__init__(aggr="add")
         self.gate = nn.Linear(hidden, hidden)
         self.weight = nn.Linear(hidden, hidden, bias=False)
         self.own = nn.Linear(hidden, hidden)
 
-    def forward(self, x: Tensor, edges: Tensor, kinds: Tensor, kind: Tensor) -> Tensor:
-        """States (nodes, hidden) after the step, from embedded ``kinds`` (u, hidden)."""
-        gate = torch.sigmoid(self.gate(kinds)).index_select(0, kind)
-        passed = gate * self.weight(self.propagate(edges, x=x))
-        return torch.relu(passed + self.own(x))
+    def forward(self, x: Tensor, kinds: Tensor, step: Step) -> Tensor:
+        """States (k, hidden) after the step, from those before and embedded ``kinds``."""
+        gate = torch.sigmoid(self.gate(kinds)).index_select(0, step.kind)
+        sums = self.propagate(step.edges, x=(x, None), size=(len(x), len(step.kind)))
+        own = self.own(x) if step.own is None else self.own(x).index_select(0, step.own)
+        return torch.relu(gate * self.weight(sums) + own)
 
 
 class GraphEncoder(nn.Module):
@@ -152,38 +177,70 @@ class GraphEncoder(nn.Module):
         super().__init__()
         self.operation = nn.Embedding(len(OPERATIONS), hidden)
         self.attributes = nn.Linear(len(ATTRIBUTES), hidden)
-        self.ahead = nn.ModuleList(_GatedConv(hidden, reverse=False) for _ in range(layers))
-        self.back = nn.ModuleList(_GatedConv(hidden, reverse=True) for _ in range(layers))
+        self.ahead = nn.ModuleList(_GatedConv(hidden) for _ in range(layers))
+        self.back = nn.ModuleList(_GatedConv(hidden) for _ in range(layers))
         self.structure = nn.Linear(features, width)
         self.graph = nn.Linear(4 * hidden, width)
         self.last = nn.Linear(width, width)
 
     def forward(self, graphs: GraphTensors) -> Tensor:
         """Vectors of the graphs: float32 (n, width)."""
-        kinds = self.operation(graphs.kinds[:, 0].long()) + self.attributes(graphs.kinds[:, 1:])
+        kinds = self._kinds(graphs)
         ahead = back = kinds.index_select(0, graphs.kind)
+        onward, backward = Step(graphs.edges, graphs.kind), Step(graphs.edges.flip(0), graphs.kind)
         for one, other in zip(self.ahead, self.back, strict=True):
-            ahead = one(ahead, graphs.edges, kinds, graphs.kind)
-            back = other(back, graphs.edges, kinds, graphs.kind)
-        count = len(graphs)
-        op = graphs.kinds[:, 0].index_select(0, graphs.kind)
+            ahead, back = one(ahead, kinds, onward), other(back, kinds, backward)
+        return self._vectors(
+            graphs.kinds[:, 0].index_select(0, graphs.kind),
+            graphs.graph,
+            ahead,
+            back,
+            graphs.features,
+        )
+
+    @torch.no_grad()
+    def encode(self, graphs: GraphTensors) -> Tensor:
+        """As `forward` for many graphs, without gradients and in less time: (n, width)."""
+        return torch.cat([part for piece in graphs.pieces() for part in self._encoded(piece)])
+
+    def _encoded(self, graphs: GraphTensors) -> Iterator[Tensor]:
+        kinds = self._kinds(graphs)
+        states = []
+        for layers, (steps, place) in zip(
+            (self.ahead, self.back), graphs.distinct_steps(len(self.ahead)), strict=True
+        ):
+            x = kinds
+            for layer, step in zip(layers, steps, strict=True):
+                x = layer(x, kinds, step)
+            states.append((x, place))
+        for rows, nodes in graphs.chunks():
+            ahead, back = (x.index_select(0, place[nodes]) for x, place in states)
+            op = graphs.kinds[:, 0].index_select(0, graphs.kind[nodes])
+            graph = graphs.graph[nodes] - rows.start
+            yield self._vectors(op, graph, ahead, back, graphs.features[rows])
+
+    def _kinds(self, graphs: GraphTensors) -> Tensor:
+        return torch.as_tensor(
+            self.operation(graphs.kinds[:, 0].long()) + self.attributes(graphs.kinds[:, 1:])
+        )
+
+    def _vectors(
+        self, op: Tensor, graph: Tensor, ahead: Tensor, back: Tensor, features: Tensor
+    ) -> Tensor:
+        """From the operation, the graph and the last states of each node."""
+        count = len(features)
         first, last = torch.nonzero(op == INPUT)[:, 0], torch.nonzero(op == OUTPUT)[:, 0]
         pooled = torch.cat(
             [
-                scatter(ahead, graphs.graph, dim=0, dim_size=count, reduce="mean"),
-                scatter(back, graphs.graph, dim=0, dim_size=count, reduce="mean"),
+                scatter(ahead, graph, dim=0, dim_size=count, reduce="mean"),
+                scatter(back, graph, dim=0, dim_size=count, reduce="mean"),
                 ahead.index_select(0, last),
                 back.index_select(0, first),
             ],
             dim=1,
         )
-        vector = torch.relu(self.graph(pooled) + self.structure(graphs.features))
+        vector = torch.relu(self.graph(pooled) + self.structure(features))
         return torch.as_tensor(self.last(vector))
-
-    @torch.no_grad()
-    def encode(self, graphs: GraphTensors) -> Tensor:
-        """As `forward` for many graphs, without gradients and in a few pieces: (n, width)."""
-        return torch.cat([self(part) for part in graphs.chunks()])
 
 
 @contextmanager

@@ -76,7 +76,7 @@ class GNN(Predictor):
         graphs = GraphTensors.of(data.space, data.choices)
         self._space = data.space
         self._map = QuantileMap(scores, values)
-        self._networks: list[nn.Sequential] = []
+        self._networks: list[tuple[GraphEncoder, nn.Linear]] = []
         self._constant = 1.0
         if np.ptp(values) == 0:
             return self
@@ -93,11 +93,12 @@ class GNN(Predictor):
         self._constant = max(constant_std(residuals, apart), least_std(scores))
         return self
 
-    def _trained(self, graphs: GraphTensors, target: Tensor) -> nn.Sequential:
+    def _trained(self, graphs: GraphTensors, target: Tensor) -> tuple[GraphEncoder, nn.Linear]:
         encoder = GraphEncoder(
             graphs.features.shape[1], width=self.width, hidden=self.hidden, layers=self.layers
         )
-        network = nn.Sequential(encoder, nn.Linear(self.width, 1), nn.Flatten(0))
+        head = nn.Linear(self.width, 1)
+        network = nn.Sequential(encoder, head, nn.Flatten(0))
         optimiser = torch.optim.AdamW(
             network.parameters(), weight_decay=self.weight_decay, fused=True
         )
@@ -114,7 +115,7 @@ class GNN(Predictor):
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
-        return network
+        return encoder, head
 
     def predict(self, choices: IntArray) -> Prediction:
         """Predict; float64 mean and std (n,)."""
@@ -129,6 +130,5 @@ class GNN(Predictor):
     @torch.no_grad()
     def _outputs(self, graphs: GraphTensors) -> FloatArray:
         """Score that each member predicts: float64 (members, n)."""
-        parts = list(graphs.chunks())
-        rows = [torch.cat([network(part) for part in parts]) for network in self._networks]
+        rows = [head(encoder.encode(graphs))[:, 0] for encoder, head in self._networks]
         return np.asarray(torch.stack(rows).double().numpy())

@@ -6,6 +6,7 @@ import torch
 
 from surrogate_nas._types import IntArray
 from surrogate_nas.predictors.encoder import GraphEncoder, GraphTensors, _GatedConv, seeded
+from surrogate_nas.predictors.message_steps import Step
 from surrogate_nas.registry import SPACES, load
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.spaces.graphs import ArchGraphs
@@ -30,16 +31,17 @@ def test_a_step_is_that_of_the_adjacency_matrix(reverse: bool) -> None:
     graphs = tensors(CELLS[:5])
     nodes = len(graphs.kind)
     with seeded(1):
-        step = _GatedConv(8, reverse=reverse)
+        conv = _GatedConv(8)
         x, kinds = torch.randn(nodes, 8), torch.randn(len(graphs.kinds), 8)
     adjacency = np.zeros((nodes, nodes), dtype=np.float32)  # [i, j]: i receives from j
     source, target = graphs.edges.numpy()
     adjacency[(source, target) if reverse else (target, source)] = 1
-    weights = {name: value.detach().numpy() for name, value in step.named_parameters()}
+    weights = {name: value.detach().numpy() for name, value in conv.named_parameters()}
     gate = 1 / (1 + np.exp(-(kinds.numpy() @ weights["gate.weight"].T + weights["gate.bias"])))
     passed = gate[graphs.kind] * (adjacency @ x.numpy() @ weights["weight.weight"].T)
     own = x.numpy() @ weights["own.weight"].T + weights["own.bias"]
-    found = step(x, graphs.edges, kinds, graphs.kind).detach().numpy()
+    edges = graphs.edges.flip(0) if reverse else graphs.edges
+    found = conv(x, kinds, Step(edges, graphs.kind)).detach().numpy()
     np.testing.assert_allclose(found, np.maximum(passed + own, 0), atol=1e-5)
 
 
@@ -50,6 +52,34 @@ def test_chosen_graphs_are_encoded_as_if_they_were_alone(encoder: GraphEncoder) 
     for graphs in (tensors().take(torch.from_numpy(rows)), tensors(CELLS[rows])):
         found = encoder(graphs).detach()
         np.testing.assert_allclose(found, whole[torch.from_numpy(rows)], atol=1e-5)
+
+
+def test_a_large_pool_is_encoded_in_pieces(
+    encoder: GraphEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = encoder.encode(tensors())
+    monkeypatch.setattr("surrogate_nas.predictors.encoder._PIECE", 500)
+    torch.testing.assert_close(encoder.encode(tensors()), whole, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_nodes_share_a_state_exactly_where_their_surroundings_are_equal(reverse: bool) -> None:
+    graphs = tensors(CELLS[:300])
+    kind = graphs.kind.tolist()
+    source, target = (graphs.edges.flip(0) if reverse else graphs.edges).tolist()
+    senders: dict[int, list[int]] = {i: [] for i in range(len(kind))}
+    for a, b in zip(source, target, strict=True):
+        senders[b].append(a)
+
+    def tree(node: int, depth: int) -> object:
+        below = sorted(str(tree(other, depth - 1)) for other in senders[node]) if depth else []
+        return kind[node], below
+
+    for depth in (1, 2, 3):
+        trees = [str(tree(node, depth)) for node in range(len(kind))]
+        place = graphs.distinct_steps(depth)[reverse][1].tolist()
+        pairs = set(zip(trees, place, strict=True))
+        assert len(pairs) == len(set(trees)) == len(set(place)) > depth
 
 
 def test_the_order_of_the_nodes_does_not_count(encoder: GraphEncoder) -> None:
