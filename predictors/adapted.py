@@ -16,7 +16,7 @@ from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.evaluation import Prediction, TaskData
 from surrogate_nas.predictors.base import Predictor, require_rows
 from surrogate_nas.predictors.calibration import Z90, interval_std
-from surrogate_nas.predictors.gp import QuantileMap, normal_scores
+from surrogate_nas.predictors.gp import QuantileMap, normal_scores, without_noise
 from surrogate_nas.predictors.meta_kernel import TransferInputs, TransferKernel
 from surrogate_nas.predictors.whitened import Growth, Whitened, inverse_factor
 
@@ -114,11 +114,14 @@ class AdaptedProcess(Predictor):
         inputs, keep = self._view(choices), not choices.flags.writeable
         if not self._posteriors:
             kernel = self._kernels[0]
-            spread = (kernel.diagonal(inputs) + kernel.noise.exp()).sqrt()
-            return Prediction(kernel.mean(inputs).double().numpy(), spread.double().numpy())
-        parts = [posterior.predict(inputs, keep=keep) for posterior in self._posteriors]
-        mean, std = self._map.moments(*self._mixture(parts))
-        return Prediction(mean, std * self._factor)
+            prior = (kernel.diagonal(inputs) + kernel.noise.exp()).sqrt()
+            return Prediction(kernel.mean(inputs).double().numpy(), prior.double().numpy())
+        scores, spread = self._mixture(
+            [posterior.predict(inputs, keep=keep) for posterior in self._posteriors]
+        )
+        mean, std = self._map.moments(scores, spread)
+        noise = float(self._weights @ [posterior.noise for posterior in self._posteriors])
+        return Prediction(mean, std * self._factor, std * without_noise(spread, noise))
 
     def _mixture(
         self, parts: Sequence[tuple[FloatArray, FloatArray]]
@@ -194,6 +197,11 @@ class _Posterior:
         )
         return other
 
+    @property
+    def noise(self) -> float:
+        """Variance of the noise of a score."""
+        return float(self._kernel.noise.exp()) / self._scale**2
+
     def left_out(self) -> tuple[FloatArray, FloatArray]:
         """Mean and variance of each score given all others (Rasmussen and Williams, 5.12)."""
         variance = 1 / (self._whiten * self._whiten).sum(axis=0)
@@ -208,8 +216,7 @@ class _Posterior:
             if keep:
                 self._pool = pool
         mean = (pool.prior - self._offset + pool.known.mean(self._white)) / self._scale
-        noise = float(self._kernel.noise.exp())
-        return mean, (pool.known.variance.clip(0) + noise) / self._scale**2
+        return mean, pool.known.variance.clip(0) / self._scale**2 + self.noise
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,8 +105,10 @@ class GaussianProcess(FeaturePredictor):
         """Mean and standard deviation of a measurement."""
         if self._posterior is None:
             raise not_fitted(self)
-        mean, std = self._map.moments(*self._posterior.predict(x))
-        return Prediction(mean, std * self._factor)
+        scores, spread = self._posterior.predict(x)
+        mean, std = self._map.moments(scores, spread)
+        share = without_noise(spread, self._posterior.noise)
+        return Prediction(mean, std * self._factor, std * share)
 
 
 class _Inputs:
@@ -196,6 +198,11 @@ class _Posterior:
             other._pool = replace(self._pool, known=known)
         return other
 
+    @property
+    def noise(self) -> float:
+        """Variance of the noise of a score."""
+        return self._hyper.noise
+
     def left_out(self) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation of each score given all others, each float64 (n,)."""
         variance = 1 / (self._whiten * self._whiten).sum(axis=0)
@@ -237,6 +244,11 @@ class _Pool:
     x: FloatArray
     scaled: Scaled
     known: Whitened
+
+
+def without_noise(std: FloatArray, noise: float) -> FloatArray:
+    """Share of standard deviations (n,) that remains without noise of that variance."""
+    return np.asarray(np.sqrt((1 - noise / (std * std)).clip(0)))
 
 
 def normal_scores(values: FloatArray) -> FloatArray:

@@ -197,10 +197,18 @@ def fingerprint(space: SearchSpace, choices: IntArray, values: FloatArray) -> st
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Predicted values with calibrated standard deviations, each float (n,)."""
+    """Predicted values, each array float (n,).
+
+    Attributes:
+        mean: The values.
+        std: Calibrated standard deviations of what a measurement may be.
+        epistemic: Standard deviations without the noise of a measurement, as the model itself
+            believes, not calibrated; None where the predictor cannot tell.
+    """
 
     mean: FloatArray
     std: FloatArray
+    epistemic: FloatArray | None = None
 
 
 @runtime_checkable

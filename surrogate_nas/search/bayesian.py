@@ -32,7 +32,7 @@ class BayesianSearch(Guided):
         *,
         seed: int | np.random.SeedSequence = 0,
         predictor: Predictor | None = None,
-        acquisition: str = "ucb",
+        acquisition: str | None = None,
         initial: int | None = None,
         exploration: float = 1.25,
         features: Features | None = None,

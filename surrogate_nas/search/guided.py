@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _INITIAL = 20
 _FEW = 5  # the same for predictors that condition on new rows
 _GROWTH = 4 / 3  # of the number of trials from one complete fit to the next
+_PRIOR = 10  # proposals that are more a prior's than the results'
 _BEST = 5  # known architectures whose neighbours become candidates
 
 
@@ -34,7 +35,9 @@ class Guided(Searcher):
     The inner searcher is told every real trial and proposes until enough are known. From then
     on the candidates are all architectures in a space that can be listed, else what a fork of
     the inner searcher visits on the predictions, and the neighbours of the best known ones.
-    They are compared by an acquisition function (see `surrogate_nas.search.acquisition`). Before
+    They are compared by an acquisition function (see `surrogate_nas.search.acquisition`): the
+    expected improvement for the first ten proposals of a predictor with a prior, which doubts its
+    prior more than it knows, and else the upper confidence bound. Before
     the first result a predictor with a prior proposes what it finds best, and no two neighbours.
 
     The predictor learns warped values (see `surrogate_nas.predictors.gp.warped`), so that units and
@@ -60,7 +63,7 @@ class Guided(Searcher):
         exploration: float = 1.25,
         inner_every: int | None = None,
         steps: int = 400,
-        acquisition: str = "ucb",
+        acquisition: str | None = None,
         labels: int = 200,
         features: Features | None = None,
     ) -> None:
@@ -80,7 +83,7 @@ class Guided(Searcher):
                 5, or for 0 where it conditions on new rows.
             steps: Steps of the inner searcher's fork where the space cannot be listed.
             acquisition: How candidates are compared, one of
-                `surrogate_nas.search.acquisition.ACQUISITIONS`.
+                `surrogate_nas.search.acquisition.ACQUISITIONS`; None for those said above.
             labels: Number of trials from which on the predictor learns from a part of them.
             features: Of the architectures, for the predictor.
 
@@ -106,7 +109,7 @@ class Guided(Searcher):
             raise InvalidArgumentError(f"inner_every must be at least 0, got {inner_every}")
         if not 0 <= exploration < math.inf:
             raise InvalidArgumentError(f"exploration must be 0 or larger, got {exploration}")
-        if acquisition not in ACQUISITIONS:
+        if acquisition is not None and acquisition not in ACQUISITIONS:
             raise UnknownNameError("acquisition function", acquisition, ACQUISITIONS)
         super().__init__(inner.space, seed=seed)
         self.inner = inner
@@ -190,10 +193,11 @@ class Guided(Searcher):
             candidates = self._visited(known)
         prediction = self.predictor.predict(candidates)
         free = self._free(candidates)
-        best = float(prediction.mean[free if free.all() else ~free].max())
-        # A prior's doubt shows nothing but where it knows least.
-        exploration = self.exploration if self._values else 0.0
-        score = ACQUISITIONS[self.acquisition](prediction, best, exploration, self.rng)
+        if self._values:
+            compare = ACQUISITIONS[self.acquisition or self._usual()]
+            score = compare(prediction, max(known.values()), self.exploration, self.rng)
+        else:  # a prior's doubt shows nothing but where it knows least
+            score = prediction.mean.copy()
         score[~free] = -np.inf
         if not self._values:  # a first batch is spread over the best: the prior learns nothing
             for arch in self._believed:
@@ -205,6 +209,10 @@ class Guided(Searcher):
         )
         values = self._values_at(prediction.mean[chosen], known)
         self._foreseen = {arch: v for (arch, _), v in zip(self._plan, values, strict=False)}
+
+    def _usual(self) -> str:
+        """The acquisition function where none was wished."""
+        return "ei" if self.predictor.has_prior and self._guided <= _PRIOR else "ucb"
 
     def _learn(self) -> dict[Architecture, float]:
         """Bring the predictor up to date; what is known, warped."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from dataclasses import replace
@@ -67,6 +68,19 @@ def test_it_learns_and_its_intervals_hold(name: str) -> None:
         covered.append(coverage_90(prediction, rest.values))
     assert np.mean(taus) > 0.55
     assert 0.8 < np.mean(covered) < 0.98
+
+
+def test_what_it_does_not_know_is_less_than_what_a_measurement_may_be(name: str) -> None:
+    covered = []
+    for seed in range(4):
+        support, rest = task(150, seed=seed, noise=1.0)
+        prediction = make(name, seed).fit(support).predict(rest.choices)
+        if prediction.epistemic is None:
+            pytest.skip("does not tell the noise of a measurement from what it does not know")
+        assert np.median(prediction.epistemic / prediction.std) < 0.8
+        known = dataclasses.replace(prediction, std=prediction.epistemic)
+        covered.append(coverage_90(known, values_of(rest.choices, noise=0.0)))
+    assert 0.7 < np.mean(covered) < 0.99
 
 
 def test_more_labels_are_better(name: str) -> None:

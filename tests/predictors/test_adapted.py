@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from surrogate_nas.benchmarks.catalog import open_benchmark
-from surrogate_nas.evaluation import TaskData
+from surrogate_nas.evaluation import Prediction, TaskData
 from surrogate_nas.predictors.meta_kernel import TransferKernel
 from surrogate_nas.transfer import choose_predictor
 
@@ -53,3 +53,14 @@ def test_all_architectures_are_predicted_as_some_of_them(data: TaskData) -> None
     found, expected = predictor.predict(every), predictor.predict(every[some])
     np.testing.assert_allclose(found.mean[some], expected.mean, rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(found.std[some], expected.std, rtol=1e-3)
+
+
+def test_labels_take_what_is_not_known_and_leave_the_noise(data: TaskData) -> None:
+    task = open_benchmark("nas-bench-graph").task("proteins")
+    predictor = choose_predictor("meta-gnn", task).make(task.space, 0).fit(data)
+
+    def share(prediction: Prediction) -> float:
+        assert prediction.epistemic is not None
+        return float(np.median(prediction.epistemic / prediction.std))
+
+    assert share(predictor.predict(data.choices)) < 0.9 * share(predictor.predict(task.choices))

@@ -96,7 +96,22 @@ def test_expected_improvement_is_the_integral() -> None:
             quad(improvement, best, m + 12 * s, args=(best, m, s))[0]
             for m, s in zip(PREDICTION.mean, PREDICTION.std, strict=True)
         ]
-        np.testing.assert_allclose(value("ei")(best), expected, rtol=1e-6)
+        np.testing.assert_allclose(np.exp(value("ei")(best)), expected, rtol=1e-6)
+
+
+def test_expected_improvement_far_below_the_best_is_still_told_apart() -> None:
+    z = np.array([-1e4, -60.0, -40.0, -6.0])
+    certain = Prediction(z, np.ones(4), np.ones(4))
+    found = ACQUISITIONS["ei"](certain, 0.0, 0.0, np.random.default_rng(0))
+    # The first two terms of the expansion of Mills' ratio.
+    expected = norm.logpdf(z) - 2 * np.log(-z) + np.log1p(-3 / z**2 + 15 / z**4)
+    np.testing.assert_allclose(found, expected, atol=3e-3)
+
+
+def test_expected_improvement_disregards_the_noise_of_a_measurement() -> None:
+    rng = np.random.default_rng(0)
+    told = Prediction(PREDICTION.mean, PREDICTION.std * 9, PREDICTION.std)
+    np.testing.assert_array_equal(ACQUISITIONS["ei"](told, 1.2, 0.0, rng), value("ei")(1.2))
 
 
 def test_upper_bounds_and_samples() -> None:

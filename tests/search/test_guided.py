@@ -306,6 +306,27 @@ def test_a_prior_proposes_first_what_it_finds_best_and_spreads_a_batch() -> None
         assert sum(a != b for a, b in zip(one, other, strict=True)) > 1
 
 
+class Noisy(Prior):
+    """Where the first choice is 0, measurements are noisy; where it is 1, little is known."""
+
+    def predict(self, choices: IntArray) -> Prediction:
+        first = np.asarray(choices)[:, 0]
+        epistemic = np.where(first == 1, 2.0, 1e-3)
+        return Prediction(np.zeros(len(first)), np.where(first == 0, 50.0, epistemic), epistemic)
+
+
+def test_ten_proposals_of_a_prior_are_where_its_knowledge_ends() -> None:
+    searcher = Guided(RandomSearch(SMALL, seed=4), Noisy())
+    told = run(searcher, total, 20)
+    assert {arch.choices[0] for arch in told[1:10]} == {1}
+    assert {arch.choices[0] for arch in told[10:]} == {0}
+
+
+def test_a_wished_acquisition_function_is_used_throughout() -> None:
+    searcher = Guided(RandomSearch(SMALL, seed=4), Noisy(), acquisition="ucb")
+    assert {arch.choices[0] for arch in run(searcher, total, 20)[1:]} == {0}
+
+
 @pytest.mark.parametrize("exploration", [-1.0, math.inf, math.nan])
 def test_exploration_is_finite(exploration: float) -> None:
     with pytest.raises(InvalidArgumentError, match="exploration must be 0 or larger"):
