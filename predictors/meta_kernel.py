@@ -115,7 +115,7 @@ class TransferKernel(nn.Module):
 
     def forward(self, a: TransferInputs, b: TransferInputs) -> Tensor:
         """Covariance without noise, (n, m)."""
-        total = self._learned(a, b)
+        total = self._learned(b)(a.sources, a.hidden)
         for x, y, (width, height) in zip(a.families, b.families, self._shapes(), strict=True):
             if x.shape[1]:
                 total = torch.addcdiv(total, height.to(total.dtype), x @ turned(y) + width)
@@ -132,27 +132,34 @@ class TransferKernel(nn.Module):
             ]
             pairs = zip(distinct.families, known, strict=True)
             terms = distinct.inverse([rows @ turned(*other) for rows, other in pairs])
+        learned = self._learned(b)
         step = max(_CELLS // len(b), 1)
         for start in range(0, len(a), step):
             part = slice(start, start + step)
             if distinct is None:
                 yield part, self(a.take(part), b)
                 continue
-            total = self._learned(a.take(part), b)
+            total = learned(a.sources[part], a.hidden[part])
             for term in terms(part):
                 total += term
             yield part, total
 
-    def _learned(self, a: TransferInputs, b: TransferInputs) -> Tensor:
-        """The parts without structural features."""
-        linear = self.linear.exp() / max(b.sources.shape[1], 1) * b.sources
-        total = torch.addmm(self.constant.exp().to(linear.dtype), a.sources, linear.T)
-        if not a.hidden.shape[1]:
-            return total + self.neural.exp()
+    def _learned(self, b: TransferInputs) -> Callable[[Tensor, Tensor], Tensor]:
+        """The parts without structural features, from others' sources and encodings."""
+        linear = (self.linear.exp() / max(b.sources.shape[1], 1) * b.sources).T
+        constant = self.constant.exp()
+        if not b.hidden.shape[1]:
+            constant = (constant + self.neural.exp()).to(linear.dtype)
+            return lambda sources, hidden: torch.addmm(constant, sources, linear)
         towards = turned(b.hidden, 5 * torch.exp(-2 * self.neural_scale), _JITTER)
-        root = (a.hidden @ towards).clamp_min(_JITTER).sqrt()
-        polynomial = torch.addcmul(1 + root, root, root, value=1 / 3)
-        return torch.addcmul(total, polynomial, torch.exp(self.neural - root))
+
+        def covariance(sources: Tensor, hidden: Tensor) -> Tensor:
+            root = (hidden @ towards).clamp_min(_JITTER).sqrt()
+            polynomial = torch.addcmul(1 + root, root, root, value=1 / 3)
+            total = torch.addmm(constant.to(linear.dtype), sources, linear)
+            return torch.addcmul(total, polynomial, torch.exp(self.neural - root))
+
+        return covariance
 
     def _shapes(self) -> list[tuple[Tensor, Tensor]]:
         """Width w and height h of each family's h / (w + squared distance)."""
