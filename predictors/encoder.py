@@ -46,7 +46,9 @@ class GraphTensors:
     edges: Tensor
     graph: Tensor
     features: Tensor
-    _distinct: dict[int, tuple[_Distinct, _Distinct]] = field(default_factory=dict, repr=False)
+    _distinct: dict[int, tuple[_Distinct, _Distinct]] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     @classmethod
     def of(

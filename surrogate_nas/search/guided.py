@@ -36,9 +36,9 @@ class Guided(Searcher):
     on the candidates are all architectures in a space that can be listed, else what a fork of
     the inner searcher visits on the predictions, and the neighbours of the best known ones.
     They are compared by an acquisition function (see `surrogate_nas.search.acquisition`): the
-    expected improvement for the first ten proposals of a predictor with a prior, which doubts its
-    prior more than it knows, and else the upper confidence bound. Before
-    the first result a predictor with a prior proposes what it finds best, and no two neighbours.
+    upper confidence bound, but for the first ten proposals of a predictor with a prior the expected
+    improvement, which soon tries what the sources disagree about. Before the first result a
+    predictor with a prior proposes what it finds best, and no two neighbours.
 
     The predictor learns warped values (see `surrogate_nas.predictors.gp.warped`), so that units and
     outliers do not matter, and doubt reaches as far upwards as downwards. One that conditions on
