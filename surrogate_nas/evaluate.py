@@ -34,7 +34,7 @@ def evaluate(
     isomorphs: Isomorphs = "separate",
     sources: str | None = None,
     leave_one_out: bool = False,
-    proxies: Sequence[str] = (),
+    proxies: Sequence[str] | None = None,
     dataset: str | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     on_result: Callable[[str], None] = lambda text: None,
@@ -55,7 +55,7 @@ def evaluate(
         isomorphs: See `TabularTask`.
         sources: What a meta-learner is trained on, see `choose_predictor`.
         leave_one_out: Whether these are all other tasks of the benchmark.
-        proxies: Zero-cost proxies that the predictor sees beside the structure, see
+        proxies: Zero-cost proxies that the predictor sees beside the structure, or None. See
             `surrogate_nas.proxies.task_proxies`.
         dataset: Images for them, where the table records none.
         data_dir: Where the files of the images are.

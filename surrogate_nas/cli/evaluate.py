@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
                 isomorphs=arguments.isomorphs,
                 sources=arguments.sources,
                 leave_one_out=arguments.leave_one_out,
-                proxies=arguments.proxies or (),
+                proxies=arguments.proxies,
                 dataset=arguments.dataset,
                 data_dir=arguments.data_dir,
                 on_result=advance,
