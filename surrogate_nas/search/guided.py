@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections import deque
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +27,29 @@ _FEW = 5  # the same for predictors that condition on new rows
 _GROWTH = 4 / 3  # of the number of trials from one complete fit to the next
 _PRIOR = 10  # proposals that are more a prior's than the results'
 _BEST = 5  # known architectures whose neighbours become candidates
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a guide goes by.
+
+    Attributes:
+        archs: Those of the trials, in the order of their first results, and then of pending ones.
+        values: float64 (trials,), NaN where they failed.
+        scores: float64 (archs,), the values warped, failed ones as the worst, and what was
+            predicted for pending ones.
+    """
+
+    archs: list[Architecture]
+    values: FloatArray
+    scores: FloatArray
+
+    def to_value(self) -> QuantileMap:
+        """From scores back to values; needs a trial that succeeded."""
+        from surrogate_nas.predictors.gp import QuantileMap  # which takes its time to import
+
+        succeeded = np.flatnonzero(~np.isnan(self.values))
+        return QuantileMap(self.scores[succeeded], self.values[succeeded])
 
 
 class Guided(Searcher):
@@ -122,13 +145,16 @@ class Guided(Searcher):
         self.acquisition = acquisition
         self.labels = labels
         self.features = features
-        self._values: dict[Architecture, float] = {}
-        self._failed: set[Architecture] = set()
+        self._told: dict[Architecture, float] = {}  # NaN for failed ones
+        self._succeeded = 0
         self._believed: dict[Architecture, float] = {}
         self._plan: deque[tuple[Architecture, float]] = deque()
         self._foreseen: dict[Architecture, float] = {}  # values of what is planned
-        self._left_out: set[Architecture] = set()
-        self._fitted = 0  # number of trials at the last complete fit
+        self._chosen: IntArray = np.zeros(
+            0, dtype=np.int64
+        )  # of what was told at the last complete fit
+        self._told_then = 0
+        self._fitted = 0  # number of rows at that fit
         self._news = 0
         self._guided = 0
 
@@ -158,7 +184,7 @@ class Guided(Searcher):
         return replace(proposal, info={"predicted": self._foreseen[proposal.arch]})
 
     def _candidate(self) -> Architecture:
-        if len(self._values) < self.initial:
+        if self._succeeded < self.initial:
             return self.inner.ask(1)[0].arch
         self._guided += 1
         # At first, a prior knows more than the inner searcher.
@@ -177,10 +203,10 @@ class Guided(Searcher):
         self.inner.tell([trial])
         key = self.space.key(trial.arch)
         self._believed.pop(key, None)
-        if trial.value is None:
-            self._failed.add(key)
-        else:
-            self._values[key] = trial.value
+        before = self._told.setdefault(key, math.nan)
+        if trial.value is not None:
+            self._succeeded += math.isnan(before)
+            self._told[key] = trial.value
         self._news += 1
 
     def _replan(self) -> None:
@@ -193,13 +219,13 @@ class Guided(Searcher):
             candidates = self._visited(known)
         prediction = self.predictor.predict(candidates)
         free = self._free(candidates)
-        if self._values:
+        if self._succeeded:
             compare = ACQUISITIONS[self.acquisition or self._usual()]
-            score = compare(prediction, max(known.values()), self.exploration, self.rng)
+            score = compare(prediction, float(known.scores.max()), self.exploration, self.rng)
         else:  # a prior's doubt shows nothing but where it knows least
             score = prediction.mean.copy()
         score[~free] = -np.inf
-        if not self._values:  # a first batch is spread over the best: the prior learns nothing
+        if not self._succeeded:  # a first batch is spread over the best: the prior learns nothing
             for arch in self._believed:
                 score[_near(candidates, np.array(arch.choices))] = -np.inf
         chosen = _most_promising(candidates, score, self.refit_every)
@@ -207,69 +233,61 @@ class Guided(Searcher):
             (Architecture(self.space.name, tuple(candidates[i].tolist())), float(mean))
             for i, mean in zip(chosen, prediction.mean[chosen], strict=True)
         )
-        values = self._values_at(prediction.mean[chosen], known)
-        self._foreseen = {arch: v for (arch, _), v in zip(self._plan, values, strict=False)}
+        self._foreseen = {}
+        if self._succeeded:  # else there is nothing to measure values by
+            values = known.to_value()(prediction.mean[chosen]).tolist()
+            self._foreseen = {arch: v for (arch, _), v in zip(self._plan, values, strict=True)}
 
     def _usual(self) -> str:
         """The acquisition function where none was wished."""
         return "ei" if self.predictor.has_prior and self._guided <= _PRIOR else "ucb"
 
-    def _learn(self) -> dict[Architecture, float]:
-        """Bring the predictor up to date; what is known, warped."""
+    def _learn(self) -> _Known:
+        """Bring the predictor up to date; what is known."""
         from surrogate_nas.predictors.gp import warped  # which takes its time to import
 
-        if not self._values:
-            return dict(self._believed)  # the prior speaks
-        worst = min(self._values.values())
-        measured = self._values | dict.fromkeys(self._failed, worst)
-        scores = warped(np.array(list(measured.values())))
-        known = dict(zip(measured, scores.tolist(), strict=True)) | self._believed
-        if len(known) - len(self._left_out) < _GROWTH * self._fitted:
-            self.predictor.update(self._data(known))
+        values = np.array(list(self._told.values()))
+        believed = list(self._believed.values())
+        if not self._succeeded:  # the prior speaks
+            return _Known(list(self._believed), values[:0], np.array(believed))
+        scores = warped(np.where(np.isnan(values), np.nanmin(values), values))
+        known = _Known([*self._told, *self._believed], values, np.append(scores, believed))
+        new = np.arange(self._told_then, len(known.archs))
+        if len(self._chosen) + len(new) < _GROWTH * self._fitted:
+            self.predictor.update(self._data(known, np.append(self._chosen, new)))
         else:
-            self._left_out = self._surplus(known)
-            self._fitted = len(known) - len(self._left_out)
-            self.predictor.fit(self._data(known))
+            self._chosen, self._told_then = self._representatives(known), len(values)
+            rows = np.append(self._chosen, np.arange(len(values), len(known.archs)))
+            self._fitted = len(rows)
+            self.predictor.fit(self._data(known, rows))
         return known
 
-    def _to_value(self, known: dict[Architecture, float]) -> QuantileMap:
-        """From scores back to values; needs a trial that succeeded, and those come first."""
-        from surrogate_nas.predictors.gp import QuantileMap
+    def _data(self, known: _Known, rows: IntArray) -> TaskData:
+        choices = np.array([known.archs[i].choices for i in rows.tolist()])
+        return TaskData("search", self.space, choices, known.scores[rows], self.features)
 
-        values = np.array(list(self._values.values()))
-        return QuantileMap(np.array(list(known.values()))[: len(values)], values)
-
-    def _values_at(self, scores: FloatArray, known: dict[Architecture, float]) -> list[float]:
-        """Values of predicted scores; none as long as there is nothing to measure them by."""
-        if not self._values:
-            return []
-        values: list[float] = self._to_value(known)(scores).tolist()
-        return values
-
-    def _data(self, known: dict[Architecture, float]) -> TaskData:
-        rows = [(arch.choices, v) for arch, v in known.items() if arch not in self._left_out]
-        choices, values = zip(*rows, strict=True)
-        return TaskData("search", self.space, np.array(choices), np.array(values), self.features)
-
-    def _surplus(self, known: dict[Architecture, float]) -> set[Architecture]:
-        """What is too much: neither among the best nor drawn to stand for the others."""
-        surplus = len(known) - self.labels
+    def _representatives(self, known: _Known) -> IntArray:
+        """Positions of trials: all, or of many the best and some that stand for the others."""
+        trials = len(known.values)
+        surplus = len(known.archs) - self.labels
         if surplus <= 0:
-            return set()
-        others = sorted(known, key=known.__getitem__)[: len(known) - self.labels // 2]
-        drawn = self.rng.choice(len(others), size=surplus, replace=False)
-        return {others[i] for i in drawn.tolist()}
+            return np.arange(trials)
+        by_score = np.argsort(known.scores[:trials], kind="stable")
+        others = by_score[: max(trials - self.labels // 2, 0)]
+        drawn = self.rng.choice(len(others), size=min(surplus, len(others)), replace=False)
+        return np.delete(np.arange(trials), others[drawn])
 
-    def _visited(self, known: dict[Architecture, float]) -> IntArray:
+    def _visited(self, known: _Known) -> IntArray:
         """Keys near the best known ones and on the inner searcher's way on the predictions."""
-        if not self._values:
+        if not self._succeeded:
             objective = PredictedObjective(self.space, self.predictor)
             parts = [self.inner.visit(objective, self.steps)]
         else:
-            to_value = self._to_value(known)
-            objective = PredictedObjective(self.space, self.predictor, to_value)
-            best = sorted(self._values, key=self._values.__getitem__, reverse=True)[:_BEST]
-            near = self.space.neighbour_choices(np.array([arch.choices for arch in best]))
+            objective = PredictedObjective(self.space, self.predictor, known.to_value())
+            best = np.argsort(-known.values, kind="stable")[: min(_BEST, self._succeeded)]
+            near = self.space.neighbour_choices(
+                np.array([known.archs[i].choices for i in best.tolist()])
+            )
             parts = [near, self.inner.visit(objective, self.steps)]
         keys = self.space.keys(np.concatenate(parts))
         return keys[np.unique(self.space.index(keys), return_index=True)[1]]

@@ -118,6 +118,10 @@ def test_failed_trials_count_as_the_worst_value() -> None:
     data = _fitted(searcher, predictor)
     failed = (data.choices == 4).all(axis=1)
     assert data.values[failed].tolist() == [data.values[~failed].min()]
+    searcher.tell([Trial(Proposal(50, strange), Evaluation((total(strange),)))])
+    searcher.ask(8)
+    data = predictor.data[-1]
+    assert data.choices[data.values[:7].argmax()].tolist() == [4] * 5, "it succeeded in the end"
 
 
 def test_all_architectures_are_compared_where_they_can_be_listed() -> None:
