@@ -344,7 +344,7 @@ def _task(name: str, task: Task, choices: IntArray, seeds: int, log: TrainingLog
     if np.isnan(curves["validation"][..., -1]).all():
         raise SurrogateNASError(
             f"every training of {name!r} failed, so there is no table; the first reason was: "
-            f"{reason} (all are in {log.path})"
+            f"{reason} (all are in {log.path}; delete their lines to repeat them)"
         )
     return TaskSpec(
         name=name,

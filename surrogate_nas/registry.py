@@ -126,3 +126,7 @@ def _follow(kind: str, path: str) -> Any:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise InvalidArgumentError(f"cannot load the {kind} {path!r}: {error}") from error
+    except Exception as error:  # whatever a module of the user's does, and names that are none
+        raise InvalidArgumentError(
+            f"cannot load the {kind} {path!r}: {type(error).__name__}: {error}"
+        ) from error

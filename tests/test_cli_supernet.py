@@ -30,7 +30,8 @@ def test_shows_how_to_train_what_was_chosen(capsys: pytest.CaptureFixture[str]) 
     assert main(["supernet", *SMALL]) == 0
     shown = capsys.readouterr()
     chosen = shown.out.splitlines()[0].rpartition(" ")[2]
-    assert f"train it: surrogate-nas train {chosen} --dataset digits" in shown.out
+    sizes = "--settings channels=1,stem_stride=2"
+    assert f"train it: surrogate-nas train {chosen} --dataset digits {sizes}\n" in shown.out
     assert "1/1" in shown.err
 
 

@@ -74,13 +74,21 @@ def test_shows_the_result(capsys: pytest.CaptureFixture[str]) -> None:
         ([ARCH, "--device", "gpu"], "device must be one of"),
         ([ARCH, "--export", "model.txt"], "--export must end with .pt or .onnx"),
         ([ARCH, "--export", "/nowhere/model.pt"], "--export must be in a folder that exists"),
+        ([ARCH, "--export", "folder.pt"], "--export must be a file, but 'folder.pt' is a folder"),
+        ([ARCH, "--checkpoint", "folder.pt"], "--checkpoint must be a file"),
         (["conv3x3", "--space", "dense-cell"], "is not 4 operations"),
         (["0000-gcn-gcn-gcn-gcn", "--space", "nas-bench-graph"], "nodes of a graph"),
     ],
 )
 def test_mistakes_are_one_line(
-    arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    reason: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder.pt").mkdir()
     assert main(["train", *arguments]) == 2
     error = capsys.readouterr().err
     assert reason in error
@@ -92,3 +100,9 @@ def test_settings_are_numbers_by_name(text: str, capsys: pytest.CaptureFixture[s
     with pytest.raises(SystemExit):
         main(["train", ARCH, "--settings", text])
     assert "must be like channels=8,cells=2" in capsys.readouterr().err
+
+
+def test_a_setting_has_one_value(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", ARCH, "--settings", "channels=8,channels=4"])
+    assert "must not name anything twice" in capsys.readouterr().err

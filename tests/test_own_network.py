@@ -40,6 +40,14 @@ def build(architecture, task, *, channels=4):
 
 def broken(architecture, task):
     raise KeyError("no such option")
+
+
+def narrow(architecture, task):
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
+
+
+def fixed(architecture, task):
+    return nn.Sequential(nn.Flatten(), nn.AdaptiveAvgPool1d(task.classes))
 """
 COMMON = ["--space", "nets.toml", "--dataset", "digits", "--network", "own_nets:build"]
 COMMON += ["--device", "cpu", "--epochs", "1"]
@@ -101,6 +109,37 @@ def test_mistakes_are_one_line(
     error = capsys.readouterr().err
     assert reason in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("network", "reason"),
+    [
+        ("own_nets:narrow", "a logit for each of 10 classes, (32, 10), and gives (32, 3)"),
+        ("own_nets:fixed", "cannot be trained: ValueError: optimizer got an empty parameter list"),
+    ],
+)
+def test_what_no_training_can_do_is_one_line_or_a_failed_trial(
+    network: str, reason: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = [*COMMON[:4], "--network", network, *COMMON[6:]]
+    assert main(["train", "conv3:none", *common]) == 2
+    error = capsys.readouterr().err
+    assert reason in error
+    assert error.count("\n") == 1
+    assert main(["search", *common, "--predictor", "none", "--trials", "2"]) == 0
+    shown = capsys.readouterr()
+    assert "2 trials, 2 failed" in shown.out
+    assert "every trial failed; the first reason was: InvalidArgumentError: " in shown.err
+    assert reason in shown.err
+
+
+def test_a_checkpoint_is_of_one_builder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = ["--checkpoint", "state.pt", *COMMON]
+    assert main(["train", "conv3:none", *own]) == 0
+    capsys.readouterr()
+    other = [word.replace("own_nets:build", "own_nets:narrow") for word in own]
+    assert main(["train", "conv3:none", *other]) == 2
+    assert "belongs to another training" in capsys.readouterr().err
 
 
 def test_the_installed_command_looks_into_the_working_folder(folder: Path) -> None:

@@ -210,6 +210,11 @@ def check_picture(path: Path | None, option: str) -> None:
         raise InvalidArgumentError(
             f"{option} must end with .png, .pdf or .svg, got {os.fspath(path)!r}"
         )
+    check_file(option, path)
+
+
+def check_file(option: str, path: Path) -> None:
+    """Refuse a file that could not be written."""
     if path.is_dir():
         raise InvalidArgumentError(f"{option} must be a file, but {os.fspath(path)!r} is a folder")
     check_folder(option, path.parent)

@@ -118,5 +118,7 @@ def _settings(text: str) -> dict[str, int | float]:
             equals = ""
         if not equals or not name.strip():
             raise argparse.ArgumentTypeError(f"must be like channels=8,cells=2, got {text!r}")
+        if name.strip() in found:
+            raise argparse.ArgumentTypeError(f"must not name anything twice, got {text!r}")
         found[name.strip()] = int(number) if number.is_integer() else number
     return found

@@ -72,5 +72,7 @@ def ending(result: SearchResult) -> int:
     if result.stopped == "exhausted":
         note(f"the space is used up after {len(result.trials)} trials")
     if result.best is None:
-        note("every trial failed; the reasons are in the JSON of --json")
+        reason = next((trial.error for trial in result.trials if trial.error is not None), None)
+        if reason is not None:
+            note(f"every trial failed; the first reason was: {' '.join(reason.split())}")
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from surrogate_nas.cli.console import natural, only_json, positive, progress, write_json
@@ -69,8 +70,18 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         write_json(answer)
     else:
-        _show(answer)
+        _show(answer, _options(arguments))
     return 0
+
+
+def _options(arguments: argparse.Namespace) -> str:
+    """What `train` needs to know of the same data and sizes."""
+    words = ["--dataset", arguments.dataset]
+    if arguments.data_dir is not None:
+        words += ["--data-dir", str(arguments.data_dir)]
+    if arguments.settings:
+        words += ["--settings", ",".join(f"{k}={v}" for k, v in arguments.settings.items())]
+    return shlex.join(words)
 
 
 def _progress(space: SearchSpace, point: SupernetEpoch) -> str:
@@ -105,9 +116,9 @@ def _answer(
     }
 
 
-def _show(answer: dict[str, Any]) -> None:
+def _show(answer: dict[str, Any], options: str) -> None:
     print(f"{answer['method']} on {answer['dataset']}, seed {answer['seed']}: {answer['arch']}")
     for node, row in answer["probabilities"].items():
         print(f"  {node}: " + ", ".join(f"{name} {share:.2f}" for name, share in row.items()))
     print(f"{answer['epochs']} epochs, {answer['seconds']:.1f} seconds")
-    print(f"train it: surrogate-nas train {answer['arch']} --dataset {answer['dataset']}")
+    print(f"train it: surrogate-nas train {answer['arch']} {options}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from surrogate_nas.cli.console import (
-    check_folder,
+    check_file,
     check_picture,
     natural,
     note,
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     for name in ("checkpoint", "export"):
         path = getattr(arguments, name)
         if path is not None:
-            check_folder(f"--{name}", path.parent)
+            check_file(f"--{name}", path)
     check_picture(arguments.draw, "--draw")
     with only_json(arguments.json):
         from surrogate_nas.spaces import open_space

@@ -24,6 +24,7 @@ def write_checkpoint(path: Path, label: str, content: dict[str, Any]) -> None:
         try:
             with os.fdopen(handle, "wb") as file:
                 torch.save({"label": label, **content}, file)
+            os.chmod(temporary, 0o644)  # mkstemp lets nobody else read
             os.replace(temporary, path)
         except BaseException:
             os.unlink(temporary)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -136,14 +139,27 @@ def load_network(path: str | os.PathLike[str]) -> nn.Module:
 def _export_onnx(path: Path, network: nn.Module, task: NetworkTask) -> None:
     example = torch.zeros((2, *task.shape))
     batch = torch.export.Dim("batch")
-    torch.onnx.export(
-        network,
-        (example,),
-        path,
-        input_names=["images"],
-        output_names=["logits"],
-        dynamic_shapes={"images": {0: batch}},
-        external_data=False,
-        verbose=False,
-        dynamo=True,
-    )
+    with _quiet(logging.getLogger("torch.onnx")):
+        torch.onnx.export(
+            network,
+            (example,),
+            path,
+            input_names=["images"],
+            output_names=["logits"],
+            dynamic_shapes={"images": {0: batch}},
+            external_data=False,
+            verbose=False,
+            dynamo=True,
+        )
+
+
+@contextmanager
+def _quiet(logger: logging.Logger) -> Iterator[None]:
+    """Without warnings: torch's exporter has some that no user can do anything about."""
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        logger.setLevel(level)

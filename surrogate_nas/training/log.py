@@ -90,6 +90,9 @@ class TrainingLog:
         Raises:
             InvalidArgumentError: If the log is of another space, or of other settings.
         """
+        if not self.done:  # settings of a build that was ended before its first training
+            self._file.truncate(0)
+            self._space, self._trainings, self.machines = None, {}, []
         if self._space is None:
             self._write({"log": _KIND, "version": _VERSION, "space": space})
         elif self._space != space:

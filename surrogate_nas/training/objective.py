@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,7 @@ class TrainingObjective:
 
         Raises:
             ArchitectureError: If the architecture is not part of the space.
+            InvalidArgumentError: If a network of the user's own cannot be trained.
             TrainingError: If the training diverges or runs out of memory.
         """
         epochs = self.epochs if epochs is None else epochs
@@ -163,19 +165,29 @@ class TrainingObjective:
         network = self.build(arch, seed=seed)
         parameters, flops = count_parameters(network), self._flops(network)
         curve: tuple[Epoch, ...] = ()
-        if epochs:
-            curve = train(
-                network,
-                self.dataset,
-                epochs=epochs,
-                recipe=self.recipe,
-                seed=seed,
-                device=self.device,
-                checkpoint=checkpoint,
-                identity=f"{self.space.format(arch)} of {self.space.name} {self.settings}",
-                watch=watch or self.watch,
-            )
+        own = self.network is not None
+        told = explained(self.space.name, self.settings, "be trained") if own else nullcontext()
+        with told:
+            if epochs:
+                curve = train(
+                    network,
+                    self.dataset,
+                    epochs=epochs,
+                    recipe=self.recipe,
+                    seed=seed,
+                    device=self.device,
+                    checkpoint=checkpoint,
+                    identity=self._identity(arch),
+                    watch=watch or self.watch,
+                )
         return Training(network, curve, parameters, flops)
+
+    def _identity(self, arch: Architecture) -> str:
+        builder = self.network
+        if builder is not None and not isinstance(builder, str):
+            builder = getattr(builder, "__qualname__", type(builder).__name__)
+        built = "" if builder is None else f" by {builder}"
+        return f"{self.space.format(arch)} of {self.space.name}{built} {self.settings}"
 
     def evaluate(
         self, arch: Architecture, *, budget: int | None = None, seed: int | None = None

@@ -80,8 +80,8 @@ def train(
         watch: See `Watcher`.
 
     Raises:
-        InvalidArgumentError: If an argument is out of range, or the checkpoint is of another
-            training.
+        InvalidArgumentError: If an argument is out of range, the checkpoint is of another
+            training, or the network does not give a logit for each class.
         TrainingError: If the loss or an output is not finite, or memory runs out.
     """
     if epochs < 1:
@@ -92,6 +92,8 @@ def train(
     chosen = recipe_named(recipe)
     path = None if checkpoint is None else Path(checkpoint)
     label = f"{identity}, {chosen}, {dataset.name}, {epochs} epochs, seed {seed}"
+    if path is not None:
+        label += f", data {dataset.fingerprint}"  # `npz` and `images` may be anything
     with own_random_numbers(where), fast_convolutions(where), failures(where):
         run = _Run(network, dataset, chosen, epochs, seed, where)
         curve = [] if path is None else run.restore(path, label)
@@ -128,6 +130,7 @@ class _Run:
         self.recipe = recipe
         self.seed = seed
         self.flip = dataset.flip
+        self.classes = dataset.classes
         cuda = device.type == "cuda"
         layout = torch.channels_last if cuda else torch.contiguous_format
         self.network = network.to(device, memory_format=layout)  # type: ignore[call-overload]
@@ -174,6 +177,11 @@ class _Run:
         with torch.autocast("cuda", torch.bfloat16) if self.half else nullcontext():
             logits: Tensor
             logits = self.network(*self.graph)[inputs] if self.graph else self.network(inputs)
+        if logits.shape != (len(inputs), self.classes):
+            raise InvalidArgumentError(
+                f"the network must give a logit for each of {self.classes} classes, "
+                f"{(len(inputs), self.classes)}, and gives {tuple(logits.shape)}"
+            )
         return logits.float()
 
     @torch.no_grad()
@@ -204,8 +212,14 @@ class _Run:
         content = read_checkpoint(path, label, self.device)
         if content is None:
             return []
-        self.network.load_state_dict(content["network"])
-        self.optimiser.load_state_dict(content["optimiser"])
+        try:
+            self.network.load_state_dict(content["network"])
+            self.optimiser.load_state_dict(content["optimiser"])
+        except (RuntimeError, ValueError) as error:
+            raise InvalidArgumentError(
+                f"checkpoint {os.fspath(path)!r} is of a network with other weights; what builds "
+                "it has changed: give another file, or delete it"
+            ) from error
         return [Epoch(*point) for point in content["curve"]]
 
 

@@ -64,6 +64,16 @@ def test_other_settings_are_named(
     assert path.read_bytes() == before
 
 
+def test_settings_that_trained_nothing_bind_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "t.h5.log"
+    for space, epochs in (("dense-cell", 2), ("layerwise", 3)):
+        with TrainingLog(path) as log:
+            log.begin(space, {"digits": {"epochs": epochs}})
+    lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+    assert [line.get("space") for line in lines] == ["layerwise", None]
+    assert lines[1]["training"] == {"epochs": 3}
+
+
 def test_a_torn_line_is_cut_off_wherever_it_ends(path: Path) -> None:
     whole = path.read_bytes()
     last = whole.splitlines(keepends=True)[-1]

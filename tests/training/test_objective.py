@@ -153,12 +153,15 @@ def test_an_exported_network_takes_raw_images(tmp_path: Path) -> None:
 
 @pytest.mark.extra
 @pytest.mark.filterwarnings("ignore")
-def test_an_onnx_file_gives_the_same_logits(tmp_path: Path) -> None:
+def test_an_onnx_file_gives_the_same_logits(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip("onnxscript")
     runtime = pytest.importorskip("onnxruntime")
     path = tmp_path / "model.onnx"
     network = _objective().build(ARCH).eval()
     export_network(path, network, DATA, space="dense-cell", architecture=SPACE.format(ARCH))
+    assert capfd.readouterr().err == ""
     session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
     images = DATA.test.inputs.astype(np.float32)
     (logits,) = session.run(None, {"images": images})

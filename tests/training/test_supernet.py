@@ -209,7 +209,7 @@ def test_mistakes_are_named() -> None:
         search_supernet(DATA, seed=-1)
     with pytest.raises(InvalidArgumentError, match="has no setting 'width'"):
         search_supernet(DATA, settings={"width": 3})
-    with pytest.raises(InvalidArgumentError, match="cannot be built"):
+    with pytest.raises(InvalidArgumentError, match="integer of at least 1, got -1"):
         search_supernet(DATA, settings={"channels": -1}, device="cpu")
     one = replace(DATA, validation=DATA.validation.take(np.arange(1)))
     with pytest.raises(InvalidArgumentError, match="at least 2 training and 2 validation"):

@@ -2,9 +2,11 @@
 
 import dataclasses
 import math
+import os
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -153,6 +155,14 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
         options = {"epochs": 1, "device": "cpu", "checkpoint": path, "identity": "one"} | change
         with pytest.raises(InvalidArgumentError, match="belongs to another training"):
             train(_network(), DATA, **options)  # type: ignore[arg-type]
+    other = dataclasses.replace(DATA, train=DATA.train.take(np.arange(64)))
+    with pytest.raises(InvalidArgumentError, match="belongs to another training"):
+        train(_network(), other, epochs=1, device="cpu", checkpoint=path, identity="one")
+    wider = nn.Sequential(nn.Flatten(), nn.Linear(36, 3))
+    with pytest.raises(InvalidArgumentError, match="of a network with other weights"):
+        train(wider, DATA, epochs=1, device="cpu", checkpoint=path, identity="one")
+    if os.name == "posix":
+        assert path.stat().st_mode & 0o777 == 0o644
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:

@@ -200,6 +200,8 @@ def _read(name: str, source: Source, folder: Path | None) -> Examples:
             raise FormatError(
                 f"data set {name!r} has {len(part.inputs)} inputs with {len(part.labels)} labels"
             )
+    if len(found.train) == 0:
+        raise FormatError(f"data set {name!r} has no training examples")
     return found
 
 

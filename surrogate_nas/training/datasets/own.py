@@ -29,7 +29,7 @@ def npz(data_dir: Path | None) -> Examples:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise FormatError(f"{path} is not a .npz file of plain arrays: {error}") from error
     if "edge_index" in found:
         return graph_examples(str(path), found)
@@ -42,8 +42,10 @@ def npz(data_dir: Path | None) -> Examples:
 
 def _arrays(path: Path, found: dict[str, npt.NDArray[Any]], part: str) -> Split | None:
     inputs, labels = found.get(f"x_{part}"), found.get(f"y_{part}")
-    if inputs is None or labels is None:
+    if inputs is None and labels is None:
         return None
+    if inputs is None or labels is None:
+        raise FormatError(f"{path} must hold both x_{part} and y_{part}, and holds {sorted(found)}")
     if inputs.dtype.kind not in "buif" or labels.dtype.kind not in "ui":
         raise FormatError(f"{path}: x_{part} must be numbers and y_{part} integers")
     if inputs.ndim == 3:

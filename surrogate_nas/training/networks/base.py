@@ -103,18 +103,26 @@ def find_build(space: str, network: str | Build | None, settings: Mapping[str, A
 
     Raises:
         UnknownNameError: If there is no such network.
-        InvalidArgumentError: If there is none for this space, or a setting is unknown.
+        InvalidArgumentError: If there is none for this space, a setting is unknown, or a size of
+            one of the program's own networks is no positive integer.
     """
     build = network if callable(network) else _loaded(space, network)
     parameters = list(inspect.signature(build).parameters.values())[2:]
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return build
-    known = [parameter.name for parameter in parameters]
-    for key in settings:
+    known = {parameter.name: parameter.default for parameter in parameters}
+    name = space if network is None else network
+    ours = isinstance(name, str) and name in registry.NETWORKS
+    for key, value in settings.items():
         if key not in known:
             raise InvalidArgumentError(
                 f"the network of {space!r} has no setting {key!r} "
                 f"(known: {', '.join(known) or 'none'})"
+            )
+        if ours and type(known[key]) is int and (type(value) is not int or value < 1):
+            raise InvalidArgumentError(
+                f"the setting {key} of the network of {space!r} must be an integer of at least 1, "
+                f"got {value}"
             )
     return build
 

@@ -114,7 +114,7 @@ def test_edges_are_part_of_the_fingerprint(tmp_path: Path) -> None:
         ({"edge_index": np.full((2, 2), NODES)}, "edge_index must be"),
         ({"val_mask": np.zeros((NODES, 10), dtype=bool)}, r"keep one: val_mask\[:, 0\]"),
         ({"train_mask": np.ones(NODES, dtype=bool)}, "must not share a node"),
-        ({"train_mask": np.zeros(NODES, dtype=bool)}, "at least two classes"),
+        ({"train_mask": np.zeros(NODES, dtype=bool)}, "has no training examples"),
         ({"val_mask": np.zeros(NODES, dtype=bool)}, "a part without examples"),
     ],
 )
