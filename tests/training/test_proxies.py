@@ -124,6 +124,21 @@ def test_values_depend_on_the_seed_and_on_nothing_beside() -> None:
     assert set(np.array(list(PROXIES))[same]) == {"parameters", "flops"}
 
 
+@pytest.mark.gpu
+def test_a_gpu_gives_the_values_of_a_cpu() -> None:
+    choices = SPACE.sample_choices(np.random.default_rng(0), 3)
+    # Small eigenvalues make jacob_cov a matter of rounding; zen draws its noise on the device.
+    names = [name for name in PROXIES if name not in ("jacob_cov", "zen")]
+    here, there = (
+        proxy_values(choices, SPACE, squares(), names, batch=8, device=device, settings=SMALL)
+        for device in ("cpu", "cuda")
+    )
+    np.testing.assert_allclose(there, here, rtol=0.05)
+    others = ["jacob_cov", "zen"]
+    values = proxy_values(choices, SPACE, squares(), others, device="cuda", settings=SMALL)
+    assert np.isfinite(values).all()
+
+
 def test_a_network_that_ignores_its_images_has_finite_values() -> None:
     space = open_space("nasbench201")
     none = np.zeros((1, 6), dtype=np.int64)

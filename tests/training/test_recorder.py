@@ -1,5 +1,12 @@
 """What is measured of a training beside its curve."""
 
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from surrogate_nas.benchmarks.hdf5 import HDF5Benchmark
+from surrogate_nas.build import Task, build
 from surrogate_nas.spaces import open_space
 from surrogate_nas.training.objective import TrainingObjective
 from surrogate_nas.training.recorder import TrainingRecorder
@@ -26,6 +33,22 @@ def test_records_what_the_objective_trains() -> None:
     machine = recorder.machine("cpu")
     assert machine["processor"]
     assert machine["torch"][0].isdecimal()
+
+
+@pytest.mark.gpu
+def test_a_gpu_trains_a_table(tmp_path: Path) -> None:
+    space = open_space("dense-cell")
+    objective = TrainingObjective(
+        space, squares(), epochs=8, device="cuda", settings={"channels": 4}
+    )
+    recorder = TrainingRecorder(objective)
+    assert recorder.devices()[0] == "cuda:0"
+    rows = np.array([[0, 1, 2, 4], [1, 1, 2, 0]])
+    built = build(space, {"squares": Task(recorder, {})}, rows, out=tmp_path / "t.h5")
+    task = HDF5Benchmark(built.path).task("squares")
+    assert task.values.max() > 60
+    assert task.training is not None
+    assert "NVIDIA" in task.training["machines"][0]["processor"]
 
 
 def test_a_graph_is_answered_as_a_whole() -> None:

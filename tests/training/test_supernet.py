@@ -176,6 +176,15 @@ def test_learns_and_reports_each_epoch(method: str) -> None:
     assert found.probabilities.max() > 0.3  # uniform would be 0.2
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("method", METHODS)
+def test_learns_on_a_gpu(method: str) -> None:
+    settings = {"channels": 4}
+    found = search_supernet(DATA, method=method, epochs=8, device="cuda", settings=settings)
+    assert found.curve[-1].validation_loss < 0.9 * found.curve[0].validation_loss
+    np.testing.assert_allclose(found.probabilities.sum(axis=1), 1)
+
+
 def test_weights_alone_move_on_training_examples() -> None:
     """Validation labels that say nothing leave the weights their own loss."""
     rng = np.random.default_rng(0)
