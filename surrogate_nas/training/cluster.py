@@ -45,10 +45,12 @@ class Cluster:
 
         Raises:
             MissingDependencyError: If Ray is not installed.
-            InvalidArgumentError: If ``gpus`` is negative.
+            InvalidArgumentError: If ``gpus`` is neither a share of one nor a whole number.
         """
-        if gpus < 0:
-            raise InvalidArgumentError(f"--gpus-per-trial must be at least 0, got {gpus}")
+        if not (0 <= gpus <= 1 or (gpus > 1 and float(gpus).is_integer())):
+            raise InvalidArgumentError(
+                f"--gpus-per-trial must be a share from 0 to 1 or a whole number, got {gpus}"
+            )
         try:
             import ray
         except ImportError as error:

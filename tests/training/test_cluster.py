@@ -1,5 +1,6 @@
 """Trainings on a Ray cluster of this machine."""
 
+import math
 import sys
 from pathlib import Path
 
@@ -57,6 +58,7 @@ def test_without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
         Cluster("local", 1, 0, print)
 
 
-def test_negative_gpus_are_refused() -> None:
-    with pytest.raises(InvalidArgumentError, match="at least 0"):
-        Cluster("local", 1, -1, print)
+@pytest.mark.parametrize("gpus", [-1, 1.5, math.nan, math.inf])
+def test_other_than_whole_gpus_or_shares_of_one_are_refused(gpus: float) -> None:
+    with pytest.raises(InvalidArgumentError, match="a share from 0 to 1 or a whole number"):
+        Cluster("local", 1, gpus, print)
