@@ -37,7 +37,7 @@ from surrogate_nas.predictors.meta_encoder import (
     whole_space,
 )
 from surrogate_nas.predictors.meta_kernel import TransferInputs, TransferKernel
-from surrogate_nas.predictors.translation import SourceTerms, Translation
+from surrogate_nas.predictors.translation import SizeScores, SourceTerms, Translation
 from surrogate_nas.spaces.base import SearchSpace
 
 # Of structural features in the kernel. Weights have parameters for each, in this order.
@@ -279,8 +279,11 @@ class _View:
         self._structure = StructuralFeatures.of(space)
         self._read = model.reader(space, pool)
         scores, hidden = model.encode(self._read(pool))
-        self._scores = _Standard(scores)
-        self._trend = _Standard(_trend(self._scores(scores)))
+        self._heads = _Standard(scores)
+        strange = space.name not in model.terms.spaces
+        self._sized = SizeScores(space.graphs(pool).pruned()) if strange else None
+        self._opinions = _Standard(self._opinion(pool, scores))
+        self._trend = _Standard(_trend(self._opinions(self._opinion(pool, scores))))
         self._centre = hidden.mean(dim=0)
         centred = hidden - self._centre
         vectors = torch.linalg.eigh(centred.T @ centred)[1].flip(1)[:, :_COMPONENTS]
@@ -317,13 +320,23 @@ class _View:
             scaled = (features[:, columns] - structure.centre[columns]) / structure.scale[columns]
             scaled /= math.sqrt(max(len(columns), 1))
             families.append(lifted(torch.from_numpy(scaled.astype(np.float32))))
-        sources = self._scores(scores)
+        sources = self._opinions(self._opinion(choices, scores))
         return TransferInputs(
             trend=self._trend(_trend(sources)),
             sources=sources,
             hidden=lifted((hidden - self._centre) @ self._components),
             families=tuple(families),
         )
+
+    def _opinion(self, choices: IntArray, scores: Tensor) -> Tensor:
+        """What the heads predict; in a space that is strange to them, half of it is size.
+
+        Size needs no experience with the operations.
+        """
+        if self._sized is None:
+            return scores
+        sizes = self._sized(self._space.graphs(choices).pruned())
+        return self._heads(scores) + torch.from_numpy(sizes)[:, None]
 
 
 def _trend(sources: Tensor) -> Tensor:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import kendalltau
 
 from surrogate_nas.evaluation import TaskData
 from surrogate_nas.predictors.features import StructuralFeatures
 from surrogate_nas.predictors.meta_encoder import graph_tensors, group_tasks, terms_of
-from surrogate_nas.predictors.translation import SourceTerms, Translation
+from surrogate_nas.predictors.translation import SizeScores, SourceTerms, Translation
 from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.spaces.operations import STRUCTURAL_OPERATIONS
+from surrogate_nas.training.networks.base import NetworkTask, build_network, count_parameters
 
 KNOWN = open_space("transnas-micro")
 WITH_POOLING = open_space("nasbench201")
@@ -60,6 +62,34 @@ def test_unknown_weights_are_read_as_known_ones() -> None:
     for reading in Translation(graphs, known)(graphs):
         read = set(reading.kinds[:, 0].int().tolist()) - STRUCTURAL_OPERATIONS
         assert read <= set(known.operations[:, 0].tolist())
+
+
+def test_features_count_an_unknown_kernel_as_the_nearest() -> None:
+    known = terms(KNOWN)  # kernels of 1 and 3
+    cells = open_space("dense-cell")
+    choices = np.full((2, 4), cells.decisions[0].options.index("conv3x3"))
+    choices[1] = cells.decisions[0].options.index("conv5x5")
+    graphs = cells.graphs(choices).pruned()
+    (reading,) = Translation(graphs, known)(graphs)
+    counted = known.features.index("count[conv(kernel=3)]")
+    raw = reading.features.numpy() * known.scale + known.centre
+    np.testing.assert_allclose(raw[0], raw[1], atol=1e-4)
+    assert raw[1, counted] == pytest.approx(4, abs=1e-4)
+    kernels = reading.kinds[reading.kind][:, 1].max()
+    assert kernels == pytest.approx(np.log2(5))  # which the encoder itself is told
+
+
+def test_size_scores_rank_as_the_parameters_of_the_networks() -> None:
+    space = WITH_POOLING
+    pool = space.graphs(space.unique()).pruned()
+    rng = np.random.default_rng(0)
+    # A network has weights also for operations that lead nowhere; without `none` there are none.
+    choices = rng.integers(1, 5, size=(12, 6))
+    task = NetworkTask((3, 8, 8), 10)
+    built = [build_network(space.architecture(row), task) for row in choices]
+    parameters = [count_parameters(network) for network in built]
+    scores = SizeScores(pool)(space.graphs(choices).pruned())
+    assert kendalltau(scores, parameters).statistic == pytest.approx(1)
 
 
 def test_statistics_are_means_over_the_spaces_that_have_a_feature() -> None:
