@@ -19,7 +19,7 @@ from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.spaces.graphs import ArchGraphs
 from surrogate_nas.spaces.restricted import RestrictedSpace
 
-FAMILIES = ("without", "order", "through", "weighted", "without_max", "skip", "widths")
+FAMILIES = ("counts", "without", "order", "through", "weighted", "without_max", "skip", "widths")
 """The families that predict best from few labels, measured on tables of three spaces."""
 
 TREE_FAMILIES = (*FAMILIES, "paths")

@@ -34,7 +34,7 @@ class BayesianSearch(Guided):
         predictor: Predictor | None = None,
         acquisition: str | None = None,
         initial: int | None = None,
-        exploration: float = 1.25,
+        exploration: float = 1.0,
         features: Features | None = None,
     ) -> None:
         """Start a search of ``space``.

@@ -83,7 +83,7 @@ class Guided(Searcher):
         seed: int | np.random.SeedSequence = 0,
         initial: int | None = None,
         refit_every: int | None = None,
-        exploration: float = 1.25,
+        exploration: float = 1.0,
         inner_every: int | None = None,
         steps: int = 400,
         acquisition: str | None = None,
