@@ -119,4 +119,4 @@ def _weights(graphs: ArchGraphs) -> FloatArray:
     """Number of weights of pruned graphs, up to a factor and roughly: float64 (n,)."""
     weighted = ~np.isin(graphs.op, [*WEIGHTLESS, *STRUCTURAL_OPERATIONS])
     sizes = weighted * np.exp2(graphs.attributes[:, _FACTORS].sum(axis=1))
-    return np.bincount(graphs.graph, sizes, minlength=len(graphs))
+    return np.bincount(graphs.graph, sizes, minlength=len(graphs)).astype(np.float64)
