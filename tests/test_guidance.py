@@ -1,0 +1,67 @@
+"""What guidance gains, from the files of comparisons."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import wilcoxon
+
+from tests.scripts import load_script
+
+SEEDS = 12
+
+
+def write(folder: Path, factors: dict[str, float]) -> Path:
+    """A comparison whose guided runs have the ranks of the others times a factor, by task."""
+    runs = []
+    for task, factor in factors.items():
+        for seed in range(SEEDS):
+            ranks = 1000.0 + 10 * seed + np.zeros(50)
+            noisy = ranks * factor * (1 + seed / 100)
+            for predictor, found in ((None, ranks), ("gp", noisy)):
+                run = {"task": task, "searcher": "local", "predictor": predictor, "seed": seed}
+                runs.append({**run, "ranks": found.tolist()})
+    path = folder / "compare.json"
+    path.write_text(json.dumps({"runs": runs}), encoding="utf-8")
+    return path
+
+
+def printed(path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    monkeypatch.setattr("sys.argv", ["guidance", str(path)])
+    load_script("guidance").main()
+    return capsys.readouterr().out
+
+
+def test_gains_and_losses_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = printed(write(tmp_path, {"easy": 0.1, "hard": 2.0}), monkeypatch, capsys)
+    lines = out.splitlines()
+    assert [line.split(":")[0] for line in lines] == [
+        f"local+gp, {trials} trials, {2 * SEEDS} pairs on 2 tasks" for trials in (20, 50)
+    ]
+    growth = np.log(1 + np.arange(SEEDS) / 100)
+    gains = np.concatenate([np.log(0.1) + growth, np.log(2.0) + growth])
+    assert f"{np.exp(gains.mean()):.2f} of what it is alone" in lines[0]
+    assert f"p = {wilcoxon(gains, alternative='less').pvalue:.1g};" in lines[0]
+    assert lines[0].endswith(f"significantly worse on {tmp_path / 'compare.json'}: hard")
+
+
+def test_no_loss_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = printed(write(tmp_path, {"easy": 0.1}), monkeypatch, capsys)
+    assert all(line.endswith("significantly worse on no task") for line in out.splitlines())
+
+
+def test_nothing_to_compare_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "compare.json"
+    path.write_text(json.dumps({"runs": []}), encoding="utf-8")
+    with pytest.raises(SystemExit, match="2"):
+        printed(path, monkeypatch, capsys)
+    assert "no searcher that was run guided and alone" in capsys.readouterr().err
