@@ -34,7 +34,7 @@ class BayesianSearch(Guided):
         predictor: Predictor | None = None,
         acquisition: str | None = None,
         initial: int | None = None,
-        exploration: float = 1.0,
+        exploration: float | None = None,
         features: Features | None = None,
     ) -> None:
         """Start a search of ``space``.

@@ -83,7 +83,7 @@ class Guided(Searcher):
         seed: int | np.random.SeedSequence = 0,
         initial: int | None = None,
         refit_every: int | None = None,
-        exploration: float = 1.0,
+        exploration: float | None = None,
         inner_every: int | None = None,
         steps: int = 400,
         acquisition: str | None = None,
@@ -100,7 +100,9 @@ class Guided(Searcher):
                 5 where it conditions on new rows, or for 0 where it has a prior.
             refit_every: Number of proposals, or of new results, for one update; None for 5, or for
                 1 where it conditions on new rows and the space can be listed.
-            exploration: How many standard deviations the upper confidence bound is above the mean.
+            exploration: How many standard deviations the upper confidence bound is above the mean;
+                None for 1 where the predictor conditions on new rows without a prior, else for
+                1.25.
             inner_every: Each how-many-th proposal is the inner searcher's own, so that a predictor
                 which is wrong about a region cannot keep the search from it; 0 for none. None for
                 5, or for 0 where it conditions on new rows.
@@ -118,6 +120,8 @@ class Guided(Searcher):
             initial = 0 if predictor.has_prior else least
         if refit_every is None:
             refit_every = 1 if predictor.conditions and inner.space.enumerable else 5
+        if exploration is None:
+            exploration = 1.0 if predictor.conditions and not predictor.has_prior else 1.25
         if inner_every is None:
             inner_every = 0 if predictor.conditions else 5
         for name, value, least in (
