@@ -173,6 +173,7 @@ PARTS: dict[str, Callable[[], dict[str, float]]] = {
     "nats": bench_imports.nats_import,
     "adapting": bench_predictors.adapting,
     "training": bench_training.training,
+    "building": bench_training.building,
     "evolution": evolution,
     "guided": bench_search.guided,
     "start": start,
