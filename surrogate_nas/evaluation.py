@@ -238,6 +238,19 @@ class Objective(Protocol):
         ...
 
 
+@runtime_checkable
+class PlacedObjective(Objective, Protocol):
+    """An objective that evaluates on a device, of which there may be several."""
+
+    def devices(self) -> list[str]:
+        """Names of those that it may use, over which several processes are spread."""
+        ...
+
+    def on(self, device: str) -> Objective:
+        """The same on one of them."""
+        ...
+
+
 Report = Callable[[int, float], None]
 """``report(epoch, value)``, the value in the goal's own sign."""
 

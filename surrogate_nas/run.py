@@ -18,7 +18,7 @@ from surrogate_nas.errors import (
     SpaceExhaustedError,
     UnknownNameError,
 )
-from surrogate_nas.evaluation import Objective, Proposal, Trial
+from surrogate_nas.evaluation import Objective, PlacedObjective, Proposal, Trial
 from surrogate_nas.parallel import Pool, one_thread
 from surrogate_nas.result import SearchResult, Stop
 from surrogate_nas.search.base import Searcher
@@ -69,7 +69,8 @@ def search(
 
     Args:
         searcher: Proposes architectures; its state advances.
-        objective: Evaluates them. With several workers it is sent to other processes.
+        objective: Evaluates them. With several workers it is sent to other processes; those of a
+            `PlacedObjective` are spread over its devices.
         trials: Number of evaluations of the whole budget, failed ones included.
         batch: Number of proposals that are made without knowing each other's values.
         workers: Number of processes; results are told as they come. More than one needs a main
@@ -240,11 +241,15 @@ class _Loop:
                 f"workers must be 1 for an objective that cannot be pickled ({error})"
             ) from error
         self._warm_start()
+        devices: list[str | None] = [None]
+        if isinstance(self.objective, PlacedObjective):
+            devices = [*self.objective.devices()]
+        idle = deque(devices[i % len(devices)] for i in range(workers))
         queue: deque[Proposal] = deque()
-        running: dict[Future[Trial], Proposal] = {}
+        running: dict[Future[Trial], tuple[Proposal, str | None]] = {}
         with Pool(min(workers, self.trials), _receive, sent) as pool:
             while True:
-                free = self.left - sum(map(self._cost, running.values()))
+                free = self.left - sum(self._cost(proposal) for proposal, _ in running.values())
                 while pool.free and free > 0:
                     if not queue and not self._refill(queue, wait=bool(running)):
                         break
@@ -252,12 +257,18 @@ class _Loop:
                         break
                     proposal = queue.popleft()
                     free -= self._cost(proposal)
-                    future = pool.submit(_evaluate_there, proposal, self._budget_of(proposal))
-                    running[future] = proposal
+                    device = idle.popleft()
+                    budget = self._budget_of(proposal)
+                    running[pool.submit(_evaluate_there, proposal, budget, device)] = (
+                        proposal,
+                        device,
+                    )
                 if not running:
                     break
                 for future in pool.wait():
-                    trial = _outcome(future, running.pop(future))
+                    proposal, device = running.pop(future)
+                    idle.append(device)
+                    trial = _outcome(future, proposal)
                     self._record(trial)
                     self._finish(trial)
                     self._tell([trial])
@@ -329,8 +340,11 @@ def _receive(sent: bytes) -> None:
     _received = pickle.loads(sent)
 
 
-def _evaluate_there(proposal: Proposal, budget: int | None) -> Trial:
-    return attempt(_received, proposal, budget=budget)
+def _evaluate_there(proposal: Proposal, budget: int | None, device: str | None) -> Trial:
+    objective = _received
+    if device is not None and isinstance(objective, PlacedObjective):
+        objective = objective.on(device)
+    return attempt(objective, proposal, budget=budget)
 
 
 def _outcome(future: Future[Trial], proposal: Proposal) -> Trial:

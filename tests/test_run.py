@@ -213,6 +213,34 @@ def test_workers_evaluate_everything_once(tmp_path: Path) -> None:
     assert result.stopped is None
 
 
+class Placed:
+    """Says where it evaluated: the number of its device, -1 for none."""
+
+    space = SPACE
+    goals = (Goal("device"),)
+
+    def __init__(self, device: str = "toy:-1") -> None:
+        self.device = device
+
+    def devices(self) -> list[str]:
+        return ["toy:0", "toy:1", "toy:2"]
+
+    def on(self, device: str) -> Placed:
+        return Placed(device)
+
+    def evaluate(
+        self, arch: Architecture, *, budget: int | None = None, seed: int | None = None
+    ) -> Evaluation:
+        time.sleep(0.05)
+        return Evaluation((float(self.device.partition(":")[2]),))
+
+
+@pytest.mark.parametrize(("workers", "used"), [(2, {0, 1}), (4, {0, 1, 2}), (1, {-1})])
+def test_workers_are_spread_over_devices(workers: int, used: set[int]) -> None:
+    result = search(Listed(SPACE), Placed(), trials=12, workers=workers)
+    assert {trial.value for trial in result.trials} == used
+
+
 def test_workers_use_up_a_space() -> None:
     small = toy_task()
     searcher = make_searcher("random", small.space, seed=0)

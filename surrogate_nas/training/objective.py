@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from surrogate_nas.evaluation import Evaluation, Goal
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.stopping import MedianStopping
 from surrogate_nas.training.datasets.base import Dataset
-from surrogate_nas.training.devices import find_device
+from surrogate_nas.training.devices import all_devices, find_device
 from surrogate_nas.training.networks.base import (
     Build,
     build_network,
@@ -103,6 +104,16 @@ class TrainingObjective:
         self.stop = stop
         find_device(device)
         find_build(space.name, network, self.settings)
+
+    def devices(self) -> list[str]:
+        """Every GPU that ``device`` leaves open, or its one device."""
+        return [str(device) for device in all_devices(self.device)]
+
+    def on(self, device: str) -> Self:
+        """The same trainings on another device."""
+        there = copy.copy(self)
+        there.device = device
+        return there
 
     def build(self, arch: Architecture, *, seed: int | None = None) -> nn.Module:
         """The network with the initial weights of a seed."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import platform
 import statistics
 import time
@@ -13,7 +12,7 @@ from torch import nn
 
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.training.datasets.base import Dataset
-from surrogate_nas.training.devices import all_devices, find_device
+from surrogate_nas.training.devices import find_device
 from surrogate_nas.training.objective import TrainingObjective
 from surrogate_nas.training.record import Record
 
@@ -33,7 +32,7 @@ class TrainingRecorder:
 
     def devices(self) -> list[str]:
         """Every GPU that the objective leaves open, or its one device."""
-        return [str(device) for device in all_devices(self.objective.device)]
+        return self.objective.devices()
 
     def machine(self, device: str) -> dict[str, str]:
         """Processor with its vector instructions, and version of torch."""
@@ -50,16 +49,14 @@ class TrainingRecorder:
         Raises:
             TrainingError: If the training diverges or runs out of memory.
         """
-        there = copy.copy(self.objective)
-        there.device = device
-        done = there.train(arch, seed=seed)
+        done = self.objective.on(device).train(arch, seed=seed)
         return Record(
             validation=tuple(point.validation_accuracy for point in done.curve),
             test=tuple(point.test_accuracy for point in done.curve),
             elapsed=tuple(point.seconds for point in done.curve),
             parameters=done.parameters,
             flops=done.flops,
-            latency=latency(done.network, there.dataset),
+            latency=latency(done.network, self.objective.dataset),
         )
 
 
