@@ -142,7 +142,7 @@ def print_evaluation(predictor: str, results: Sequence[Mapping[str, Any]]) -> No
     """Print a predictor's quality, as means over the seeds."""
     console = _console()
     seeds = len({row["seed"] for row in results})
-    console.print(f"{predictor}, mean of {seeds} {'seed' if seeds == 1 else 'seeds'}", style="bold")
+    console.print(f"{predictor}, mean of {counted(seeds, 'seed')}", style="bold")
     metrics = [key for key in results[0] if key not in ("task", "train_size", "seed")]
     table = _table("task", ">labels", *(f">{name.replace('_', ' ')}" for name in metrics))
     for task, size in dict.fromkeys((row["task"], row["train_size"]) for row in results):
@@ -182,7 +182,7 @@ def print_verification(result: Mapping[str, Any], *, title: str) -> None:
     console.print(title, style="bold")
     seeds = max(len(row["trained"]) for row in rows)
     table = _table(
-        "", "architecture", ">predicted", ">table", ">trained (%)", f">its {seeds} seeds"
+        "", "architecture", ">predicted", ">table", ">trained (%)", f">its {counted(seeds, 'seed')}"
     )
     for place, row in enumerate(rows, start=1):
         done = [value for value in row["trained"] if value is not None]
@@ -199,6 +199,11 @@ def print_verification(result: Mapping[str, Any], *, title: str) -> None:
         f"Kendall tau of table and trained: {_number(result['kendall_tau'])}; "
         f"{result['seconds']:.1f} seconds"
     )
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, in the plural where it needs one."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _number(value: float | None) -> str:

@@ -59,7 +59,7 @@ def test_shows_the_result(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", ARCH, *SMALL, "--epochs", "1"]) == 0
     shown = capsys.readouterr()
     assert "152 parameters" in shown.out
-    assert "after 1 epochs: validation" in shown.out
+    assert "after 1 epoch: validation" in shown.out
     assert "1/1" in shown.err
 
 

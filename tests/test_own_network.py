@@ -126,7 +126,7 @@ def test_what_no_training_can_do_is_one_line_or_a_failed_trial(
     error = capsys.readouterr().err
     assert reason in error
     assert error.count("\n") == 1
-    assert main(["search", *common, "--predictor", "none", "--trials", "2"]) == 0
+    assert main(["search", *common, "--predictor", "none", "--trials", "2"]) == 1
     shown = capsys.readouterr()
     assert "2 trials, 2 failed" in shown.out
     assert "every trial failed; the first reason was: InvalidArgumentError: " in shown.err

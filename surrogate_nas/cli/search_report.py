@@ -75,4 +75,5 @@ def ending(result: SearchResult) -> int:
         reason = next((trial.error for trial in result.trials if trial.error is not None), None)
         if reason is not None:
             note(f"every trial failed; the first reason was: {' '.join(reason.split())}")
+            return 1
     return 0

@@ -201,9 +201,9 @@ def run(arguments: argparse.Namespace, searcher_name: str, predictor: str | None
     if arguments.json:
         write_json(answer)
     else:
-        from surrogate_nas.report import print_training_search, print_verification
+        from surrogate_nas.report import counted, print_training_search, print_verification
 
-        print_training_search(answer, title=f"{where}, {epochs} epochs: {method}")
+        print_training_search(answer, title=f"{where}, {counted(epochs, 'epoch')}: {method}")
         if checked is not None:
             print_verification(answer["verification"], title=f"the best again: {what(plan)}")
     return ending(result) if checked is None else finished(checked)

@@ -117,8 +117,10 @@ def _answer(
 
 
 def _show(answer: dict[str, Any], options: str) -> None:
+    from surrogate_nas.report import counted
+
     print(f"{answer['method']} on {answer['dataset']}, seed {answer['seed']}: {answer['arch']}")
     for node, row in answer["probabilities"].items():
         print(f"  {node}: " + ", ".join(f"{name} {share:.2f}" for name, share in row.items()))
-    print(f"{answer['epochs']} epochs, {answer['seconds']:.1f} seconds")
+    print(f"{counted(answer['epochs'], 'epoch')}, {answer['seconds']:.1f} seconds")
     print(f"train it: surrogate-nas train {answer['arch']} {options}")

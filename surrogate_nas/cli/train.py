@@ -141,7 +141,10 @@ def _show(answer: dict[str, Any]) -> None:
     print(f"{answer['arch']} on {answer['dataset']}, seed {answer['seed']}")
     print(f"{answer['parameters']:,} parameters, {answer['flops']:,} multiply-adds an example")
     if answer["curve"]:
+        from surrogate_nas.report import counted
+
         print(
-            f"after {answer['epochs']} epochs: validation {answer['validation_accuracy']:.2f} %, "
+            f"after {counted(answer['epochs'], 'epoch')}: "
+            f"validation {answer['validation_accuracy']:.2f} %, "
             f"test {answer['test_accuracy']:.2f} %, {answer['seconds']:.1f} seconds"
         )

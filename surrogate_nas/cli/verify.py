@@ -108,7 +108,9 @@ def verified(
 
 def what(plan: Mapping[str, Any]) -> str:
     """A training in few words."""
-    return f"{plan['dataset']}, {plan['epochs']} epochs of {plan['recipe']}"
+    from surrogate_nas.report import counted
+
+    return f"{plan['dataset']}, {counted(plan['epochs'], 'epoch')} of {plan['recipe']}"
 
 
 def finished(checked: Verification) -> int:
