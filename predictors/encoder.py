@@ -11,7 +11,6 @@ from typing import Self
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn import MessagePassing
 from torch_geometric.utils import scatter
 
 from surrogate_nas._types import FloatArray, IntArray
@@ -132,14 +131,15 @@ def _members(first: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
     return torch.arange(len(place)) + shift.index_select(0, place), place
 
 
-class _GatedConv(MessagePassing):  # type: ignore[misc]  # the library ships no types
+class _GatedConv(nn.Module):
     """One step along the edges: x'_i = relu(sigmoid(G e_i) * W Σ_j x_j + V x_i).
 
-    The operation of the receiving node, embedded as e_i, decides what passes.
+    The operation of the receiving node, embedded as e_i, decides what passes. It is no
+    `MessagePassing`, which compiles itself into a file in every process and leaves it behind.
     """
 
     def __init__(self, hidden: int) -> None:
-        super().__init__(aggr="add")
+        super().__init__()
         self.gate = nn.Linear(hidden, hidden)
         self.weight = nn.Linear(hidden, hidden, bias=False)
         self.own = nn.Linear(hidden, hidden)
@@ -147,7 +147,8 @@ class _GatedConv(MessagePassing):  # type: ignore[misc]  # the library ships no 
     def forward(self, x: Tensor, kinds: Tensor, step: Step) -> Tensor:
         """States (k, hidden) after the step, from those before and embedded ``kinds``."""
         gate = torch.sigmoid(self.gate(kinds)).index_select(0, step.kind)
-        sums = self.propagate(step.edges, x=(x, None), size=(len(x), len(step.kind)))
+        source, target = step.edges
+        sums = scatter(x.index_select(0, source), target, dim_size=len(step.kind), reduce="sum")
         own = self.own(x) if step.own is None else self.own(x).index_select(0, step.own)
         return torch.relu(gate * self.weight(sums) + own)
 

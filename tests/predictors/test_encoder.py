@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -137,3 +142,21 @@ def test_seeded_leaves_the_generator_of_torch_alone() -> None:
         again = torch.rand(2)
     assert torch.equal(once, again)
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_encoding_leaves_no_files_behind(tmp_path: Path) -> None:
+    program = (
+        "import numpy as np\n"
+        "from surrogate_nas.predictors.encoder import GraphEncoder, GraphTensors\n"
+        "from surrogate_nas.spaces import open_space\n"
+        "space = open_space('nasbench201')\n"
+        "graphs = GraphTensors.of(space, space.unique()[:9])\n"
+        "GraphEncoder(graphs.features.shape[1])(graphs)\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", program],
+        check=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        timeout=120,
+    )
+    assert list(tmp_path.iterdir()) == []
