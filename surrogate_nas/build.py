@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from surrogate_nas.errors import (
     UnknownNameError,
 )
 from surrogate_nas.evaluation import Goal, recorded
-from surrogate_nas.parallel import Pool, cores
+from surrogate_nas.parallel import Pool, default_workers, spread
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.training.cluster import Cluster
 from surrogate_nas.training.log import Key, TrainingLog
@@ -239,8 +240,7 @@ def _pool(
     if ray is not None:  # which shows each process its own GPUs
         return Cluster(ray, workers, gpus, _receive, sent), ["auto" if gpus else "cpu"]
     devices = next(iter(recorders.values())).devices()
-    default = cores() if devices == ["cpu"] else len(devices)
-    return Pool(min(workers or default, most), _receive, sent), devices
+    return Pool(min(workers or default_workers(devices), most), _receive, sent), devices
 
 
 def _train(
@@ -253,21 +253,16 @@ def _train(
 ) -> None:
     """Do the trainings that are missing, and log each."""
     waiting = deque(missing)
-    idle = deque(devices[i % len(devices)] for i in range(pool.free))
-    running: dict[Any, tuple[Key, str]] = {}
-    while waiting or running:
-        while waiting and pool.free:
-            key, device = waiting.popleft(), idle.popleft()
-            running[pool.submit(_train_there, space.name, key, device)] = key, device
-        for future in pool.wait():
-            key, device = running.pop(future)
-            idle.append(device)
-            try:
-                outcome, machine = future.result()
-            except BrokenProcessPool:
-                outcome, machine = _DIED, None
-            log.add(key, outcome, machine)
-            on_step(_step(space, key, outcome))
+    train = partial(_train_there, space.name)
+    outcome: Record | str
+    machine: Mapping[str, str] | None
+    for key, result in spread(pool, train, lambda: waiting.popleft() if waiting else None, devices):
+        try:
+            outcome, machine = result()
+        except BrokenProcessPool:
+            outcome, machine = _DIED, None
+        log.add(key, outcome, machine)
+        on_step(_step(space, key, outcome))
 
 
 def _step(space: SearchSpace, key: Key, outcome: Record | str) -> str:

@@ -13,10 +13,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from surrogate_nas.errors import SurrogateNASError
 
+D = TypeVar("D")
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -69,6 +70,11 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def default_workers(devices: Sequence[str]) -> int:
+    """Number of processes that train on such devices: one a GPU, or else a core."""
+    return cores() if list(devices) == ["cpu"] else len(devices)
 
 
 class Pool:
@@ -143,6 +149,57 @@ class Pool:
         self._lifeline.close()
         for executor in (*self._idle, *self._busy.values()):
             executor.shutdown(wait=False, cancel_futures=True)
+
+
+class Places(Protocol):
+    """Where jobs are done: a `Pool`, or what is like one on other machines."""
+
+    @property
+    def free(self) -> int:
+        """How many jobs could be submitted now."""
+        ...
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Start a job; its future."""
+        ...
+
+    def wait(self) -> Sequence[Any]:
+        """Wait until a job is done; the futures of those that are."""
+        ...
+
+
+def spread(
+    places: Places,
+    function: Callable[[T, D], R],
+    take: Callable[[], T | None],
+    devices: Sequence[D],
+) -> Iterator[tuple[T, Callable[[], R]]]:
+    """Do jobs on devices, as many at once as there are free places.
+
+    Args:
+        places: What does them.
+        function: Does a job on a device.
+        take: Gives the next job, or None if there is none yet: it is asked again when a job is
+            done, and when none is under way it is the last time.
+        devices: Spread evenly over the places.
+
+    Yields:
+        Each job in the order in which they finish, and what returns its result or raises its
+        exception.
+    """
+    # Taken from the end, as `Pool` takes its processes: each keeps to the memory of one device.
+    idle = [devices[i % len(devices)] for i in reversed(range(places.free))]
+    running: dict[Any, tuple[T, D]] = {}
+    while True:
+        while places.free and (job := take()) is not None:
+            device = idle.pop()
+            running[places.submit(function, job, device)] = job, device
+        if not running:
+            return
+        for future in places.wait():
+            job, device = running.pop(future)
+            idle.append(device)
+            yield job, future.result
 
 
 def each(function: Callable[[T], R], jobs: Sequence[T], *, workers: int) -> Iterator[tuple[int, R]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from typing import Protocol, runtime_checkable
@@ -19,7 +19,7 @@ from surrogate_nas.errors import (
     UnknownNameError,
 )
 from surrogate_nas.evaluation import Objective, PlacedObjective, Proposal, Trial
-from surrogate_nas.parallel import Pool, one_thread
+from surrogate_nas.parallel import Pool, one_thread, spread
 from surrogate_nas.result import SearchResult, Stop
 from surrogate_nas.search.base import Searcher
 from surrogate_nas.spaces.base import Architecture, SearchSpace
@@ -27,6 +27,7 @@ from surrogate_nas.spaces.base import Architecture, SearchSpace
 __all__ = ["SearchResult", "check_arguments", "search"]
 
 Callback = Callable[[Trial], None]
+Job = tuple[Proposal, int | None, int | None]  # with budget and seed
 
 
 @runtime_checkable
@@ -167,6 +168,8 @@ class _Loop:
         self.done: list[Trial] = []
         self.known: deque[Trial] = deque(() if memory is None else memory.known)
         self.warm: set[tuple[Architecture, int | None]] = set()
+        self.queue: deque[Proposal] = deque()  # of several processes
+        self.under_way = 0  # in the unit of ``left``
 
     # One process -----------------------------------------------------------------------------
 
@@ -234,50 +237,31 @@ class _Loop:
 
     def run_in_processes(self, workers: int) -> None:
         """Keep every process busy; tell each result as it comes."""
-        try:
-            sent = pickle.dumps(self.objective)
-        except Exception as error:
-            raise InvalidArgumentError(
-                f"workers must be 1 for an objective that cannot be pickled ({error})"
-            ) from error
+        found = evaluations(self.objective, self._next, workers=min(workers, self.trials))
         self._warm_start()
-        devices: list[str | None] = [None]
-        if isinstance(self.objective, PlacedObjective):
-            devices = [*self.objective.devices()]
-        idle = deque(devices[i % len(devices)] for i in range(workers))
-        queue: deque[Proposal] = deque()
-        running: dict[Future[Trial], tuple[Proposal, str | None]] = {}
-        with Pool(min(workers, self.trials), _receive, sent) as pool:
-            while True:
-                free = self.left - sum(self._cost(proposal) for proposal, _ in running.values())
-                while pool.free and free > 0:
-                    if not queue and not self._refill(queue, wait=bool(running)):
-                        break
-                    if self._cost(queue[0]) > free:
-                        break
-                    proposal = queue.popleft()
-                    free -= self._cost(proposal)
-                    device = idle.popleft()
-                    budget = self._budget_of(proposal)
-                    running[pool.submit(_evaluate_there, proposal, budget, device)] = (
-                        proposal,
-                        device,
-                    )
-                if not running:
-                    break
-                for future in pool.wait():
-                    proposal, device = running.pop(future)
-                    idle.append(device)
-                    trial = _outcome(future, proposal)
-                    self._record(trial)
-                    self._finish(trial)
-                    self._tell([trial])
+        with contextlib.closing(found):
+            for trial in found:
+                self.under_way -= self._cost(trial.proposal)
+                self._record(trial)
+                self._finish(trial)
+                self._tell([trial])
 
-    def _refill(self, queue: deque[Proposal], *, wait: bool) -> bool:
+    def _next(self) -> Job | None:
+        """What to evaluate beside what is under way, if there is anything."""
+        free = self.left - self.under_way
+        if free <= 0 or (not self.queue and not self._refill()):
+            return None
+        if self._cost(self.queue[0]) > free:
+            return None
+        proposal = self.queue.popleft()
+        self.under_way += self._cost(proposal)
+        return proposal, self._budget_of(proposal), None
+
+    def _refill(self) -> bool:
         try:
-            queue.extend(self.searcher.ask(self.batch))
+            self.queue.extend(self.searcher.ask(self.batch))
         except SpaceExhaustedError:
-            if wait:  # the last ones are still under way
+            if self.under_way:  # the last ones
                 return False
             raise
         return True
@@ -332,6 +316,47 @@ def attempt(
         return Trial(proposal, error=f"{type(error).__name__}: {error}")
 
 
+def evaluations(
+    objective: Objective, take: Callable[[], Job | None], *, workers: int
+) -> Generator[Trial, None, None]:
+    """Evaluate in other processes, over which the devices of a `PlacedObjective` are spread.
+
+    Args:
+        objective: Is sent there.
+        take: Gives the next job, see `surrogate_nas.parallel.spread`.
+        workers: Number of processes.
+
+    Returns:
+        Trials in the order in which they finish; close it to end the processes.
+
+    Raises:
+        InvalidArgumentError: If the objective cannot be sent.
+    """
+    try:
+        sent = pickle.dumps(objective)
+    except Exception as error:
+        raise InvalidArgumentError(
+            f"workers must be 1 for an objective that cannot be pickled ({error})"
+        ) from error
+    devices: list[str | None] = [None]
+    if isinstance(objective, PlacedObjective):
+        devices = [*objective.devices()]
+    return _evaluations(sent, take, workers, devices)
+
+
+def _evaluations(
+    sent: bytes, take: Callable[[], Job | None], workers: int, devices: Sequence[str | None]
+) -> Generator[Trial, None, None]:
+    with Pool(workers, _receive, sent) as pool:
+        for (proposal, _, _), result in spread(pool, _evaluate_there, take, devices):
+            try:
+                trial = result()
+            except BrokenProcessPool:
+                reason = "BrokenProcessPool: the process that evaluated it died"
+                trial = Trial(proposal, error=reason)
+            yield trial
+
+
 _received: Objective
 
 
@@ -340,15 +365,8 @@ def _receive(sent: bytes) -> None:
     _received = pickle.loads(sent)
 
 
-def _evaluate_there(proposal: Proposal, budget: int | None, device: str | None) -> Trial:
-    objective = _received
+def _evaluate_there(job: Job, device: str | None) -> Trial:
+    (proposal, budget, seed), objective = job, _received
     if device is not None and isinstance(objective, PlacedObjective):
         objective = objective.on(device)
-    return attempt(objective, proposal, budget=budget)
-
-
-def _outcome(future: Future[Trial], proposal: Proposal) -> Trial:
-    try:
-        return future.result()
-    except BrokenProcessPool:
-        return Trial(proposal, error="BrokenProcessPool: the process that evaluated it died")
+    return attempt(objective, proposal, budget=budget, seed=seed)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from surrogate_nas.errors import SurrogateNASError
-from surrogate_nas.parallel import Pool, cores, each, one_thread
+from surrogate_nas.parallel import Pool, cores, default_workers, each, one_thread, spread
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,6 +28,12 @@ def threads(_: int) -> list[int]:
     np.ones((50, 50)) @ np.ones((50, 50))
     assert os.environ["OMP_NUM_THREADS"] == "1"
     return [int(pool["num_threads"]) for pool in threadpool_info()]
+
+
+def where(job: int, device: str) -> tuple[int, str]:
+    if job < 0:
+        raise ValueError("negative")
+    return os.getpid(), device
 
 
 def die(_: int) -> None:
@@ -75,6 +81,39 @@ def test_one_thread_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_cores() -> None:
     assert 1 <= cores() <= (os.cpu_count() or 1)
+
+
+def test_a_process_a_gpu_or_a_core() -> None:
+    assert default_workers(["cpu"]) == cores()
+    assert default_workers(["cuda:0", "cuda:1"]) == 2
+    assert default_workers(["mps"]) == 1
+
+
+@pytest.mark.parametrize(("workers", "used"), [(1, [1, 0]), (3, [2, 1])])
+def test_processes_are_spread_over_devices_and_stay_there(workers: int, used: list[int]) -> None:
+    waiting = list(range(24))
+    processes: dict[str, set[int]] = {"a": set(), "b": set()}
+    done = []
+    with Pool(workers) as pool:
+        for job, result in spread(
+            pool, where, lambda: waiting.pop(0) if waiting else None, list(processes)
+        ):
+            done.append(job)
+            process, device = result()
+            processes[device].add(process)
+            time.sleep(0.03)  # in which the others finish, too
+    assert sorted(done) == list(range(24))
+    assert [len(found) for found in processes.values()] == used
+    assert not processes["a"] & processes["b"]
+
+
+def test_an_exception_of_a_spread_job_is_that_of_its_result() -> None:
+    waiting = [2, -1]
+    with Pool(1) as pool:
+        found = dict(spread(pool, where, lambda: waiting.pop(0) if waiting else None, ["a", "b"]))
+    assert found[2]()[1] == "a"
+    with pytest.raises(ValueError, match="negative"):
+        found[-1]()
 
 
 def alive(process: int) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from surrogate_nas.cli import main
+from tests.training.gpus import pretend_gpus
 
 
 def _json(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
@@ -85,6 +86,21 @@ def test_a_failed_training_is_a_trial_and_an_interrupt_keeps_the_rest(
     assert calls == 5
     assert answer["trials"][:3] == stopped
     assert "diverged in epoch 1" in answer["trials"][1]["error"]
+
+
+def test_workers_are_spread_over_every_gpu(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend_gpus(monkeypatch, 2)
+    command = ["search", "--dataset", "digits", "--settings", "channels=2", "--epochs", "1"]
+    command += ["--predictor", "none", "--trials", "4", "--workers", "2", "--verify", "2"]
+    assert main([*command, "--device", "cuda", "--json"]) == 1
+    shown = capsys.readouterr()
+    answer = json.loads(shown.out)
+    errors = [trial["error"] for trial in answer["trials"]]
+    assert {"'cuda:0'", "'cuda:1'"} == {error.split()[2] for error in errors}
+    assert answer["best"] is answer["verification"] is None
+    assert shown.err.splitlines()[-1].startswith("every trial failed; the first reason was: ")
 
 
 @pytest.mark.parametrize(
