@@ -7,7 +7,9 @@ a table's recipe is not the user's. So winners are trained with seeds that the s
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +17,9 @@ import numpy as np
 
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Goal, Proposal, Trial
+from surrogate_nas.parallel import default_workers, one_thread
 from surrogate_nas.predictors.metrics import kendall_tau
-from surrogate_nas.run import Remembering, attempt
+from surrogate_nas.run import Job, Remembering, attempt, evaluations
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.training.objective import TrainingObjective
 
@@ -129,6 +132,7 @@ def verify(
     *,
     goal: Goal,
     seeds: Sequence[int],
+    workers: int | None = 1,
     memory: Remembering | None = None,
     on_step: Step = lambda text: None,
 ) -> Verification:
@@ -141,35 +145,51 @@ def verify(
         training: What trains them, see `surrogate_nas.training.plan.plan_training`.
         goal: What the search optimised.
         seeds: Of the trainings.
+        workers: Number of processes; None for one a GPU, or else a core. More than one needs a
+            main module that can be imported (``if __name__ == "__main__":``).
         memory: Keeps the trainings, such as `surrogate_nas.store.Stored`; what it knows is not
             trained again.
         on_step: Called with a text after each training.
 
     Raises:
         UnknownNameError: If a mistake of the user's would repeat itself in every training.
+        InvalidArgumentError: If ``workers`` is not positive.
     """
+    if workers is not None and workers < 1:
+        raise InvalidArgumentError(f"workers must be at least 1, got {workers}")
     started = time.perf_counter()
     known = {} if memory is None else {_place(trial): trial for trial in memory.known}
     jobs = [(winner.arch, seed) for seed in seeds for winner in best]
     done: dict[tuple[Architecture, int], Trial] = {}
+    missing = [
+        Proposal(number, arch, info={"seed": seed})
+        for number, (arch, seed) in enumerate(jobs)
+        if (arch, seed) not in known
+    ]
+
+    def keep(trial: Trial) -> None:
+        arch, seed = _place(trial)
+        done[arch, seed] = trial
+        value = "failed" if trial.value is None else f"{trial.value:.2f} %"
+        on_step(f"{training.space.format(arch)}, seed {seed}: {value}")
+
     interrupted = False
     try:
-        for number, (arch, seed) in enumerate(jobs):
-            trial = known.get((arch, seed))
-            if trial is None:
-                trial = attempt(training, Proposal(number, arch, info={"seed": seed}), seed=seed)
+        for job in jobs:
+            if job in known:
+                keep(known[job])
+        with one_thread(), closing(_train(training, missing, workers)) as trained:
+            for trial in trained:
                 if memory is not None:
                     memory.record(trial)
-            done[arch, seed] = trial
-            value = "failed" if trial.value is None else f"{trial.value:.2f} %"
-            on_step(f"{training.space.format(arch)}, seed {seed}: {value}")
+                keep(trial)
     except KeyboardInterrupt:
         interrupted = True
     values = {job: trial.value for job, trial in done.items()}
     errors = [
-        f"{training.space.format(arch)}, seed {seed}: {trial.error}"
-        for (arch, seed), trial in done.items()
-        if trial.error is not None
+        f"{training.space.format(arch)}, seed {seed}: {done[arch, seed].error}"
+        for arch, seed in jobs
+        if (arch, seed) in done and done[arch, seed].error is not None
     ]
     return Verification(
         goal=goal,
@@ -180,6 +200,17 @@ def verify(
         seconds=time.perf_counter() - started,
         interrupted=interrupted,
     )
+
+
+def _train(
+    training: TrainingObjective, proposals: Sequence[Proposal], workers: int | None
+) -> Generator[Trial, None, None]:
+    workers = min(workers or default_workers(training.devices()), len(proposals))
+    jobs: deque[Job] = deque((p, None, p.info["seed"]) for p in proposals)
+    if workers > 1:
+        yield from evaluations(training, lambda: jobs.popleft() if jobs else None, workers=workers)
+    for proposal, _, seed in jobs:
+        yield attempt(training, proposal, seed=seed)
 
 
 def _place(trial: Trial) -> tuple[Architecture, int]:

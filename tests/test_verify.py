@@ -26,6 +26,7 @@ from surrogate_nas.training.objective import TrainingObjective
 from surrogate_nas.training.plan import plan_training, study_of
 from surrogate_nas.verify import Verification, Winner, verify, winners
 from tests.training.data import squares
+from tests.training.gpus import pretend_gpus
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = "tests.training.data:source"
@@ -47,7 +48,7 @@ RECORDED: dict[str, Any] = {
     "seeds": 2,
 }
 ACCURACY = Goal("accuracy", unit="%")
-CPU = ("--device", "cpu")
+CPU = ("--device", "cpu", "--workers", "1")
 
 
 def _training(**options: Any) -> TrainingObjective:
@@ -172,6 +173,47 @@ def test_failures_are_rows_and_an_interrupt_loses_nothing(
         == stopped.errors
         == (f"{SPACE.format(ARCHS[1])}, seed 2: TrainingError: diverged",)
     )
+
+
+@pytest.mark.parametrize("workers", [2, None])
+def test_several_processes_find_the_same(workers: int | None) -> None:
+    training, best = _training(), [Winner(arch, 1.0) for arch in ARCHS[:2]]
+    steps: list[str] = []
+    alone = verify(best, training, goal=ACCURACY, seeds=(2, 3))
+    several = verify(
+        best, training, goal=ACCURACY, seeds=(2, 3), workers=workers, on_step=steps.append
+    )
+    assert several.trained == alone.trained
+    assert len(steps) == 4
+    with pytest.raises(InvalidArgumentError, match="workers must be at least 1, got 0"):
+        verify(best, training, goal=ACCURACY, seeds=(2,), workers=0)
+
+
+def test_what_is_kept_is_not_trained_in_other_processes(tmp_path: Path) -> None:
+    training, plan = plan_training(SPACE, RECORDED, device="cpu")
+    name, settings = study_of(SPACE, plan)
+    best = [Winner(arch, 1.0) for arch in ARCHS[:2]]
+
+    def run(seeds: tuple[int, ...]) -> Verification:
+        memory = Stored(
+            training, open_storage(tmp_path / "a.journal"), name=name, settings=settings
+        )
+        return verify(best, training, goal=ACCURACY, seeds=seeds, workers=2, memory=memory)
+
+    first, more = run((2,)), run((2, 3))
+    assert [row[0] for row in more.trained] == [row[0] for row in first.trained]
+    kept = optuna.load_study(study_name=name, storage=open_storage(tmp_path / "a.journal"))
+    assert [trial.user_attrs["seed"] for trial in kept.trials] == [2, 2, 3, 3]
+
+
+def test_winners_are_spread_over_every_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    best, training = [Winner(arch, 1.0) for arch in ARCHS], _training()
+    pretend_gpus(monkeypatch, 2)
+    training.device = "auto"
+    checked = verify(best, training, goal=ACCURACY, seeds=(2,), workers=None)
+    assert [error for error in checked.errors if "'cuda:0' is not available" in error]
+    assert [error for error in checked.errors if "'cuda:1' is not available" in error]
+    assert len(checked.errors) == 4
 
 
 # The plan -------------------------------------------------------------------------------------

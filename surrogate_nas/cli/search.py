@@ -81,7 +81,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=1,
         metavar="N",
-        help="processes that evaluate (default: %(default)s)",
+        help="processes that evaluate, and that --verify trains in (default: %(default)s)",
     )
     option(
         "--budget",
@@ -179,7 +179,14 @@ def run(arguments: argparse.Namespace) -> int:
             training, plan = checking
             seeds = range(plan["seeds"], plan["seeds"] + SEEDS)
             checked = verified(
-                result.trials, arguments.verify, training, plan, task.goal, seeds, storage
+                result.trials,
+                arguments.verify,
+                training,
+                plan,
+                task.goal,
+                seeds,
+                storage,
+                arguments.workers,
             )
         seconds = {
             "load": loaded - started,

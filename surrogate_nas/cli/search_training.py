@@ -170,7 +170,14 @@ def run(arguments: argparse.Namespace, searcher_name: str, predictor: str | None
             seeds = range(arguments.seed + 1, arguments.seed + 1 + SEEDS)
             training.stop = None
             checked = verified(
-                result.trials, arguments.verify, training, plan, training.goals[0], seeds, storage
+                result.trials,
+                arguments.verify,
+                training,
+                plan,
+                training.goals[0],
+                seeds,
+                storage,
+                arguments.workers,
             )
         seconds = {
             "load": loaded - started,

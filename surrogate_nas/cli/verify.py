@@ -53,6 +53,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_data_dir_option(option)
     option("--epochs", type=positive, metavar="E", help="default: what is noted")
     add_network_options(parser, later=True)
+    option(
+        "--workers",
+        type=positive,
+        metavar="W",
+        help="processes of one thread (default: one a GPU, or else a core)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -67,7 +73,14 @@ def run(arguments: argparse.Namespace) -> int:
         first = plan["seeds"] if arguments.seed is None else arguments.seed
         seeds = range(first, first + arguments.seeds)
         checked = verified(
-            study.trials, arguments.top, training, plan, study.goals[0], seeds, storage
+            study.trials,
+            arguments.top,
+            training,
+            plan,
+            study.goals[0],
+            seeds,
+            storage,
+            arguments.workers,
         )
     answer = checked.report()
     if arguments.json:
@@ -90,6 +103,7 @@ def verified(
     goal: Goal,
     seeds: Sequence[int],
     storage: BaseStorage | None,
+    workers: int | None,
 ) -> Verification:
     """Train the best, with progress; a storage keeps the trainings in a study of their own."""
     from surrogate_nas.verify import verify, winners
@@ -103,7 +117,15 @@ def verified(
         name, settings = study_of(training.space, plan)
         memory = Stored(training, storage, name=name, settings=settings)
     with progress(f"verify: {what(plan)}", len(best) * len(seeds)) as advance:
-        return verify(best, training, goal=goal, seeds=seeds, memory=memory, on_step=advance)
+        return verify(
+            best,
+            training,
+            goal=goal,
+            seeds=seeds,
+            workers=workers,
+            memory=memory,
+            on_step=advance,
+        )
 
 
 def what(plan: Mapping[str, Any]) -> str:
