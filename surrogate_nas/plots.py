@@ -135,7 +135,9 @@ def _curves(table: Grid, x: FloatArray, percent: FloatArray, label: str, title: 
     for ax in axes[max(0, len(panels) - across) : len(panels)]:  # the lowest of each column
         ax.set_xlabel(label)
     figure.supylabel("rank of the best so far (% of the table)", fontsize=10)
-    figure.suptitle(f"{title}: mean of {percent.shape[2]} seeds, 95 % bootstrap bands", fontsize=11)
+    seeds = percent.shape[2]
+    of = f"mean of {seeds} seeds, 95 % bootstrap bands" if seeds > 1 else "one seed"
+    figure.suptitle(f"{title}: {of}", fontsize=11)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
     return figure
@@ -156,6 +158,7 @@ def _ranks(summary: Mapping[str, Any], title: str) -> Figure:
 
     rows = sorted(summary["methods"], key=lambda row: row["average_rank"][-1])
     at, count = summary["at"][-1], len(rows)
+    after = "1 trial" if at == 1 else f"{at} trials"
     same = {
         frozenset((test["better"], test["worse"]))
         for test in summary["tests"]
@@ -177,7 +180,7 @@ def _ranks(summary: Mapping[str, Any], title: str) -> Figure:
     axes.set(
         xlim=(0.95, count * (1.15 + 0.04 * len(groups))),
         ylim=(count - 0.5, -0.5),
-        xlabel=f"average rank among the methods after {at} trials (1 is best)",
+        xlabel=f"average rank among the methods after {after} (1 is best)",
     )
     axes.set_title(title + (": bars join what does not differ (p ≥ .05, Holm)" if groups else ""))
     axes.grid(visible=False, axis="y")

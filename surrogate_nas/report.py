@@ -60,7 +60,7 @@ def print_search(
         console.print(line)
     failed = sum(trial.error is not None for trial in result.trials)
     console.print(
-        f"{len(result.trials)} trials{f', {failed} failed' if failed else ''}; "
+        f"{counted(len(result.trials), 'trial')}{f', {failed} failed' if failed else ''}; "
         f"seconds: {seconds['load']:.1f} loading, {seconds['search']:.1f} searching, "
         f"{seconds['total']:.1f} in all"
     )
@@ -83,7 +83,7 @@ def print_training_search(answer: Mapping[str, Any], *, title: str) -> None:
         )
     failed, seconds = len(trials) - len(done), answer["seconds"]
     console.print(
-        f"{len(trials)} trials{f', {failed} failed' if failed else ''}; seconds: "
+        f"{counted(len(trials), 'trial')}{f', {failed} failed' if failed else ''}; seconds: "
         f"{seconds['load']:.1f} loading, {seconds['search']:.1f} searching"
     )
 
@@ -115,9 +115,8 @@ def print_comparison(result: Mapping[str, Any]) -> None:
     tasks = len({row["task"] for row in summary["tasks"]})
     runs = len(result["runs"]) // len(summary["methods"])
     console.print(
-        f"{result['benchmark']}: rank in the table of the best so far, {runs} "
-        f"{'run' if runs == 1 else 'runs'} of each method on {tasks} "
-        f"{'task' if tasks == 1 else 'tasks'}",
+        f"{result['benchmark']}: rank in the table of the best so far, {counted(runs, 'run')} of "
+        f"each method on {counted(tasks, 'task')}",
         style="bold",
     )
     heads = [f">{what} @{n}" for what in ("mean", "median") for n in at]
@@ -129,7 +128,9 @@ def print_comparison(result: Mapping[str, Any]) -> None:
     tests = [test for test in summary["tests"] if test["at"] == at[-1]]
     if not tests:
         return
-    console.print(f"Wilcoxon's signed-rank test after {at[-1]} trials, p corrected by Holm")
+    console.print(
+        f"Wilcoxon's signed-rank test after {counted(at[-1], 'trial')}, p corrected by Holm"
+    )
     table = _table("better", "worse", ">p", ">p one-sided, uncorrected")
     for test in tests:
         table.add_row(
@@ -164,13 +165,16 @@ def print_meta_training(result: Mapping[str, Any], path: str) -> None:
     """Print what a predictor was meta-trained on, and how well it does on held-out tasks."""
     console = _console()
     console.print(
-        f"learnt from {result['labels']:,} values of {len(result['tasks'])} tasks in "
+        f"learnt from {counted(result['labels'], 'value')} of "
+        f"{counted(len(result['tasks']), 'task')} in "
         f"{result['seconds']:.0f} s: {', '.join(result['tasks'])}\n{path}"
     )
     held_out = result["held_out"]
     if held_out:
         sizes = list(dict.fromkeys(size for taus in held_out.values() for size in taus))
-        table = _table("held-out task, Kendall tau", *(f">{size} labels" for size in sizes))
+        table = _table(
+            "held-out task, Kendall tau", *(f">{counted(size, 'label')}" for size in sizes)
+        )
         for task, taus in held_out.items():
             table.add_row(task, *(_number(taus.get(size)) for size in sizes))
         console.print(table)

@@ -215,8 +215,8 @@ class _Loop:
     def _diverge(self, told: list[Trial]) -> None:
         warnings.warn(
             f"from trial {len(self.done)} on, the search no longer repeats the stored one "
-            "(another version of a library, or several workers); the "
-            f"{len(self.known)} stored trials that remain are taken as a warm start",
+            "(another version of a library, or several workers); those that "
+            f"remain are taken as a warm start: {len(self.known)}",
             stacklevel=4,
         )
         self._tell(told)

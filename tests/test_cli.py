@@ -45,6 +45,49 @@ def test_search_is_right_by_the_table(capsys: pytest.CaptureFixture[str], tmp_pa
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("extra", [(), ("--verify", "1", "--dataset", "digits", "--epochs", "1")])
+def test_a_search_whose_trials_all_failed_exits_with_1(
+    extra: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("the file\nis gone")
+
+    monkeypatch.setattr("surrogate_nas.benchmarks.base.TabularTask.evaluate", fail)
+    command = ["search", "--benchmark", "cell-bench", "--task", "digits", "--predictor", "none"]
+    assert main([*command, "--trials", "2", "--json", *extra]) == 1
+    shown = capsys.readouterr()
+    found = json.loads(shown.out, parse_constant=pytest.fail)
+    assert [trial["error"] for trial in found["trials"]] == ["OSError: the file\nis gone"] * 2
+    assert found["best"] is found["rank"] is None
+    reason = "every trial failed; the first reason was: OSError: the file is gone"
+    assert shown.err.splitlines()[-1] == reason
+    assert main([*command, "--trials", "1"]) == 1
+    shown = capsys.readouterr()
+    assert "1 trial, 1 failed; seconds" in shown.out
+    assert reason in shown.err
+
+
+def test_one_of_each_is_singular(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    store = ("--store", str(tmp_path / "a.journal"))
+    search = ["search", "--task", "cora", "--searcher", "random", "--predictor", "none", *store]
+    assert main([*search, "--trials", "1"]) == 0
+    assert "1 trial; seconds" in capsys.readouterr().out
+    assert main([*search, "--trials", "2"]) == 0
+    shown = capsys.readouterr()
+    assert "2 trials; seconds" in shown.out
+    assert "1 trial of this search is in " in shown.err
+    assert (
+        main(
+            [
+                *("compare", "--task", "cora", "--searcher", "random,evolution", "--trials", "1"),
+                *("--seeds", "1", "--workers", "1", "--out", str(tmp_path / "compared")),
+            ]
+        )
+        == 0
+    )
+    assert "1 run of each method on 1 task\n" in capsys.readouterr().out
+
+
 def test_proteins_stays_inside(capsys: pytest.CaptureFixture[str]) -> None:
     found = output(capsys, "search", "--task", "proteins", "--predictor", "none", "--trials", "60")
     assert not any(trial["error"] for trial in found["trials"])

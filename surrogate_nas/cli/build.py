@@ -171,10 +171,12 @@ def _answer(arguments: argparse.Namespace, built: Built) -> dict[str, Any]:
 
 
 def _show(answer: dict[str, Any]) -> None:
+    from surrogate_nas.report import counted
+
     print(
-        f"{answer['path']}: {answer['architectures']:,} architectures of {answer['space']} on "
-        f"{', '.join(answer['tasks'])}, seeds: {answer['seeds']}; {answer['trained']:,} trainings "
-        f"in {answer['seconds']:.0f} s"
+        f"{answer['path']}: {counted(answer['architectures'], 'architecture')} of "
+        f"{answer['space']} on {', '.join(answer['tasks'])}, {counted(answer['seeds'], 'seed')}; "
+        f"{counted(answer['trained'], 'training')} in {answer['seconds']:.0f} s"
     )
     failed = answer["failed"]
     if failed:

@@ -95,6 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Import, and report."""
     started = time.perf_counter()
     from surrogate_nas.cli.console import note, only_json, write_json
+    from surrogate_nas.report import counted
 
     with only_json(arguments.json):
         made = _import(arguments)
@@ -104,11 +105,16 @@ def run(arguments: argparse.Namespace) -> int:
     if len(made.skipped) > _SHOWN:
         note(f"skipped {len(made.skipped):,} rows in all")
     if made.repeated:
-        note(f"{made.repeated:,} repeated rows agree with the first one of their architecture")
-    if made.isomorphic:
+        agree = "agrees" if made.repeated == 1 else "agree"
         note(
-            f"{made.isomorphic:,} networks have several encodings with different values: all are "
-            "kept, and --isomorphs merged takes their mean"
+            f"{counted(made.repeated, 'repeated row')} {agree} with the first one of the same "
+            "architecture"
+        )
+    if made.isomorphic:
+        have = "has" if made.isomorphic == 1 else "have"
+        note(
+            f"{counted(made.isomorphic, 'network')} {have} several encodings with different "
+            "values: all are kept, and --isomorphs merged takes their mean"
         )
     if arguments.json:
         also = {"also": [_keys(table) for table in made.also]} if made.also else {}
@@ -116,8 +122,9 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         for table in (made, *made.also):
             print(
-                f"{table.name}: {table.architectures:,} architectures, "
-                f"tasks {', '.join(table.tasks)}\n{table.path}"
+                f"{table.name}: {counted(table.architectures, 'architecture')}, "
+                f"{'task' if len(table.tasks) == 1 else 'tasks'} {', '.join(table.tasks)}\n"
+                f"{table.path}"
             )
         print(
             f"in {seconds:.1f} s\n"

@@ -23,7 +23,7 @@ from surrogate_nas.cli.console import (
 )
 from surrogate_nas.cli.network_options import planned
 from surrogate_nas.cli.proxy_options import add_proxies_option, chosen_proxies
-from surrogate_nas.cli.search_report import Steps, ending, trial_report
+from surrogate_nas.cli.search_report import Steps, ending, going_on, trial_report
 from surrogate_nas.cli.verify import SEEDS, finished, verified, what
 from surrogate_nas.errors import InvalidArgumentError
 
@@ -264,7 +264,7 @@ def _stored(
         },
     )
     if stored.known:
-        note(f"{len(stored.known)} trials of this search are in {arguments.store}: going on")
+        going_on(len(stored.known), arguments.store)
     return stored
 
 

@@ -61,6 +61,14 @@ def trial_report(space: SearchSpace, goal: Goal, result: SearchResult) -> dict[s
     return {"trials": trials, "best": winner}
 
 
+def going_on(known: int, store: str) -> None:
+    """Say that a search was begun before."""
+    from surrogate_nas.report import counted
+
+    are = "is" if known == 1 else "are"
+    note(f"{counted(known, 'trial')} of this search {are} in {store}: going on")
+
+
 def ending(result: SearchResult) -> int:
     """Say how a search ended; the exit code.
 
@@ -70,7 +78,9 @@ def ending(result: SearchResult) -> int:
     if result.stopped == "interrupted":
         raise KeyboardInterrupt
     if result.stopped == "exhausted":
-        note(f"the space is used up after {len(result.trials)} trials")
+        from surrogate_nas.report import counted
+
+        note(f"the space is used up after {counted(len(result.trials), 'trial')}")
     if result.best is None:
         reason = next((trial.error for trial in result.trials if trial.error is not None), None)
         if reason is not None:

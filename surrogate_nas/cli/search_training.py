@@ -6,7 +6,7 @@ import argparse
 import time
 from typing import TYPE_CHECKING, Any
 
-from surrogate_nas.cli.console import note, only_json, positive, progress, write_json
+from surrogate_nas.cli.console import only_json, positive, progress, write_json
 from surrogate_nas.cli.network_options import (
     DEFAULT_SPACE,
     KNOWN_DATASETS,
@@ -16,7 +16,7 @@ from surrogate_nas.cli.network_options import (
     planned,
 )
 from surrogate_nas.cli.proxy_options import chosen_proxies
-from surrogate_nas.cli.search_report import Steps, ending, trial_report
+from surrogate_nas.cli.search_report import Steps, ending, going_on, trial_report
 from surrogate_nas.cli.verify import SEEDS, finished, verified, what
 from surrogate_nas.errors import InvalidArgumentError
 
@@ -249,7 +249,7 @@ def _stored(
         },
     )
     if stored.known:
-        note(f"{len(stored.known)} trials of this search are in {arguments.store}: going on")
+        going_on(len(stored.known), arguments.store)
     if training.stop is not None:
         for trial in stored.known:
             if trial.evaluation is not None:
