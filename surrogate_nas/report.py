@@ -180,14 +180,20 @@ def print_meta_training(result: Mapping[str, Any], path: str) -> None:
         console.print(table)
 
 
-def print_verification(result: Mapping[str, Any], *, title: str) -> None:
-    """Print what was predicted of architectures, what their table says, and what came out."""
+def print_verification(result: Mapping[str, Any], *, title: str, tabulated: bool) -> None:
+    """Print what was predicted of architectures, what the search saw, and what came out.
+
+    Args:
+        result: See `surrogate_nas.verify.Verification.report`.
+        title: Of the whole.
+        tabulated: Whether the search was of a table, and did not train itself.
+    """
     console, rows = _console(), result["architectures"]
     console.print(title, style="bold")
     seeds = max(len(row["trained"]) for row in rows)
-    table = _table(
-        "", "architecture", ">predicted", ">table", ">trained (%)", f">its {counted(seeds, 'seed')}"
-    )
+    source = "table" if tabulated else "search"
+    numbers = ("predicted", source, "trained (%)", f"its {counted(seeds, 'seed')}")
+    table = _table("", "architecture", *(f">{name}" for name in numbers))
     for place, row in enumerate(rows, start=1):
         done = [value for value in row["trained"] if value is not None]
         table.add_row(
@@ -200,7 +206,7 @@ def print_verification(result: Mapping[str, Any], *, title: str) -> None:
         )
     console.print(table)
     console.print(
-        f"Kendall tau of table and trained: {_number(result['kendall_tau'])}; "
+        f"Kendall tau of {source} and trained: {_number(result['kendall_tau'])}; "
         f"{result['seconds']:.1f} seconds"
     )
 

@@ -379,6 +379,14 @@ def test_trainings_of_a_search_are_verified_with_other_seeds(
     assert row["trained"] == [training.evaluate(arch, seed=s).value for s in (8, 9, 10)]
     again = _json(capsys, "verify", store, "--top", "2", *CPU)
     assert again["architectures"] == found["verification"]["architectures"]
+    for words in (
+        ["verify", store, "--top", "2", "--seeds", "1", *CPU],
+        [*command, "--verify", "2"],
+    ):
+        assert main(words) == 0
+        shown = capsys.readouterr().out
+        assert "Kendall tau of search and trained" in shown
+        assert "table" not in shown
 
 
 def test_an_interrupt_shows_what_was_trained(

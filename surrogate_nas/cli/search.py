@@ -219,7 +219,8 @@ def run(arguments: argparse.Namespace) -> int:
 
         print_search(task, result, method=method, seed=arguments.seed, seconds=seconds)
         if checked is not None:
-            print_verification(answer["verification"], title=f"the best, trained: {what(plan)}")
+            title = f"the best, trained: {what(plan)}"
+            print_verification(answer["verification"], title=title, tabulated=True)
     return ending(result) if checked is None else finished(checked)
 
 

@@ -212,7 +212,8 @@ def run(arguments: argparse.Namespace, searcher_name: str, predictor: str | None
 
         print_training_search(answer, title=f"{where}, {counted(epochs, 'epoch')}: {method}")
         if checked is not None:
-            print_verification(answer["verification"], title=f"the best again: {what(plan)}")
+            title = f"the best again: {what(plan)}"
+            print_verification(answer["verification"], title=title, tabulated=False)
     return ending(result) if checked is None else finished(checked)
 
 

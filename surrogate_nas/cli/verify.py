@@ -88,7 +88,11 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         from surrogate_nas.report import print_verification
 
-        print_verification(answer, title=f"{study.name}, trained: {what(plan)}")
+        print_verification(
+            answer,
+            title=f"{study.name}, trained: {what(plan)}",
+            tabulated="benchmark" in study.settings,
+        )
     return finished(checked)
 
 
