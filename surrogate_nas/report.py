@@ -173,7 +173,7 @@ def print_meta_training(result: Mapping[str, Any], path: str) -> None:
     if held_out:
         sizes = list(dict.fromkeys(size for taus in held_out.values() for size in taus))
         table = _table(
-            "held-out task, Kendall tau", *(f">{counted(size, 'label')}" for size in sizes)
+            "held-out task, Kendall tau", *(f">{counted(int(size), 'label')}" for size in sizes)
         )
         for task, taus in held_out.items():
             table.add_row(task, *(_number(taus.get(size)) for size in sizes))
