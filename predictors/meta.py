@@ -282,8 +282,9 @@ class _View:
         self._heads = _Standard(scores)
         strange = space.name not in model.terms.spaces
         self._sized = SizeScores(space.graphs(pool).pruned()) if strange else None
-        self._opinions = _Standard(self._opinion(pool, scores))
-        self._trend = _Standard(_trend(self._opinions(self._opinion(pool, scores))))
+        predicted = self._predicted(pool, scores)
+        self._sources = _Standard(predicted)
+        self._trend = _Standard(_trend(self._sources(predicted)))
         self._centre = hidden.mean(dim=0)
         centred = hidden - self._centre
         vectors = torch.linalg.eigh(centred.T @ centred)[1].flip(1)[:, :_COMPONENTS]
@@ -320,7 +321,7 @@ class _View:
             scaled = (features[:, columns] - structure.centre[columns]) / structure.scale[columns]
             scaled /= math.sqrt(max(len(columns), 1))
             families.append(lifted(torch.from_numpy(scaled.astype(np.float32))))
-        sources = self._opinions(self._opinion(choices, scores))
+        sources = self._sources(self._predicted(choices, scores))
         return TransferInputs(
             trend=self._trend(_trend(sources)),
             sources=sources,
@@ -328,8 +329,8 @@ class _View:
             families=tuple(families),
         )
 
-    def _opinion(self, choices: IntArray, scores: Tensor) -> Tensor:
-        """What the heads predict; in a space that is strange to them, half of it is size.
+    def _predicted(self, choices: IntArray, scores: Tensor) -> Tensor:
+        """What the heads predict, (n, t); half of it is size in a space that is strange to them.
 
         Size needs no experience with the operations.
         """
