@@ -15,9 +15,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import wilcoxon
 
-from surrogate_nas.summary import holm, method
+from surrogate_nas.summary import holm, method, signed_rank
 
 _AT = (20, 50, 100, 200)
 _SIGNIFICANT = 0.05
@@ -44,12 +43,6 @@ def pairs(files: Iterable[Path]) -> Pairs:
     return found
 
 
-def _p(differences: np.ndarray, alternative: str) -> float:
-    if not differences.any():
-        return 1.0
-    return float(wilcoxon(differences, alternative=alternative).pvalue)
-
-
 def main() -> None:
     """Print the gain of each guided searcher, and the tasks on which it loses."""
     parser = argparse.ArgumentParser(
@@ -64,20 +57,20 @@ def main() -> None:
     for name in dict.fromkeys(guided for guided, _ in found):
         tasks = {task: np.stack(both) for (guided, task), both in found.items() if guided == name}
         for trials in _AT:
-            gains = {
-                task: both[:, 0, trials - 1] - both[:, 1, trials - 1]
+            there = {
+                task: both[:, :, trials - 1].T
                 for task, both in tasks.items()
                 if both.shape[-1] >= trials
             }
-            if not gains:
+            if not there:
                 continue
-            together = np.concatenate(list(gains.values()))
-            worse = holm([_p(gain, "greater") for gain in gains.values()])
-            lost = [task for task, p in zip(gains, worse, strict=True) if p < _SIGNIFICANT]
+            guided, alone = np.concatenate(list(there.values()), axis=1)
+            worse = holm([signed_rank(*both, "greater") for both in there.values()])
+            lost = [task for task, p in zip(there, worse, strict=True) if p < _SIGNIFICANT]
             print(
-                f"{name}, {trials} trials, {len(together)} pairs on {len(gains)} tasks: "
-                f"rank by the geometric mean {np.exp(together.mean()):.2f} of what it is alone, "
-                f"p = {_p(together, 'less'):.1g}; significantly worse on "
+                f"{name}, {trials} trials, {len(guided)} pairs on {len(there)} tasks: rank by the "
+                f"geometric mean {np.exp((guided - alone).mean()):.2f} of what it is alone, "
+                f"p = {signed_rank(guided, alone, 'less'):.1g}; significantly worse on "
                 f"{', '.join(lost) or 'no task'}"
             )
 

@@ -141,18 +141,19 @@ def compare_pairs(methods: Sequence[str], ranks: FloatArray) -> list[dict[str, A
             {
                 "better": methods[better],
                 "worse": methods[worse],
-                "p_one_sided": _wilcoxon(flat[better], flat[worse], "less"),
-                "p": _wilcoxon(flat[better], flat[worse], "two-sided"),
+                "p_one_sided": signed_rank(flat[better], flat[worse], "less"),
+                "p": signed_rank(flat[better], flat[worse], "two-sided"),
             }
         )
     corrected = holm([test["p"] for test in tests])
     return [{**test, "p_holm": p} for test, p in zip(tests, corrected, strict=True)]
 
 
-def _wilcoxon(a: FloatArray, b: FloatArray, alternative: str) -> float:
+def signed_rank(a: FloatArray, b: FloatArray, alternative: str) -> float:
+    """The p-value of Wilcoxon's signed-rank test of pairs, each (n,); 1 where all are equal."""
     from scipy.stats import wilcoxon
 
-    if np.array_equal(a, b):  # nothing to rank
+    if np.array_equal(a, b):
         return 1.0
     return float(wilcoxon(a, b, alternative=alternative).pvalue)
 
