@@ -215,8 +215,8 @@ class _Loop:
     def _diverge(self, told: list[Trial]) -> None:
         warnings.warn(
             f"from trial {len(self.done)} on, the search no longer repeats the stored one "
-            "(another version of a library, or several workers); those that "
-            f"remain are taken as a warm start: {len(self.known)}",
+            "(another version of a library, or several workers); the stored trials that remain "
+            f"({len(self.known)}) are taken as a warm start",
             stacklevel=4,
         )
         self._tell(told)

@@ -146,7 +146,6 @@ def test_seeded_leaves_the_generator_of_torch_alone() -> None:
 
 def test_encoding_leaves_no_files_behind(tmp_path: Path) -> None:
     program = (
-        "import numpy as np\n"
         "from surrogate_nas.predictors.encoder import GraphEncoder, GraphTensors\n"
         "from surrogate_nas.spaces import open_space\n"
         "space = open_space('nasbench201')\n"
