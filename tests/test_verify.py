@@ -389,6 +389,18 @@ def test_trainings_of_a_search_are_verified_with_other_seeds(
         assert "table" not in shown
 
 
+def test_a_verification_of_failures_alone_exits_with_1(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = str(tmp_path / "a.journal")
+    _counted(monkeypatch, lambda number: TrainingError("diverged") if number <= 3 else None)
+    assert main(_search(table, "known", "--store", store, "--verify", "1", *CPU)) == 1
+    assert capsys.readouterr().err.count("failed: ") == 3
+    again = ["verify", store, "--top", "2", *CPU]  # the second one's trainings succeed
+    assert main(again) == 0
+    assert capsys.readouterr().err.count("failed: ") == 3
+
+
 def test_an_interrupt_shows_what_was_trained(
     table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

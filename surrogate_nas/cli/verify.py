@@ -149,4 +149,4 @@ def finished(checked: Verification) -> int:
         note(f"failed: {error}")
     if checked.interrupted:
         raise KeyboardInterrupt
-    return 0
+    return 0 if any(value is not None for row in checked.trained for value in row) else 1
