@@ -115,6 +115,7 @@ def draw_comparison(
 def _curves(table: Grid, x: FloatArray, percent: FloatArray, label: str, title: str) -> Figure:
     """One panel for the mean of the tasks, if there are several, and one for each."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogFormatter
 
     panels = [(task, percent[:, t]) for t, task in enumerate(table.tasks)]
     if len(panels) > 1:
@@ -129,6 +130,8 @@ def _curves(table: Grid, x: FloatArray, percent: FloatArray, label: str, title: 
             _curve(ax, x, samples_of_method, m, table.methods[m])
         ax.set_yscale("log")
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        # Plain numbers between the powers of ten, where less than one of these is spanned.
+        ax.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
         ax.set_title(name, fontweight="bold" if name == _MEAN else "normal")
     for ax in axes[len(panels) :]:
         ax.remove()
