@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
-from surrogate_nas._types import FloatArray, IntArray
+import numpy.typing as npt
+
+from surrogate_nas._types import IntArray
 from surrogate_nas.errors import InvalidArgumentError, NotFittedError
 from surrogate_nas.evaluation import Prediction, TaskData
 from surrogate_nas.spaces.base import SearchSpace
@@ -131,7 +133,7 @@ class MetaPredictor(ABC):
         """A predictor of the support's task; raises as `prior` does."""
 
     @abstractmethod
-    def tensors(self) -> dict[str, FloatArray]:
+    def tensors(self) -> dict[str, npt.NDArray[Any]]:
         """What was learnt, for a file of weights."""
 
     @abstractmethod
@@ -140,7 +142,7 @@ class MetaPredictor(ABC):
 
     @classmethod
     @abstractmethod
-    def restored(cls, tensors: Mapping[str, FloatArray], settings: Mapping[str, Any]) -> Self:
+    def restored(cls, tensors: Mapping[str, npt.NDArray[Any]], settings: Mapping[str, Any]) -> Self:
         """The meta-learner that `tensors` and `settings` came from."""
 
 

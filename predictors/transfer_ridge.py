@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.linear_model import RidgeCV
 
 from surrogate_nas._types import FloatArray, IntArray
@@ -70,10 +71,10 @@ class TransferRidge(MetaPredictor):
         known = self._index[row] == number
         return np.where(known[:, None], self._scores[row], 0.0)
 
-    def tensors(self) -> dict[str, FloatArray]:
+    def tensors(self) -> dict[str, npt.NDArray[Any]]:
         """Numbers of the encodings, and their scores."""
         self._checked_fit()
-        return {"index": self._index.astype(np.float64), "scores": self._scores}
+        return {"index": self._index, "scores": self._scores}
 
     def settings(self) -> dict[str, Any]:
         """The seed and the space."""
@@ -85,7 +86,7 @@ class TransferRidge(MetaPredictor):
             raise not_fitted(self)
 
     @classmethod
-    def restored(cls, tensors: Mapping[str, FloatArray], settings: Mapping[str, Any]) -> Self:
+    def restored(cls, tensors: Mapping[str, npt.NDArray[Any]], settings: Mapping[str, Any]) -> Self:
         """The meta-learner that `tensors` and `settings` came from."""
         learner = cls(seed=settings["seed"])
         learner._space_name = settings["space"]
