@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -39,6 +39,16 @@ class SourceTask:
     space: str
     fingerprint: str
     labels: int
+
+    def same(self, space: str, task: str, fingerprints: Sequence[str]) -> bool:
+        """Whether this is a task under another name, or other measurements of it.
+
+        It is recognised by its fingerprint. Other measurements (a mean over more seeds, another
+        budget) have another one, so the same name in the same space counts too.
+        """
+        return self.fingerprint in fingerprints or (
+            self.space == space and self.name.rpartition("/")[2].lower() == task.lower()
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +85,9 @@ class Settings:
         """Names of the spaces of the tasks, each once."""
         return tuple(dict.fromkeys(task.space for task in self.tasks))
 
-    def saw(self, space: str, task: str, fingerprint: str) -> bool:
-        """Whether a task was among those that were trained on.
-
-        It is recognised by its fingerprint. Other measurements of it (a mean over more seeds,
-        another budget) have another one, so the same name in the same space counts too.
-        """
-        return any(
-            seen.fingerprint == fingerprint
-            or (seen.space == space and seen.name.rpartition("/")[2].lower() == task.lower())
-            for seen in self.tasks
-        )
+    def saw(self, space: str, task: str, fingerprints: Sequence[str] = ()) -> bool:
+        """Whether a task was among those that were trained on, see `SourceTask.same`."""
+        return any(seen.same(space, task, fingerprints) for seen in self.tasks)
 
     @classmethod
     def from_json(cls, text: str) -> Self:

@@ -135,7 +135,8 @@ def meta_train(
     Args:
         tasks: What to learn from.
         predictor: A registered meta-learner.
-        holdout: Tasks that are measured only; those among ``tasks`` are left out there.
+        holdout: Tasks that are measured only; those among ``tasks`` are left out there, as is
+            what has the name of one in the same space.
         out: The file, ``.safetensors``.
         seed: Of all randomness.
         workers: Processes; None for all cores.
@@ -154,8 +155,7 @@ def meta_train(
     if out.suffix != SUFFIX:
         raise InvalidArgumentError(f"out must end in {SUFFIX}, got {os.fspath(out)!r}")
     kind = _meta_class(predictor)
-    held = {task.fingerprint for task in holdout}
-    sources = [task for task in tasks if task.fingerprint not in held]
+    sources = [task for task in tasks if not any(_same(task, held) for held in holdout)]
     if not sources:
         raise InvalidArgumentError("no task is left to learn from; hold fewer out")
     checkpoint = out.with_name(f"{out.stem}.checkpoint")
@@ -298,7 +298,8 @@ def choose_predictor(
         name: A registered name, a file of weights, or `AUTO`: meta-gnn trained on the sources,
             if any are given, else with installed weights of the task's space, else gp.
         task: What will be searched or predicted.
-        sources: A suite, see `suite_tasks`; the task itself is left out.
+        sources: A suite, see `suite_tasks`; the task itself is left out, as is what has its name
+            in its space.
         leave_one_out: All other tasks of the task's benchmark are the sources.
         on_step: Called with a text for each part of a meta-training that is done.
 
@@ -352,7 +353,7 @@ def choose_for_training(name: str, space: SearchSpace, dataset: str) -> Predicto
             )
         return _choice(name, Path(name), settings)
     if name == AUTO:
-        return _automatic(space, lambda settings: settings.saw(space.name, dataset, ""))
+        return _automatic(space, lambda settings: settings.saw(space.name, dataset))
     if learns_from_others(name):
         raise InvalidArgumentError(
             f"predictor {name!r} learns from other tasks; for a search by training name the file "
@@ -363,7 +364,7 @@ def choose_for_training(name: str, space: SearchSpace, dataset: str) -> Predicto
 
 def _sources(task: TabularTask, sources: str | None) -> list[TabularTask]:
     suite = suite_tasks(task.benchmark if sources is None else sources)
-    found = [source for source in suite if source.fingerprint != task.fingerprint]
+    found = [source for source in suite if not _same(source, task)]
     if not found:
         raise InvalidArgumentError(
             f"the sources must have another task than the searched one, {_full(task)}"
@@ -396,7 +397,11 @@ def _serves(settings: Settings, space: SearchSpace) -> bool:
 
 
 def _saw(settings: Settings, task: TabularTask) -> bool:
-    return settings.saw(task.space.name, task.name, task.fingerprint)
+    return settings.saw(task.space.name, task.name, [task.fingerprint])
+
+
+def _same(source: TabularTask, task: TabularTask) -> bool:
+    return _source(source).same(task.space.name, task.name, [task.fingerprint])
 
 
 def _choice(name: str, path: Path, settings: Settings) -> PredictorChoice:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ from surrogate_nas.errors import FormatError, InvalidArgumentError, UnknownNameE
 from surrogate_nas.evaluate import evaluate
 from surrogate_nas.evaluation import Goal
 from surrogate_nas.predictors import weights as weights_module
-from surrogate_nas.predictors.weights import read_settings, write_weights
+from surrogate_nas.predictors.meta import MetaGNN
+from surrogate_nas.predictors.weights import read_settings, read_weights, write_weights
 from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.operations import OPERATION_IDS
 from surrogate_nas.transfer import (
@@ -40,14 +41,21 @@ TASKS = ("a", "b", "c")
 
 
 def table(
-    name: str, tasks: Sequence[str] = TASKS, space: str = "nats-size", offset: float = 0.0
+    name: str,
+    tasks: Sequence[str] | Mapping[str, str] = TASKS,
+    space: str = "nats-size",
+    offset: float = 0.0,
 ) -> None:
-    """An installed table of 300 architectures; a task's values depend on its name alone."""
+    """An installed table of 300 architectures; a task's values depend on its name alone.
+
+    Or on another word, where ``tasks`` has one for each name.
+    """
     opened = open_space(space)
     choices = opened.all_choices()[:: opened.size // 300][:300]
     specs = []
     for task in tasks:
-        rng = np.random.default_rng(sum(map(ord, task)))
+        word = tasks[task] if isinstance(tasks, Mapping) else task
+        rng = np.random.default_rng(sum(map(ord, word)))
         worth = 1 + 0.3 * rng.normal(size=choices.shape[1])
         values = offset + choices @ worth + 0.1 * rng.normal(size=len(choices))
         specs.append(TaskSpec(task, Goal("value"), values))
@@ -107,33 +115,54 @@ def test_a_held_out_task_is_measured_and_not_learnt_from(home: Path) -> None:
     assert list(taus) == ["0", "5", "20", "100"]
     assert 0.5 < taus["0"] < 1
     settings = read_settings(home / "w.safetensors")
-    assert not settings.saw("nats-size", "b", mine.task("b").fingerprint)
-    assert settings.saw("nats-size", "renamed", mine.task("a").fingerprint)
-    assert settings.saw("nats-size", "A", "fingerprint of a mean over more seeds")
-    assert not settings.saw("nasbench201", "a", "of another space")
+    assert not settings.saw("nats-size", "b", [mine.task("b").fingerprint])
+    assert settings.saw("nats-size", "renamed", [mine.task("a").fingerprint])
+    assert settings.saw("nats-size", "A", ["fingerprint of a mean over more seeds"])
+    assert not settings.saw("nasbench201", "a", ["of another space"])
     assert settings.held_out == found["held_out"]
     with pytest.raises(InvalidArgumentError, match="no task is left"):
         trained(home / "w.safetensors", "mine:b", holdout=[mine.task("b")])
 
 
-def test_the_default_never_uses_weights_that_saw_the_task() -> None:
-    """Under whatever name the task's values were imported."""
-    table("renamed", ("a", "other"))
+def others_of_a() -> list[TabularTask]:
+    """The values of a under another name, and other values under its name."""
+    table("renamed", {"first": "a"})
+    table("redrawn", {"A": "q"})
+    return [open_benchmark("renamed").task("first"), open_benchmark("redrawn").task("A")]
+
+
+def test_the_default_never_uses_weights_that_saw_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under whatever name the task's values were imported, and whatever its values are."""
     folder = weights_folder()
-    trained(folder / "saw_b_and_c.safetensors", "mine:b,c")
-    for benchmark in ("mine", "renamed"):
-        task = open_benchmark(benchmark).task("a")
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: 1e9)
+        trained(folder / "saw_b_and_c.safetensors", "mine:b,c")
+    trained(folder / "saw_a.safetensors", "mine:a")
+    for task in (open_benchmark("mine").task("a"), *others_of_a()):
         choice = choose_predictor("transfer-ridge", task)
         assert choice.weights == str(folder / "saw_b_and_c.safetensors")
         assert choice.source_evaluations == 600
-    trained(folder / "saw_a.safetensors", "renamed:a", seed=1)
-    for benchmark in ("mine", "renamed"):
-        task = open_benchmark(benchmark).task("a")
-        choice = choose_predictor("transfer-ridge", task)
-        assert choice.weights == str(folder / "saw_b_and_c.safetensors")
+        with pytest.raises(InvalidArgumentError, match="itself"):
+            choose_predictor(str(folder / "saw_a.safetensors"), task)
     (folder / "saw_b_and_c.safetensors").unlink()
     with pytest.raises(InvalidArgumentError, match=r"meta-train --suite mine --holdout a"):
         choose_predictor("transfer-ridge", open_benchmark("mine").task("a"))
+
+
+def test_the_shipped_weights_are_whole_and_of_the_installed_tables() -> None:
+    files = sorted(weights_module.SHIPPED.glob("*.safetensors"))
+    assert len(files) == 13
+    assert sum(path.stat().st_size for path in files) < 8e6
+    benchmark = open_benchmark("nas-bench-graph")
+    known = {f"nas-bench-graph/{t}": benchmark.task(t).fingerprint for t in benchmark.tasks}
+    for path in files:
+        tensors, settings = read_weights(path)
+        assert MetaGNN.restored(tensors, settings.learner).tensors().keys() == tensors.keys()
+        left_out = path.stem.removeprefix("nas-bench-graph-without-")
+        if path.stem.startswith("nas-bench-graph"):
+            assert {task.name: task.fingerprint for task in settings.tasks} == {
+                name: value for name, value in known.items() if name.split("/")[1] != left_out
+            }
 
 
 def test_the_newest_weights_of_the_space_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,6 +274,16 @@ def test_sources_are_trained_once_and_never_on_the_task(monkeypatch: pytest.Monk
     assert choose_predictor("transfer-ridge", task, sources="mine:c,b") == choice
     with pytest.raises(InvalidArgumentError, match="another task"):
         choose_predictor("transfer-ridge", task, sources="mine:a")
+
+
+def test_sources_and_what_is_held_out_are_told_apart_as_weights_are(home: Path) -> None:
+    a = open_benchmark("mine").task("a")
+    for other in others_of_a():
+        suite = f"mine:b;{other.benchmark}"
+        choice = choose_predictor("transfer-ridge", a, sources=suite)
+        assert choice.weights is not None
+        assert [s.name for s in read_settings(choice.weights).tasks] == ["mine/b"]
+        assert trained(home / "w.safetensors", suite, holdout=[a])["tasks"] == ["mine/b"]
 
 
 def test_a_cut_off_file_of_the_cache_is_made_again() -> None:
