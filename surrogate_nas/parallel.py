@@ -180,7 +180,8 @@ def spread(
         places: What does them.
         function: Does a job on a device.
         take: Gives the next job, or None if there is none yet: it is asked again when a job is
-            done, and when none is under way it is the last time.
+            done, and when none is under way it is the last time. It is asked for one job ahead,
+            so that no place waits while it thinks.
         devices: Spread evenly over the places.
 
     Yields:
@@ -190,12 +191,15 @@ def spread(
     # Taken from the end, as `Pool` takes its processes: each keeps to the memory of one device.
     idle = [devices[i % len(devices)] for i in reversed(range(places.free))]
     running: dict[Any, tuple[T, D]] = {}
+    ahead: T | None = None
     while True:
-        while places.free and (job := take()) is not None:
-            device = idle.pop()
-            running[places.submit(function, job, device)] = job, device
+        while places.free and (following := take() if ahead is None else ahead) is not None:
+            ahead, device = None, idle.pop()
+            running[places.submit(function, following, device)] = following, device
         if not running:
             return
+        if ahead is None:
+            ahead = take()
         for future in places.wait():
             job, device = running.pop(future)
             idle.append(device)

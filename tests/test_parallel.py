@@ -107,6 +107,15 @@ def test_processes_are_spread_over_devices_and_stay_there(workers: int, used: li
     assert not processes["a"] & processes["b"]
 
 
+def test_the_next_job_is_known_before_a_place_is_free() -> None:
+    waiting = list(range(5))
+    left = []
+    with Pool(1) as pool:
+        for _ in spread(pool, where, lambda: waiting.pop(0) if waiting else None, ["a"]):
+            left.append(len(waiting))
+    assert left == [3, 2, 1, 0, 0]
+
+
 def test_an_exception_of_a_spread_job_is_that_of_its_result() -> None:
     waiting = [2, -1]
     with Pool(1) as pool:
