@@ -42,9 +42,15 @@ class TransferRidge(MetaPredictor):
                 f"transfer-ridge learns from tasks of one space, got {len(groups)}; "
                 "take meta-gnn for several"
             )
-        self._space_name = groups[0].space.name
-        self._index = groups[0].space.index(groups[0].choices)
-        self._scores = np.nan_to_num(groups[0].scores)
+        space = groups[0].space
+        self._space_name = space.name
+        # Tasks may have measured different encodings of one key.
+        self._index, place = np.unique(
+            space.index(space.keys(groups[0].choices)), return_inverse=True
+        )
+        row, column = np.nonzero(~np.isnan(groups[0].scores))
+        self._scores = np.zeros((len(self._index), len(tasks)), dtype=np.float32)
+        self._scores[place[row], column] = groups[0].scores[row, column]
         return self
 
     def prior(self, space: SearchSpace) -> Predictor:
@@ -66,7 +72,7 @@ class TransferRidge(MetaPredictor):
 
     def rows(self, space: SearchSpace, choices: IntArray) -> FloatArray:
         """Scores of encodings (n, decisions) in the sources, 0 where there is none: (n, t)."""
-        number = space.index(np.asarray(choices))
+        number = space.index(space.keys(np.asarray(choices)))
         row = np.minimum(np.searchsorted(self._index, number), len(self._index) - 1)
         known = self._index[row] == number
         return np.where(known[:, None], self._scores[row], 0.0)
