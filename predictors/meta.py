@@ -24,7 +24,8 @@ from surrogate_nas.predictors.adapted import AdaptedProcess
 from surrogate_nas.predictors.base import MetaPredictor, Predictor, not_fitted, require_rows
 from surrogate_nas.predictors.encoder import GraphTensors
 from surrogate_nas.predictors.features import StructuralFeatures
-from surrogate_nas.predictors.gp import normal_scores
+from surrogate_nas.predictors.gp import GaussianProcess, normal_scores
+from surrogate_nas.predictors.guarded import Guarded
 from surrogate_nas.predictors.lifted import DistinctRows, lifted
 from surrogate_nas.predictors.meta_encoder import (
     EncoderJob,
@@ -59,7 +60,8 @@ class MetaGNN(MetaPredictor):
     describes it, and the process's parameters maximise the marginal likelihood of its values.
     Adapting to a support set is then closed-form. A second process sees structural features
     alone, and the support's evidence weighs the two, so that sources which mislead lose their
-    say. In the line of deep-kernel transfer
+    say; in a space that is strange to the sources, `Guarded` adds one whose parameters are the
+    support's own. In the line of deep-kernel transfer
     (Patacchiola et al., "Bayesian Meta-Learning for the Few-Shot Setting via Deep Kernels",
     NeurIPS 2020) and of two-stage transfer surrogates (Wistuba et al., "Two-Stage Transfer
     Surrogate Model for Automatic Hyperparameter Optimization", ECML 2016).
@@ -146,7 +148,10 @@ class MetaGNN(MetaPredictor):
     def adapt(self, support: TaskData) -> Predictor:
         """Condition on the support."""
         view = self._learnt.view(support.space)
-        return AdaptedProcess(self._learnt.kernels, view).fit(support)
+        adapted = AdaptedProcess(self._learnt.kernels, view)
+        if view.strange:
+            return Guarded(adapted, GaussianProcess(seed=self.seed)).fit(support)
+        return adapted.fit(support)
 
     @property
     def _learnt(self) -> _Model:
@@ -280,8 +285,8 @@ class _View:
         self._read = model.reader(space, pool)
         scores, hidden = model.encode(self._read(pool))
         self._heads = _Standard(scores)
-        strange = space.name not in model.terms.spaces
-        self._sized = SizeScores(space.graphs(pool).pruned()) if strange else None
+        self.strange = space.name not in model.terms.spaces
+        self._sized = SizeScores(space.graphs(pool).pruned()) if self.strange else None
         predicted = self._predicted(pool, scores)
         self._sources = _Standard(predicted)
         self._trend = _Standard(_trend(self._sources(predicted)))
