@@ -13,11 +13,12 @@ from typing import Any, Self
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
 from surrogate_nas._types import FloatArray, IntArray
-from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.errors import InvalidArgumentError, SurrogateNASError
 from surrogate_nas.evaluation import TaskData
 from surrogate_nas.parallel import cores, each
 from surrogate_nas.predictors.adapted import AdaptedProcess
@@ -40,6 +41,7 @@ from surrogate_nas.predictors.meta_encoder import (
 from surrogate_nas.predictors.meta_kernel import TransferInputs, TransferKernel
 from surrogate_nas.predictors.translation import SizeScores, SourceTerms, Translation
 from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.spaces.operations import ATTRIBUTES
 
 # Of structural features in the kernel. Weights have parameters for each, in this order.
 _FAMILIES = ("without", "order", "through", "weighted", "without_max", "skip", "widths")
@@ -47,6 +49,7 @@ _ENCODERS = 2
 _FOLDS = 8
 _COMPONENTS = 24  # of the learned encodings
 _TERMS = ("operations", "centre", "scale")  # the arrays of `SourceTerms`
+_OPERATION = 1 + len(ATTRIBUTES)  # columns of `SourceTerms.operations`
 _SAMPLE = 4_096  # architectures of a task that the kernel learns from
 
 
@@ -113,7 +116,7 @@ class MetaGNN(MetaPredictor):
         return self
 
     def _job(self, tasks: tuple[TaskData, ...], left_out: tuple[int, ...], i: int) -> EncoderJob:
-        return EncoderJob(tasks, left_out, 1_000 * self.seed + i, self.steps)
+        return EncoderJob(tasks, left_out, (1_000 * self.seed + i) % 2**63, self.steps)
 
     def _train(self, jobs: Sequence[EncoderJob]) -> list[State]:
         """The jobs' results in their order; finished ones are read from the checkpoint."""
@@ -194,6 +197,11 @@ class MetaGNN(MetaPredictor):
             features=tuple(settings["features"]),
             **parts.pop("terms"),
         )
+        columns = {len(terms.features), len(terms.centre), len(terms.scale)}
+        columns |= {state["encoder.structure.weight"].shape[1] for state in parts.values()}
+        heads = {len(state["heads.bias"]) for state in parts.values()}
+        if len(columns) != 1 or len(heads) != 1 or terms.operations.shape[1:] != (_OPERATION,):
+            raise ValueError("its parts do not fit together")
         learner = cls(seed=settings["seed"])
         learner._model = _Model(terms, [parts[name] for name in sorted(parts)], kernels)
         return learner
@@ -220,10 +228,16 @@ def _read(file: Path) -> State:
 
 
 def _write(file: Path, state: State) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_suffix(f".{os.getpid()}.part")
-    save_file(state, part)
-    part.replace(file)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        save_file(state, part)
+        part.replace(file)
+    except (OSError, SafetensorError) as error:
+        raise SurrogateNASError(
+            f"cannot keep a finished part in {file.parent}: {error}; it must be a folder with "
+            "space that can be written"
+        ) from error
 
 
 _Reader = Callable[[IntArray], Sequence[GraphTensors]]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from surrogate_nas._types import FloatArray, IntArray
-from surrogate_nas.errors import InvalidArgumentError, NotFittedError
+from surrogate_nas.errors import InvalidArgumentError, NotFittedError, SurrogateNASError
 from surrogate_nas.evaluation import TaskData, fingerprint
 from surrogate_nas.predictors.base import Adapted, MetaPredictor
 from surrogate_nas.predictors.gp import GaussianProcess
@@ -146,6 +146,16 @@ def test_a_training_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.Mon
     assert len(trained) == 4  # of five encoders, one was kept whole
     for name, tensor in whole.items():
         np.testing.assert_array_equal(tensor, resumed[name])
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SurrogateNASError, match="cannot keep a finished part"):
+        MetaGNN(steps=1, checkpoint=tmp_path / "file").meta_fit([task(1)])
+
+
+def test_large_seeds() -> None:
+    MetaGNN(steps=1, seed=10**20 - 1).meta_fit([task(1)])
 
 
 def convolutions(choices: IntArray) -> FloatArray:
