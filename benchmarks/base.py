@@ -346,9 +346,24 @@ class TabularTask:
     @cached_property
     def fingerprint(self) -> str:
         """Recognises these measurements under any name and rule of isomorphism."""
+        return fingerprint(self._whole, *self._measured)
+
+    @cached_property
+    def fingerprints(self) -> tuple[str, ...]:
+        """The fingerprint, and what it is where the values are given in percent or as fractions."""
+        choices, values = self._measured
+        found = [self.fingerprint]
+        for other in (values * 100, values / 100):
+            # Rounded too: what was a short number there is one again, and rounds as it did there.
+            for form in (other, np.round(other, 10)):
+                found.append(fingerprint(self._whole, choices, form))
+        return tuple(found)
+
+    @property
+    def _measured(self) -> tuple[IntArray, FloatArray]:
+        """Encodings and values of the rows that are part of the task."""
         member = self._member
-        values = self._final[member] * self.goal.sign
-        return fingerprint(self._whole, self._source.choices[member], values)
+        return self._source.choices[member], self._final[member] * self.goal.sign
 
     def data(self, rows: IntArray | None = None) -> TaskData:
         """The task, or the given positions of `values`, for a predictor to learn from."""

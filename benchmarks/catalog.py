@@ -10,7 +10,7 @@ from pathlib import Path
 from surrogate_nas import registry
 from surrogate_nas.benchmarks.base import Benchmark, TabularTask
 from surrogate_nas.benchmarks.folders import tables_folder
-from surrogate_nas.benchmarks.hdf5 import HDF5Benchmark
+from surrogate_nas.benchmarks.hdf5 import HDF5Benchmark, StoredTask
 from surrogate_nas.benchmarks.published import PUBLISHED, Published, how_to_get
 from surrogate_nas.errors import SurrogateNASError, UnknownNameError
 from surrogate_nas.spaces.base import Isomorphs
@@ -69,6 +69,21 @@ def open_benchmark(name_or_path: str | os.PathLike[str]) -> Benchmark:
     target = registry.load("benchmark", name)
     benchmark: Benchmark = target if isinstance(target, Benchmark) else target()
     return benchmark
+
+
+def table_of(task: TabularTask) -> str:
+    """What `open_benchmark` takes for a task's table: its name, or its path.
+
+    The path is for a file that lies elsewhere, as tables of one name may differ.
+    """
+    if not isinstance(task, StoredTask):
+        return task.benchmark
+    path = task._table.path
+    try:
+        known = open_benchmark(task.benchmark)
+    except SurrogateNASError:
+        return os.fspath(path)
+    return task.benchmark if getattr(known, "path", None) == path else os.fspath(path)
 
 
 @functools.lru_cache(maxsize=16)

@@ -16,6 +16,7 @@ from safetensors.numpy import save
 
 from surrogate_nas._types import FloatArray
 from surrogate_nas.errors import FormatError, InvalidArgumentError, SurrogateNASError
+from surrogate_nas.spaces.base import SearchSpace
 
 FORMAT = "surrogate-nas weights"
 FORMAT_VERSION = 2
@@ -30,7 +31,7 @@ class SourceTask:
 
     Attributes:
         name: ``benchmark/task``, for people.
-        space: Name of its space.
+        space: Identity of its space; files of older programs have the name alone.
         fingerprint: Recognises it under any name, see `surrogate_nas.evaluation.fingerprint`.
         labels: Number of its values that were used.
     """
@@ -40,14 +41,18 @@ class SourceTask:
     fingerprint: str
     labels: int
 
-    def same(self, space: str, task: str, fingerprints: Sequence[str]) -> bool:
+    def of_space(self, space: SearchSpace) -> bool:
+        """Whether it is of a space, not of another one that a user gave the same name."""
+        return self.space in (space.name, space.identity)
+
+    def same(self, space: SearchSpace, task: str, fingerprints: Sequence[str]) -> bool:
         """Whether this is a task under another name, or other measurements of it.
 
         It is recognised by its fingerprint. Other measurements (a mean over more seeds, another
         budget) have another one, so the same name in the same space counts too.
         """
         return self.fingerprint in fingerprints or (
-            self.space == space and self.name.rpartition("/")[2].lower() == task.lower()
+            self.of_space(space) and self.name.rpartition("/")[2].lower() == task.lower()
         )
 
 
@@ -82,10 +87,14 @@ class Settings:
 
     @property
     def spaces(self) -> tuple[str, ...]:
-        """Names of the spaces of the tasks, each once."""
+        """Identities of the spaces of the tasks, each once."""
         return tuple(dict.fromkeys(task.space for task in self.tasks))
 
-    def saw(self, space: str, task: str, fingerprints: Sequence[str] = ()) -> bool:
+    def of_space(self, space: SearchSpace) -> bool:
+        """Whether any of the tasks is of a space."""
+        return any(task.of_space(space) for task in self.tasks)
+
+    def saw(self, space: SearchSpace, task: str, fingerprints: Sequence[str] = ()) -> bool:
         """Whether a task was among those that were trained on, see `SourceTask.same`."""
         return any(seen.same(space, task, fingerprints) for seen in self.tasks)
 
@@ -97,12 +106,31 @@ class Settings:
             ValueError, TypeError, KeyError: If it is something else.
         """
         content = json.loads(text)
+        if not isinstance(content, dict):
+            raise TypeError("its settings are no JSON object")
         tasks = tuple(SourceTask(**task) for task in content.pop("tasks"))
-        return cls(tasks=tasks, operations=tuple(content.pop("operations")), **content)
+        read = cls(tasks=tasks, operations=tuple(content.pop("operations")), **content)
+        _check_types(read)
+        return read
 
     def to_json(self) -> str:
         """As JSON text, the same for the same settings."""
         return json.dumps(asdict(self), sort_keys=True)
+
+
+def _check_types(settings: Settings) -> None:
+    for item, texts, numbers in (
+        (settings, ("predictor", "program"), ("seed", "created")),
+        *((task, ("name", "space", "fingerprint"), ("labels",)) for task in settings.tasks),
+    ):
+        for names, kind in ((texts, str), (numbers, int)):
+            for name in names:
+                if not isinstance(getattr(item, name), kind):
+                    raise TypeError(f"{name} is no {kind.__name__}")
+    if not all(isinstance(number, int) for number in settings.operations):
+        raise TypeError("operations are no numbers")
+    if not isinstance(settings.learner, dict):
+        raise TypeError("learner is no object")
 
 
 def write_weights(path: str | os.PathLike[str], tensors: Tensors, settings: Settings) -> None:
@@ -134,10 +162,15 @@ def write_weights(path: str | os.PathLike[str], tensors: Tensors, settings: Sett
             Path(temporary).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise SurrogateNASError(
-            f"cannot write the weights {path}: {error.strerror or error}; choose a folder with "
-            "space that can be written"
-        ) from error
+        raise cannot_write(path, error) from error
+
+
+def cannot_write(path: Path, error: OSError) -> SurrogateNASError:
+    """The error of a file that the system refused to write."""
+    return SurrogateNASError(
+        f"cannot write the weights {path}: {error.strerror or error}; choose a folder with "
+        "space that can be written"
+    )
 
 
 def read_settings(path: str | os.PathLike[str]) -> Settings:
@@ -179,7 +212,11 @@ def _read(path: str | os.PathLike[str], *, tensors: bool) -> tuple[dict[str, Flo
                 )
             settings = Settings.from_json(metadata["settings"])
             names = list(file.keys()) if tensors else []
-            return {name: file.get_tensor(name) for name in names}, settings
+            found = {name: file.get_tensor(name) for name in names}
+            for name, tensor in found.items():
+                if not np.isfinite(tensor).all():
+                    raise ValueError(f"{name} has values that are not finite")
+            return found, settings
     except FormatError:
         raise
     except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
@@ -200,7 +237,7 @@ def installed_weights(predictor: str, folders: Iterable[Path]) -> list[tuple[Pat
         for path in sorted(folder.glob(f"*{SUFFIX}")):
             try:
                 settings = read_settings(path)
-            except FormatError:
+            except (FormatError, InvalidArgumentError):  # damaged, a folder or a broken link
                 continue
             if settings.predictor == predictor:
                 found.append((path, settings))

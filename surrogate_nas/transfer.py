@@ -9,10 +9,12 @@ import functools
 import hashlib
 import json
 import os
+import shlex
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ import numpy as np
 
 from surrogate_nas import __version__
 from surrogate_nas.benchmarks.base import TabularTask
-from surrogate_nas.benchmarks.catalog import open_benchmark
+from surrogate_nas.benchmarks.catalog import open_benchmark, table_of
 from surrogate_nas.benchmarks.folders import cache_folder, weights_folder
 from surrogate_nas.errors import FormatError, InvalidArgumentError, UnknownNameError
 from surrogate_nas.predictors import metrics
@@ -30,6 +32,7 @@ from surrogate_nas.predictors.weights import (
     SUFFIX,
     Settings,
     SourceTask,
+    cannot_write,
     installed_weights,
     read_settings,
     read_weights,
@@ -65,8 +68,16 @@ def suite_tasks(suite: str) -> list[TabularTask]:
     found: list[TabularTask] = []
     for part in suite.split(";"):
         name, tasks = _parse(part)
-        benchmark = open_benchmark(name)
-        found += [benchmark.task(task) for task in tasks or benchmark.tasks]
+        found += _opened(name, tasks)
+    return _different(found)
+
+
+def _opened(name: str, tasks: Sequence[str] = ()) -> list[TabularTask]:
+    benchmark = open_benchmark(name)
+    return [benchmark.task(task) for task in tasks or benchmark.tasks]
+
+
+def _different(found: list[TabularTask]) -> list[TabularTask]:
     by_fingerprint: dict[str, TabularTask] = {}
     for task in found:
         before = by_fingerprint.setdefault(task.fingerprint, task)
@@ -98,7 +109,8 @@ def held_out_tasks(suite: str, names: Sequence[str]) -> list[TabularTask]:
         UnknownNameError: If none of the benchmarks has such a task.
         InvalidArgumentError: If several have.
     """
-    benchmarks = [open_benchmark(_parse(part)[0]) for part in suite.split(";")]
+    parts = dict.fromkeys(_parse(part)[0] for part in suite.split(";"))
+    benchmarks = [open_benchmark(part) for part in parts]
     known = {
         name: [
             (b, task) for b in benchmarks for task in b.tasks if name in (task, f"{b.name}/{task}")
@@ -111,7 +123,8 @@ def held_out_tasks(suite: str, names: Sequence[str]) -> list[TabularTask]:
         if len(found) > 1:
             listed = ", ".join(f"{b.name}/{task}" for b, task in found)
             raise InvalidArgumentError(f"held-out task {name!r} is one of {listed}; name it so")
-    return [benchmark.task(task) for found in known.values() for benchmark, task in found]
+    once = dict.fromkeys(found[0] for found in known.values())
+    return [benchmark.task(task) for benchmark, task in once]
 
 
 def _full(task: TabularTask) -> str:
@@ -154,6 +167,7 @@ def meta_train(
     out = Path(out)
     if out.suffix != SUFFIX:
         raise InvalidArgumentError(f"out must end in {SUFFIX}, got {os.fspath(out)!r}")
+    _check_writable(out)
     kind = _meta_class(predictor)
     sources = [task for task in tasks if not any(_same(task, held) for held in holdout)]
     if not sources:
@@ -165,15 +179,8 @@ def meta_train(
     for task in holdout:
         measured[_full(task)] = _measure(learner, task, seed)
         on_step(f"measured on {_full(task)}")
-    settings = Settings(
-        predictor=predictor,
-        tasks=tuple(_source(task) for task in sources),
-        operations=tuple(sorted(set().union(*(_operations(task.space) for task in sources)))),
-        seed=seed,
-        created=int(time.time()),
-        program=__version__,
-        learner=learner.settings(),
-        held_out=measured,
+    settings = replace(
+        _settings(predictor, sources, seed), learner=learner.settings(), held_out=measured
     )
     write_weights(out, learner.tensors(), settings)
     shutil.rmtree(checkpoint, ignore_errors=True)
@@ -183,6 +190,30 @@ def meta_train(
         "seconds": time.perf_counter() - started,
         "held_out": measured,
     }
+
+
+def _settings(predictor: str, sources: Sequence[TabularTask], seed: int = 0) -> Settings:
+    """What is known of weights without training them."""
+    return Settings(
+        predictor=predictor,
+        tasks=tuple(_source(task) for task in sources),
+        operations=tuple(sorted(set().union(*(_operations(task.space) for task in sources)))),
+        seed=seed,
+        created=int(time.time()),
+        program=__version__,
+    )
+
+
+def _check_writable(out: Path) -> None:
+    """Raise what `write_weights` would raise, before anything is trained."""
+    if out.is_dir():
+        raise InvalidArgumentError(f"out must be a file, and {os.fspath(out)!r} is a folder")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out.parent):
+            pass
+    except OSError as error:
+        raise cannot_write(out, error) from error
 
 
 def _measure(learner: MetaPredictor, task: TabularTask, seed: int) -> dict[str, float]:
@@ -211,7 +242,7 @@ def _operations(space: SearchSpace) -> set[int]:
 
 
 def _source(task: TabularTask) -> SourceTask:
-    return SourceTask(_full(task), task.space.name, task.fingerprint, len(task))
+    return SourceTask(_full(task), task.space.identity, task.fingerprint, len(task))
 
 
 def learns_from_others(name: str | None) -> bool:
@@ -264,16 +295,17 @@ class PredictorChoice:
         if self.weights is None:
             predictor: Predictor = load("predictor", self.name)(seed=seed)
             return predictor
-        return Adapted(_learner(self.weights), space)
+        return Adapted(_learner(self.weights, self.digest), space)
 
 
 @functools.lru_cache(maxsize=4)
-def _learner(path: str) -> MetaPredictor:
+def _learner(path: str, digest: str | None) -> MetaPredictor:
+    """What a file holds; the digest tells one that was replaced."""
     tensors, settings = read_weights(path)
     kind = _meta_class(settings.predictor)
     try:
         return kind.restored(tensors, settings.learner)
-    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+    except (LookupError, ValueError, TypeError, RuntimeError) as error:
         raise FormatError(
             f"{path} does not hold the weights of a {settings.predictor} ({error}); train them "
             "again with 'surrogate-nas meta-train'"
@@ -291,8 +323,8 @@ def choose_predictor(
     """Decide on a predictor for a task that it has never seen.
 
     A meta-learner is trained on the sources, once, and its weights are kept in the cache. Without
-    sources the newest installed weights serve that never saw the task: of its space, or else of
-    spaces that have most of its operations.
+    sources installed weights serve that never saw the task: the newest of its space, or else, of
+    those of spaces that have most of its operations, the ones with the most labels.
 
     Args:
         name: A registered name, a file of weights, or `AUTO`: meta-gnn trained on the sources,
@@ -325,7 +357,11 @@ def choose_predictor(
             _meta_class(name)  # raises
         return PredictorChoice(name)
     if given:
-        return _trained(name, _sources(task, sources), on_step)
+        learnt = _sources(task, sources)
+        settings = _settings(name, learnt)
+        if not _serves(settings, task.space):
+            raise InvalidArgumentError(f"the sources {_of_others(settings, task)}")
+        return _trained(name, learnt, on_step)
     return _installed(name, task)
 
 
@@ -353,7 +389,7 @@ def choose_for_training(name: str, space: SearchSpace, dataset: str) -> Predicto
             )
         return _choice(name, Path(name), settings)
     if name == AUTO:
-        return _automatic(space, lambda settings: settings.saw(space.name, dataset))
+        return _automatic(space, lambda settings: settings.saw(space, dataset))
     if learns_from_others(name):
         raise InvalidArgumentError(
             f"predictor {name!r} learns from other tasks; for a search by training name the file "
@@ -363,7 +399,7 @@ def choose_for_training(name: str, space: SearchSpace, dataset: str) -> Predicto
 
 
 def _sources(task: TabularTask, sources: str | None) -> list[TabularTask]:
-    suite = suite_tasks(task.benchmark if sources is None else sources)
+    suite = _different(_opened(table_of(task))) if sources is None else suite_tasks(sources)
     found = [source for source in suite if not _same(source, task)]
     if not found:
         raise InvalidArgumentError(
@@ -375,10 +411,7 @@ def _sources(task: TabularTask, sources: str | None) -> list[TabularTask]:
 def _of_file(name: str, task: TabularTask) -> PredictorChoice:
     settings = read_settings(name)
     if not _serves(settings, task.space):
-        raise FormatError(
-            f"the weights {name} are for {', '.join(settings.spaces)}, and {_full(task)} is of "
-            f"the space {task.space.name}"
-        )
+        raise FormatError(f"the weights {name} {_of_others(settings, task)}")
     if _saw(settings, task):
         raise InvalidArgumentError(
             f"the weights {name} were trained on {_full(task)} itself; train others with: "
@@ -387,21 +420,30 @@ def _of_file(name: str, task: TabularTask) -> PredictorChoice:
     return _choice(name, Path(name), settings)
 
 
+def _of_others(settings: Settings, task: TabularTask) -> str:
+    return (
+        f"are for {', '.join(settings.spaces)}, and {_full(task)} is of the space "
+        f"{task.space.identity}"
+    )
+
+
 def _serves(settings: Settings, space: SearchSpace) -> bool:
     """Whether weights are of a space, or know most of its operations."""
-    if space.name in settings.spaces:
+    if settings.of_space(space):
         return True
+    if any(name.partition("#")[0] == space.name for name in settings.spaces):
+        return False  # meta-learners tell spaces by their names
     operations = _operations(space)
     known = operations & set(settings.operations)
     return _meta_class(settings.predictor).any_space and 2 * len(known) > len(operations)
 
 
 def _saw(settings: Settings, task: TabularTask) -> bool:
-    return settings.saw(task.space.name, task.name, [task.fingerprint])
+    return settings.saw(task.space, task.name, task.fingerprints)
 
 
 def _same(source: TabularTask, task: TabularTask) -> bool:
-    return _source(source).same(task.space.name, task.name, [task.fingerprint])
+    return _source(source).same(task.space, task.name, task.fingerprints)
 
 
 def _choice(name: str, path: Path, settings: Settings) -> PredictorChoice:
@@ -412,7 +454,7 @@ def _choice(name: str, path: Path, settings: Settings) -> PredictorChoice:
 
 def _automatic(space: SearchSpace, saw: Callable[[Settings], bool]) -> PredictorChoice:
     for path, settings in installed_weights(_LEARNER, [weights_folder(), SHIPPED]):
-        if space.name in settings.spaces and not saw(settings):
+        if settings.of_space(space) and not saw(settings):
             return _choice(_LEARNER, path, settings)
     return PredictorChoice(_ALONE)
 
@@ -423,8 +465,9 @@ def _installed(name: str, task: TabularTask) -> PredictorChoice:
         for path, settings in installed_weights(name, [weights_folder(), SHIPPED])
         if _serves(settings, task.space) and not _saw(settings, task)
     ]
-    of_space = [item for item in found if task.space.name in item[1].spaces]
-    for path, settings in [*of_space, *found]:
+    of_space = [item for item in found if item[1].of_space(task.space)]
+    of_others = sorted(found, key=lambda item: -item[1].labels)
+    for path, settings in [*of_space, *of_others]:
         return _choice(name, path, settings)
     raise InvalidArgumentError(
         f"no installed weights of {name} serve the space {task.space.name} and never saw "
@@ -436,13 +479,13 @@ def _installed(name: str, task: TabularTask) -> PredictorChoice:
 def _repair(name: str, task: TabularTask) -> str:
     extra = "" if name == "meta-gnn" else f" --predictor {name}"
     return (
-        f"surrogate-nas meta-train --suite {task.benchmark} --holdout {task.name}{extra} "
-        f"--out {weights_folder() / (task.name + SUFFIX)}"
+        f"surrogate-nas meta-train --suite {shlex.quote(table_of(task))} --holdout "
+        f"{task.name}{extra} --out {weights_folder() / (task.name + SUFFIX)}"
     )
 
 
 def _trained(name: str, sources: Sequence[TabularTask], on_step: Step) -> PredictorChoice:
-    identity = json.dumps([name, __version__, sorted(task.fingerprint for task in sources)])
+    identity = json.dumps([name, __version__, [task.fingerprint for task in sources]])
     digest = hashlib.sha256(identity.encode()).hexdigest()[:24]
     path = cache_folder() / "weights" / f"{name}-{digest}{SUFFIX}"
     try:

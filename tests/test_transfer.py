@@ -6,6 +6,7 @@ import functools
 import json
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,12 @@ from surrogate_nas.benchmarks.folders import tables_folder, weights_folder
 from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec, write_table
 from surrogate_nas.cli import main
 from surrogate_nas.compare import compare
-from surrogate_nas.errors import FormatError, InvalidArgumentError, UnknownNameError
+from surrogate_nas.errors import (
+    FormatError,
+    InvalidArgumentError,
+    SurrogateNASError,
+    UnknownNameError,
+)
 from surrogate_nas.evaluate import evaluate
 from surrogate_nas.evaluation import Goal
 from surrogate_nas.predictors import weights as weights_module
@@ -104,6 +110,8 @@ def test_held_out_names() -> None:
     table("third", ("a",))
     with pytest.raises(InvalidArgumentError, match="mine/a, third/a"):
         held_out_tasks("mine;third", ["a"])
+    found = held_out_tasks("mine:b;mine:c", ["a", "mine/a"])
+    assert [task.name for task in found] == ["a"]
 
 
 def test_a_held_out_task_is_measured_and_not_learnt_from(home: Path) -> None:
@@ -115,10 +123,10 @@ def test_a_held_out_task_is_measured_and_not_learnt_from(home: Path) -> None:
     assert list(taus) == ["0", "5", "20", "100"]
     assert 0.5 < taus["0"] < 1
     settings = read_settings(home / "w.safetensors")
-    assert not settings.saw("nats-size", "b", [mine.task("b").fingerprint])
-    assert settings.saw("nats-size", "renamed", [mine.task("a").fingerprint])
-    assert settings.saw("nats-size", "A", ["fingerprint of a mean over more seeds"])
-    assert not settings.saw("nasbench201", "a", ["of another space"])
+    assert not settings.saw(open_space("nats-size"), "b", [mine.task("b").fingerprint])
+    assert settings.saw(open_space("nats-size"), "renamed", [mine.task("a").fingerprint])
+    assert settings.saw(open_space("nats-size"), "A", ["fingerprint of a mean over more seeds"])
+    assert not settings.saw(open_space("nasbench201"), "a", ["of another space"])
     assert settings.held_out == found["held_out"]
     with pytest.raises(InvalidArgumentError, match="no task is left"):
         trained(home / "w.safetensors", "mine:b", holdout=[mine.task("b")])
@@ -271,9 +279,153 @@ def test_sources_are_trained_once_and_never_on_the_task(monkeypatch: pytest.Monk
     assert [s.name for s in read_settings(choice.weights).tasks] == ["mine/b", "mine/c"]
     monkeypatch.setattr(transfer, "meta_train", lambda *a, **k: pytest.fail("trained again"))
     assert choose_predictor("transfer-ridge", task, sources="mine") == choice
-    assert choose_predictor("transfer-ridge", task, sources="mine:c,b") == choice
     with pytest.raises(InvalidArgumentError, match="another task"):
         choose_predictor("transfer-ridge", task, sources="mine:a")
+
+
+def test_the_order_of_sources_counts() -> None:
+    """As it does in their training."""
+    task = open_benchmark("mine").task("a")
+    one, other = (
+        choose_predictor("transfer-ridge", task, sources=f"mine:{s}") for s in ("b,c", "c,b")
+    )
+    assert one.weights != other.weights
+
+
+def test_sources_of_a_foreign_space_are_refused_before_training(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table("macro", ("m",), space="nasbench-macro")
+    monkeypatch.setattr(transfer, "meta_train", lambda *a, **k: pytest.fail("trained"))
+    with pytest.raises(InvalidArgumentError, match=r"sources are for nasbench-macro, .* nats-size"):
+        choose_predictor("transfer-ridge", open_benchmark("mine").task("a"), sources="macro")
+
+
+def test_a_file_is_not_mistaken_for_an_installed_table_of_its_name(home: Path) -> None:
+    space = open_space("nats-size")
+    for name in ("mine", "elsewhere"):
+        rng = np.random.default_rng(len(name))
+        specs = [TaskSpec(task, Goal("value"), rng.normal(size=50)) for task in ("x", "y")]
+        path = home / f"{name} file.h5"
+        write_table(path, TableSpec(name, space, space.all_choices()[:50], specs))
+        task = open_benchmark(path).task("x")
+        choice = choose_predictor("transfer-ridge", task, leave_one_out=True)
+        assert choice.weights is not None
+        assert [s.name for s in read_settings(choice.weights).tasks] == [f"{name}/y"]
+        with pytest.raises(InvalidArgumentError, match=f"--suite '{path}' --holdout x"):
+            choose_predictor("transfer-ridge", task)
+
+
+def test_values_in_other_units_are_recognised() -> None:
+    choices = open_space("nats-size").all_choices()[:500]
+    percent = np.random.default_rng(0).integers(0, 100_000, 500) / 1000
+    one, other = (
+        TabularTask(name, open_space("nats-size"), choices, values)
+        for name, values in (("one", percent), ("other", percent / 100))
+    )
+    assert one.fingerprint != other.fingerprint
+    assert one.fingerprint in other.fingerprints
+    assert other.fingerprint in one.fingerprints
+    path = weights_folder() / "w.safetensors"
+    meta_train([one], predictor="transfer-ridge", out=path)
+    with pytest.raises(InvalidArgumentError, match="trained on arrays/other itself"):
+        choose_predictor(str(path), other)
+
+
+def test_a_space_of_the_same_name_is_another(home: Path) -> None:
+    def task(kernel: int, name: str) -> TabularTask:
+        path = home / "tiny.toml"
+        path.write_text(
+            f'name = "tiny"\ngraph = "chain"\ndecisions = 4\noptions = ["skip", "c"]\n'
+            f'[operations]\nc = {{ operation = "conv", kernel = {kernel} }}\n'
+        )
+        space = open_space(str(path))
+        choices = space.all_choices()
+        return TabularTask(name, space, choices, choices @ np.arange(1.0, 5.0))
+
+    path = home / "w.safetensors"
+    meta_train([task(3, "x")], predictor="transfer-ridge", out=path)
+    with pytest.raises(FormatError, match="are for tiny#"):
+        choose_predictor(str(path), task(5, "y"))
+    with pytest.raises(InvalidArgumentError, match="itself"):
+        choose_predictor(str(path), task(3, "x"))
+    tensors, settings = read_weights(path)
+    old = replace(settings, tasks=(replace(settings.tasks[0], space="tiny", fingerprint=""),))
+    write_weights(path, tensors, old)
+    assert choose_predictor(str(path), task(5, "y")).weights == str(path)
+
+
+def test_replaced_weights_are_read_again(home: Path) -> None:
+    task = open_benchmark("mine").task("a")
+    path = home / "w.safetensors"
+
+    def predicted(suite: str) -> Any:
+        trained(path, suite)
+        predictor = choose_predictor(str(path), task).make(task.space, 0)
+        return predictor.predict(task.choices).mean.tolist()
+
+    assert predicted("mine:b") != predicted("mine:c")
+
+
+def test_odd_entries_of_the_folder_are_passed_over() -> None:
+    folder = weights_folder()
+    trained(folder / "whole.safetensors", "mine:b")
+    (folder / "folder.safetensors").mkdir()
+    (folder / "link.safetensors").symlink_to("nowhere")
+    metadata = {"format": "surrogate-nas weights", "format_version": "2", "settings": "[]"}
+    save_file({"x": np.zeros(2)}, folder / "list.safetensors", metadata=metadata)
+    task = open_benchmark("mine").task("a")
+    found = choose_predictor("transfer-ridge", task).weights
+    assert found == str(folder / "whole.safetensors")
+    with pytest.raises(FormatError, match="no JSON object"):
+        choose_predictor(str(folder / "list.safetensors"), task)
+
+
+def test_damaged_content_is_told(home: Path) -> None:
+    task = open_benchmark("nas-bench-graph").task("cora")
+    shipped = weights_module.SHIPPED / "nas-bench-graph-without-cora.safetensors"
+    tensors, settings = read_weights(shipped)
+    path = home / "w.safetensors"
+    weight = "encoder0.encoder.structure.weight"
+    for changed in (
+        {weight: tensors[weight][0]},
+        {weight: tensors[weight] * np.float32(np.nan)},
+        {"terms.scale": tensors["terms.scale"][1:]},
+        {"terms.operations": tensors["terms.operations"][:, 1:]},
+        {name: None for name in tensors if name.startswith("encoder")},
+    ):
+        damaged = {name: a for name, a in (tensors | changed).items() if a is not None}
+        write_weights(path, damaged, settings)
+        with pytest.raises(FormatError, match="meta-train"):
+            choose_predictor(str(path), task).make(task.space, 0)
+    labels: Any = "many"
+    wrong = replace(settings, tasks=(replace(settings.tasks[0], labels=labels),))
+    write_weights(path, tensors, wrong)
+    with pytest.raises(FormatError, match="labels is no int"):
+        choose_predictor(str(path), task)
+
+
+def test_of_other_spaces_the_weights_with_the_most_labels_are_taken() -> None:
+    for second, sources in enumerate(("xyz", "x")):
+        path = weights_folder() / f"{sources}.safetensors"
+        settings = meta_gnn_settings(*(("g", x) for x in sources), at=second)
+        known = tuple(OPERATION_IDS[name] for name in ("conv", "skip"))
+        write_weights(path, {}, replace(settings, operations=known))
+    table("cells201", space="nasbench201")
+    choice = choose_predictor("meta-gnn", open_benchmark("cells201").task("a"))
+    assert choice.source_evaluations == 300
+
+
+def test_where_weights_cannot_go_is_told_before_training(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "_meta_class", lambda name: pytest.fail("trained"))
+    (home / "file").write_text("")
+    (home / "folder.safetensors").mkdir()
+    with pytest.raises(SurrogateNASError, match="cannot write the weights"):
+        trained(home / "file" / "w.safetensors", "mine:b")
+    with pytest.raises(InvalidArgumentError, match="must be a file"):
+        trained(home / "folder.safetensors", "mine:b")
 
 
 def test_sources_and_what_is_held_out_are_told_apart_as_weights_are(home: Path) -> None:
