@@ -17,8 +17,9 @@ from surrogate_nas.evaluation import Features
 from surrogate_nas.parallel import cores, each
 from surrogate_nas.predictors import metrics
 from surrogate_nas.proxies import task_proxies, unread
+from surrogate_nas.registry import load
 from surrogate_nas.spaces.base import Isomorphs
-from surrogate_nas.transfer import PredictorChoice, choose_predictor
+from surrogate_nas.transfer import AUTO, PredictorChoice, choose_predictor, learns_from_others
 
 _Job = tuple[PredictorChoice, str, str, Isomorphs, str, Features | None, int, int]
 
@@ -64,7 +65,9 @@ def evaluate(
 
     Returns:
         For each task, size and seed: ``task``, ``train_size``, ``seed``, the numbers of
-        `surrogate_nas.predictors.metrics`, ``fit_seconds`` and ``predict_seconds``.
+        `surrogate_nas.predictors.metrics`, ``fit_seconds`` and ``predict_seconds``. What means
+        nothing is None: ``nll`` and ``coverage_90`` without labels, and ``kendall_tau`` and
+        ``spearman`` where fewer than two architectures are left to test on.
 
     Raises:
         UnknownNameError: If there is no such predictor, benchmark or task.
@@ -72,18 +75,35 @@ def evaluate(
     """
     if seeds < 1:
         raise InvalidArgumentError(f"seeds must be at least 1, got {seeds}")
+    for what, given in (("tasks", tasks), ("train_sizes", train_sizes)):
+        if len(given) == 0:
+            raise InvalidArgumentError(f"{what} must have at least one entry, got none")
     opened = open_benchmark(benchmark)
-    jobs: list[_Job] = []
-    for name in tasks:
-        task = opened.task(name, isomorphs=isomorphs)
-        choice = choose_predictor(
+    # All that can be wrong is looked for before a meta-training or proxies, which take long.
+    found = [opened.task(name, isomorphs=isomorphs) for name in tasks]
+    for task in found:
+        _check_sizes(task, train_sizes)
+    trains = sources is not None or leave_one_out
+    if proxies and learns_from_others(predictor) and (trains or predictor != AUTO):
+        raise unread(f"the predictor {predictor}")
+    choices = [
+        choose_predictor(
             predictor, task, sources=sources, leave_one_out=leave_one_out, on_step=on_step
         )
-        _check_sizes(task, train_sizes, has_prior=choice.weights is not None)
+        for task in found
+    ]
+    for choice in choices:
+        if 0 in train_sizes and not _has_prior(choice):
+            raise InvalidArgumentError(
+                "train sizes must be at least 1 for a predictor that learns from the task alone, "
+                "got 0"
+            )
+        if proxies and not choice.reads_features:
+            raise unread(f"the predictor {choice.name}")
+    jobs: list[_Job] = []
+    for name, task, choice in zip(tasks, found, choices, strict=True):
         features = None
         if proxies:
-            if not choice.reads_features:
-                raise unread(f"the predictor {choice.name}")
             features = task_proxies(
                 task, proxies, dataset=dataset, data_dir=data_dir, workers=workers, on_step=on_step
             )
@@ -99,18 +119,23 @@ def evaluate(
     return results
 
 
-def _check_sizes(task: TabularTask, train_sizes: Sequence[int], *, has_prior: bool) -> None:
+def _check_sizes(task: TabularTask, train_sizes: Sequence[int]) -> None:
     for size in train_sizes:
-        if size == 0 and not has_prior:
+        if not isinstance(size, int | np.integer) or size < 0:
             raise InvalidArgumentError(
-                "train sizes must be at least 1 for a predictor that learns from the task alone, "
-                "got 0"
+                f"train sizes must be whole numbers of at least 0, got {size!r}"
             )
-        if not 0 <= size < len(task):
+        if size >= len(task):
             raise InvalidArgumentError(
                 f"train sizes must be below {len(task)}, the number of architectures of "
                 f"{task.name!r}, got {size}"
             )
+
+
+def _has_prior(choice: PredictorChoice) -> bool:
+    if choice.weights is not None:
+        return True
+    return getattr(load("predictor", choice.name), "has_prior", False) is True
 
 
 def _evaluate(job: _Job) -> dict[str, Any]:
@@ -125,11 +150,16 @@ def _evaluate(job: _Job) -> dict[str, Any]:
     fitted = time.perf_counter()
     prediction = model.predict(task.choices[rest])
     done = time.perf_counter()
+    quality: dict[str, float | None] = {**metrics.quality(prediction, task.values[rest])}
+    if not size:  # only the order of a prior counts: it does not know the values' scale
+        quality |= dict.fromkeys(("nll", "coverage_90"))
+    if len(rest) < 2:
+        quality |= dict.fromkeys(("kendall_tau", "spearman"))
     return {
         "task": name,
         "train_size": size,
         "seed": seed,
-        **metrics.quality(prediction, task.values[rest]),
+        **quality,
         "fit_seconds": fitted - start,
         "predict_seconds": done - fitted,
     }

@@ -158,7 +158,8 @@ def print_evaluation(predictor: str, results: Sequence[Mapping[str, Any]]) -> No
 
 
 def _means(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
-    return [f"{float(np.mean([row[name] for row in rows])):.3g}" for name in names]
+    known = ([row[name] for row in rows if row[name] is not None] for name in names)
+    return [f"{float(np.mean(values)):.3g}" if values else "–" for values in known]
 
 
 def print_meta_training(result: Mapping[str, Any], path: str) -> None:

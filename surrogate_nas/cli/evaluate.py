@@ -32,7 +32,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--predictor",
         required=True,
         metavar="P",
-        help="gp, xgboost, meta-gnn, …, or a file of weights",
+        help="gp, blend, xgboost, forest, mlp or gnn; meta-gnn or transfer-ridge, which learn from "
+        "other tasks; auto: meta-gnn where weights fit that never saw the task, else gp; or a file "
+        "of weights",
     )
     add_source_options(parser)
     option("--task", type=names, metavar="T,…", help="default: all tasks of the benchmark")
