@@ -50,7 +50,9 @@ class Forest(FeaturePredictor):
         judged = np.flatnonzero((~seen).sum(axis=0) >= 2)
         if judged.size:
             trees = np.ma.MaskedArray(_trees(forest, x)[:, judged], mask=seen[:, judged])
-            spread = np.maximum(np.asarray(trees.std(axis=0)), self._floor)
+            spread = np.asarray(trees.std(axis=0))
+            # Trees that all saw the same few rows agree, which says nothing of their errors.
+            spread[spread <= self._floor] = max(float(values.std()), self._floor)
             self._factor = interval_std((values[judged] - np.asarray(trees.mean(axis=0))) / spread)
         return self
 

@@ -137,6 +137,8 @@ def test_few_rows(name: str, n: int) -> None:
     prediction = make(name).fit(support).predict(rest.choices)
     assert np.isfinite(prediction.mean).all()
     assert (prediction.std > 0).all()
+    if n > 1:
+        assert prediction.std.max() <= 20 * np.ptp(support.values)
 
 
 def test_constant_values(name: str) -> None:
