@@ -167,6 +167,8 @@ def meta_train(
     out = Path(out)
     if out.suffix != SUFFIX:
         raise InvalidArgumentError(f"out must end in {SUFFIX}, got {os.fspath(out)!r}")
+    if seed >= 2**63:  # XGBoost's limit
+        raise InvalidArgumentError(f"seed must be below 2**63, got {seed}")
     _check_writable(out)
     kind = _meta_class(predictor)
     sources = [task for task in tasks if not any(_same(task, held) for held in holdout)]

@@ -567,6 +567,7 @@ def test_the_commands(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (("evaluate", "--predictor", "meta-gnn"), "--sources or --leave-one-out"),
         (("evaluate", "--predictor", "gp", "--train-sizes", "0"), "at least 1"),
         (("meta-train", "--suite", "mine:q", "--out", "w.safetensors"), "unknown task 'q'"),
+        (("meta-train", "--suite", "mine", "--seed", "9" * 20, "--out", "w.safetensors"), "2**63"),
         (("meta-train", "--suite", "mine", "--out", "w.pt"), "must end in .safetensors"),
         (("meta-train", "--suite", "mine", "--predictor", "gp", "--out", "w.safetensors"), "alone"),
     ],
