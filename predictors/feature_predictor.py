@@ -47,7 +47,7 @@ class FeaturePredictor(Predictor):
         """Predict; float64 mean and std (n,)."""
         if self._inputs is None:
             raise not_fitted(self)
-        return self.infer(self._inputs(choices))
+        return self.infer(self._inputs(np.asarray(choices)))
 
     @abstractmethod
     def learn(self, x: FloatArray, values: FloatArray, others: FloatArray) -> Self:

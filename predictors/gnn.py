@@ -122,7 +122,7 @@ class GNN(Predictor):
         if self._space is None:
             raise not_fitted(self)
         mean, spread = np.zeros(len(choices)), np.zeros(len(choices))
-        if self._networks:
+        if self._networks and len(choices):
             outputs = self._outputs(GraphTensors.of(self._space, choices))
             mean, spread = outputs.mean(axis=0), outputs.std(axis=0)
         return Prediction(*self._map.moments(mean, np.hypot(spread, self._constant)))

@@ -123,7 +123,7 @@ class _Transferred(Predictor):
 
     def predict(self, choices: IntArray) -> Prediction:
         x = self._learner.rows(self._space, choices)
-        if self._models is None:
+        if self._models is None or not len(x):
             return Prediction(x.mean(axis=1), np.ones(len(x)))
         parts = [model.infer(x) for model in self._models]
         weights = np.array([1 / float(np.mean(part.std**2)) for part in parts])

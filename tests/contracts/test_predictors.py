@@ -104,6 +104,14 @@ def test_same_seed_same_predictions_in_a_fresh_process(name: str) -> None:
     assert here == again == there.strip()
 
 
+def test_no_rows_and_lists_of_rows(name: str) -> None:
+    fitted = make(name).fit(task(10)[0])
+    nothing = fitted.predict(CELLS[:0])
+    assert nothing.mean.shape == nothing.std.shape == (0,)
+    found = fitted.predict(CELLS[:3].tolist()).mean
+    np.testing.assert_allclose(found, fitted.predict(CELLS[:3]).mean)
+
+
 def test_fit_forgets(name: str) -> None:
     support, _ = task(30)
     other, _ = task(50, seed=9)

@@ -48,3 +48,5 @@ def test_encodings_of_one_key_are_predicted_alike(space: SearchSpace) -> None:
     np.testing.assert_array_equal(learner.rows(space, raw), learner.rows(space, keys))
     assert kendall_tau(learner.prior(space).predict(raw[other]).mean, values[other]) > 0.9
     assert learner.tensors()["scores"].all(axis=1).mean() > 0.9  # normal scores, rarely 0
+    fitted = learner.adapt(sources[0].take(np.arange(10)))
+    assert fitted.predict(raw[:0]).mean.shape == (0,)
