@@ -78,6 +78,10 @@ class DifferentiablePredictor(Protocol):
         ...
 
 
+def _silent(text: str) -> None:
+    """Tell nobody; unlike a lambda, it can be pickled with what holds it."""
+
+
 class MetaPredictor(ABC):
     """Learns across tasks; what it learnt adapts to a new one. The meta-learner is untouched.
 
@@ -95,7 +99,7 @@ class MetaPredictor(ABC):
         seed: int = 0,
         workers: int | None = 1,
         checkpoint: Path | None = None,
-        on_step: Callable[[str], None] = lambda text: None,
+        on_step: Callable[[str], None] = _silent,
     ) -> None:
         """Store the arguments; subclasses may have more, with defaults.
 
