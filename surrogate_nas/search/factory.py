@@ -71,6 +71,10 @@ def _composed(
     kind, options = _kind(name)
     if kind is Hyperband:
         inner = options.get("inner", "random")
+        if _kind(inner)[0] is Hyperband:
+            raise InvalidArgumentError(
+                f"the inner searcher of hyperband must be another one, got {name!r}"
+            )
 
         def make(child: np.random.SeedSequence) -> Searcher:
             own = copy.deepcopy(predictor) if isinstance(predictor, Predictor) else predictor
@@ -148,7 +152,8 @@ def _alone(name: str) -> Any:
     kind = None if name == "auto" else load("predictor", name)
     if kind is None or (isinstance(kind, type) and issubclass(kind, MetaPredictor)):
         raise InvalidArgumentError(
-            f"predictor {name!r} may learn from other tasks; choose its weights with "
-            "surrogate_nas.transfer.choose_predictor, and give what its `make` makes"
+            f"predictor {name!r} may learn from other tasks, so its weights must be chosen; give "
+            "surrogate_nas.transfer.choose_for_training('auto', space, 'name of the data set')"
+            ".make, or for a task of a table choose_predictor(name, task).make"
         )
     return kind

@@ -20,7 +20,7 @@ from surrogate_nas.errors import InvalidArgumentError, SpaceExhaustedError
 from surrogate_nas.evaluation import Evaluation, Proposal, TaskData, Trial
 from surrogate_nas.predictors.base import Predictor
 from surrogate_nas.search.base import Searcher
-from surrogate_nas.search.factory import make_searcher
+from surrogate_nas.search.factory import MakePredictor, make_searcher
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 
 WarmStart = TaskData | Study
@@ -55,7 +55,8 @@ class SurrogateSampler(BaseSampler):
 
     The decisions are categorical parameters as `suggest_architecture` makes them; all other
     parameters go to an independent sampler. No architecture is suggested twice until the space is
-    used up, which a warning says.
+    used up, which a warning says; only processes that choose at the same moment, before either has
+    written its choice to the storage, may choose the same.
 
     What it knows are the trials of the study: finished ones, also of other processes and of
     earlier runs; running and enqueued ones, which it does not suggest again; failed ones, which
@@ -78,7 +79,7 @@ class SurrogateSampler(BaseSampler):
     def __init__(
         self,
         space: SearchSpace,
-        predictor: str | Predictor | None = "gp",
+        predictor: str | Predictor | MakePredictor | None = "gp",
         *,
         searcher: str = "evolution",
         seed: int | None = None,
@@ -89,7 +90,9 @@ class SurrogateSampler(BaseSampler):
 
         Args:
             space: Where to search.
-            predictor: The guide: a registered name or an object; ``"none"`` or None for no guide.
+            predictor: The guide: a registered name, an object, or what makes one of the space and
+                a seed, such as ``choose_for_training("auto", space, "digits").make`` of
+                `surrogate_nas.transfer`; ``"none"`` or None for no guide.
             searcher: What is guided, a registered name.
             seed: Source of all randomness; None for another one each time.
             warm_start: Results of the same objective: its architectures are known and not
@@ -98,8 +101,13 @@ class SurrogateSampler(BaseSampler):
 
         Raises:
             UnknownNameError: If there is no such searcher or predictor.
-            InvalidArgumentError: If ``warm_start`` is of another space.
+            InvalidArgumentError: If ``warm_start`` is of another space or type, or ``seed`` is no
+                whole number from 0 on.
         """
+        if seed is not None and not (isinstance(seed, (int, np.integer)) and seed >= 0):
+            raise InvalidArgumentError(
+                f"seed must be a whole number, at least 0, or None, got {seed!r}"
+            )
         self.space = space
         self.predictor = predictor
         self.searcher = searcher
@@ -109,13 +117,8 @@ class SurrogateSampler(BaseSampler):
             seed=int(np.random.SeedSequence(self.seed).generate_state(1)[0])
         )
         self._distributions = _distributions(space)
-        if isinstance(warm_start, TaskData) and _distributions(warm_start.space) != (
-            self._distributions
-        ):
-            raise InvalidArgumentError(
-                f"warm_start must be of the space {space.name!r}, got data of "
-                f"{warm_start.space.name!r}"
-            )
+        if warm_start is not None:
+            _check_warm_start(warm_start, space)
         self._make_searcher()  # the names are checked here, not in the first trial
         self._lock = threading.Lock()
         self._session: _Session | None = None
@@ -313,6 +316,27 @@ class _Reader:
 
 def _distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
     return {d.name: CategoricalDistribution(d.options) for d in space.decisions}
+
+
+def _check_warm_start(given: WarmStart, space: SearchSpace) -> None:
+    if isinstance(given, TaskData):
+        if _distributions(given.space) != _distributions(space):
+            raise InvalidArgumentError(
+                f"warm_start must be of the space {space.name!r}, got data of {given.space.name!r}"
+            )
+        return
+    if not isinstance(given, Study):
+        raise InvalidArgumentError(
+            "warm_start must be an Optuna study, TaskData (of a table's task: task.data(rows)) or "
+            f"None, got {type(given).__name__}"
+        )
+    finished = [t for t in given.get_trials(deepcopy=False) if t.state.is_finished()]
+    reader = _Reader(space, StudyDirection.MAXIMIZE)  # no value is read here
+    if finished and all(reader.architecture(trial) is None for trial in finished):
+        raise InvalidArgumentError(
+            f"warm_start must be of the space {space.name!r}, but none of the {len(finished)} "
+            "finished trials of the study has an architecture of it"
+        )
 
 
 def _rows(data: TaskData, space: SearchSpace) -> Iterable[Trial]:

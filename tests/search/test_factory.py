@@ -50,6 +50,11 @@ def test_unknown_names_are_suggested() -> None:
         make_searcher("evolution+liner", SPACE, seed=0)
 
 
+def test_hyperband_is_not_its_own_inner_searcher() -> None:
+    with pytest.raises(InvalidArgumentError, match="hyperband must be another one"):
+        make_searcher("hyperband:hyperband", SPACE, seed=0, budgets=(1, 3, 9))
+
+
 def test_two_predictors_are_one_too_many() -> None:
     with pytest.raises(InvalidArgumentError, match="names its predictor"):
         make_searcher("evolution+linear", SPACE, seed=0, predictor="gp")

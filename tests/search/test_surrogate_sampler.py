@@ -25,6 +25,7 @@ from optuna.testing.pytest_samplers import (
 from optuna.trial import FrozenTrial, TrialState
 from scipy.stats import rankdata
 
+from surrogate_nas.benchmarks.catalog import open_benchmark
 from surrogate_nas.errors import InvalidArgumentError, UnknownNameError
 from surrogate_nas.evaluation import (
     Evaluation,
@@ -33,9 +34,12 @@ from surrogate_nas.evaluation import (
     TaskData,
     Trial,
 )
+from surrogate_nas.predictors.base import Adapted
+from surrogate_nas.predictors.transfer_ridge import TransferRidge
 from surrogate_nas.search.sampler import SurrogateSampler, suggest_architecture
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.store import Stored, open_storage
+from surrogate_nas.transfer import choose_for_training
 from tests.search.toys import Linear, ToySpace, additive
 
 SPACE = ToySpace((3, 4, 2, 5, 3))
@@ -358,6 +362,15 @@ def test_warm_starts_that_do_not_fit_are_refused() -> None:
     study = study_of(SurrogateSampler(SPACE, "none", warm_start=other))
     with pytest.raises(InvalidArgumentError, match=r"to maximize one value.*\['minimize'\]"):
         study.optimize(objective, n_trials=1)
+    wrong: Any
+    for wrong in (FunctionObjective(SPACE, FUNCTION), "x", []):
+        with pytest.raises(InvalidArgumentError, match="warm_start must be an Optuna study"):
+            SurrogateSampler(SPACE, "none", warm_start=wrong)
+    foreign = study_of(RandomSampler(seed=0))
+    foreign.optimize(lambda trial: trial.suggest_float("lr", 0, 1), n_trials=3)
+    with pytest.raises(InvalidArgumentError, match="none of the 3 finished trials"):
+        SurrogateSampler(SPACE, "none", warm_start=foreign)
+    SurrogateSampler(SPACE, "none", warm_start=study_of(RandomSampler(seed=0)))  # nothing yet
 
 
 # Around it ------------------------------------------------------------------------------------
@@ -368,6 +381,10 @@ def test_names_and_objectives_are_checked() -> None:
         SurrogateSampler(SPACE, searcher="evolutoin")
     with pytest.raises(UnknownNameError, match="predictor 'pg'"):
         SurrogateSampler(SPACE, "pg")
+    for seed in (-1, 1.5):
+        with pytest.raises(InvalidArgumentError, match=f"seed must be .* got {seed}"):
+            SurrogateSampler(SPACE, "none", seed=seed)  # type: ignore[arg-type]
+    SurrogateSampler(SPACE, "none", seed=np.int64(3))  # type: ignore[arg-type]
     study = optuna.create_study(directions=["maximize", "minimize"], sampler=new())
     with pytest.raises(InvalidArgumentError, match="one direction, got 2"):
         suggest_architecture(study.ask(), SPACE)
@@ -380,6 +397,27 @@ def test_copies_go_on_from_the_study() -> None:
         again.optimize(objective, n_trials=5)
         found = architectures(again)
         assert len(set(found)) == len(found) == 30
+
+
+def test_a_study_with_a_predictor_that_learnt_from_others_can_be_pickled() -> None:
+    task = open_benchmark("nas-bench-graph").task("cora")
+    other = open_benchmark("nas-bench-graph").task("citeseer").data(np.arange(200))
+    ridge = Adapted(TransferRidge().meta_fit([other]), task.space)
+    chosen = choose_for_training("auto", task.space, "cora")
+    assert chosen.name == "meta-gnn"
+    for predictor in (ridge, chosen.make):
+        study = study_of(SurrogateSampler(task.space, predictor, seed=0))
+        study.optimize(lambda t: task.evaluate(suggest_architecture(t, task.space)).value, 3)
+        again = pickle.loads(pickle.dumps(study))
+        assert suggest_architecture(again.ask(), task.space) not in {
+            suggest_architecture(trial, task.space) for trial in study.trials
+        }
+
+
+def test_what_a_predictor_of_other_tasks_needs_is_said() -> None:
+    for name in ("auto", "meta-gnn"):
+        with pytest.raises(InvalidArgumentError, match=r"choose_for_training.*\.make"):
+            SurrogateSampler(SPACE, name)
 
 
 def test_other_samplers_prune_what_is_no_architecture() -> None:
