@@ -12,6 +12,7 @@ import pytest
 
 from surrogate_nas.benchmarks.catalog import open_benchmark
 from surrogate_nas.cli import main
+from surrogate_nas.registry import SEARCHERS
 
 
 def output(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
@@ -197,3 +198,31 @@ def test_help_has_an_example(command: str) -> None:
         [sys.executable, "-m", "surrogate_nas", *command.split(), "--help"], text=True
     )
     assert "surrogate-nas search" in shown or "example" in shown
+
+
+def test_bayesian_search_is_guided_by_its_own_predictor(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command = ["search", "--task", "cora", "--trials", "8", "--searcher"]
+    found = [
+        output(capsys, *command, *method)
+        for method in (["bayesian"], ["bayesian:ucb"], ["bayesian+gp"])
+    ]
+    assert [answer["guide"] for answer in found] == ["gp"] * 3
+    assert [answer["trials"] for answer in found] == [found[0]["trials"]] * 3
+    assert output(capsys, *command, "random")["guide"] == "xgboost"
+
+
+@pytest.mark.parametrize(("name", "meant"), [("aut", "auto"), ("non", "none")])
+def test_auto_and_none_are_suggested(
+    name: str, meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["search", "--predictor", name]) == 2
+    assert f"did you mean '{meant}'?" in capsys.readouterr().err
+
+
+def test_the_help_says_what_searchers_there_are() -> None:
+    command = [sys.executable, "-m", "surrogate_nas", "search", "--help"]
+    shown = " ".join(subprocess.check_output(command, text=True).split())
+    for text in (*SEARCHERS, "at most --trials", "matters only with mlp", "gp for bayesian"):
+        assert text in shown

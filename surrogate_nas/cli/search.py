@@ -25,7 +25,7 @@ from surrogate_nas.cli.network_options import planned
 from surrogate_nas.cli.proxy_options import add_proxies_option, chosen_proxies
 from surrogate_nas.cli.search_report import Steps, ending, going_on, trial_report
 from surrogate_nas.cli.verify import SEEDS, finished, verified, what
-from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.errors import InvalidArgumentError, UnknownNameError
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -47,6 +47,7 @@ surrogate-nas search --task cora --predictor gp --trials 50 --plot cora.png
   surrogate-nas search --space dense-cell --dataset digits --trials 20 --epochs 5"""
 
 _PREDICTOR = "xgboost"
+_OWN = "gp"  # of the searchers that have a predictor anyway
 _TASK = "arxiv"
 
 
@@ -62,8 +63,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--searcher",
         default="evolution",
         metavar="S",
-        help="random, evolution, bayesian, reinforce, gradient, hyperband:evolution, "
-        "optuna:tpe, proxy, …, or with its predictor: evolution+gp "
+        help="random, local, evolution, genetic, bayesian, reinforce, gradient, hyperband (at the "
+        "cost of at most --trials of the largest budget), optuna or proxy; a variant after a "
+        "colon: bayesian:ei|ucb|thompson, reinforce:ppo|plain, gradient:softmax|gumbel|score (this "
+        "matters only with mlp, in spaces too large to be listed), hyperband:evolution, "
+        "optuna:tpe|gp|nsga2|random, proxy:naswot|…; its predictor after a plus: evolution+gp "
         "(default: %(default)s)",
     )
     option(
@@ -71,7 +75,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="P",
         help="the guide: xgboost, gp, meta-gnn, …, a file of weights, none, or auto: meta-gnn with "
         "the sources, or with weights of the space that never saw the task, else gp (default: "
-        f"{_PREDICTOR}, unless the searcher names one)",
+        f"{_PREDICTOR}, or {_OWN} for bayesian, unless the searcher names one)",
     )
     add_proxies_option(parser)
     add_source_options(parser)
@@ -230,8 +234,25 @@ def _method(searcher: str, predictor: str | None) -> tuple[str, str | None]:
         raise InvalidArgumentError(
             f"--searcher {searcher} names its predictor; leave out --predictor {predictor}"
         )
-    chosen = guide if plus else _PREDICTOR if predictor is None else predictor
-    return name, None if chosen == "none" else chosen
+    chosen = guide if plus else predictor
+    if chosen in (None, "none"):
+        from surrogate_nas.search.factory import guides_itself
+
+        if guides_itself(name):
+            return name, _OWN
+        return name, None if chosen else _PREDICTOR
+    _check_predictor(chosen)
+    return name, chosen
+
+
+def _check_predictor(name: str) -> None:
+    """Refuse what is no name, file or dotted path, with the names that only mean one, too."""
+    from surrogate_nas.predictors.weights import SUFFIX
+    from surrogate_nas.registry import names
+
+    known = [*names("predictor"), "auto", "none"]
+    if name not in known and ":" not in name and not name.endswith(SUFFIX):
+        raise UnknownNameError("predictor", name, known)
 
 
 def _stored(
