@@ -35,7 +35,9 @@ class GradientSearch(PolicySearch):
     itself: of a mixture of the options, ``softmax`` (Liu et al., "DARTS", ICLR 2019; Luo et al.,
     "Neural architecture optimization", NeurIPS 2018), or of samples of the Gumbel-softmax with a
     falling temperature, ``gumbel`` (Jang et al., ICLR 2017; Dong & Yang, "GDAS", CVPR 2019).
-    ``score`` keeps to the score function there too, as is done on any other guide.
+    ``score`` keeps to the score function there too, as is done on any other guide. Of the
+    registered predictors only ``mlp`` has gradients, and in a space that can be listed no guide is
+    ascended, as `Guided` compares all architectures: the relaxation makes no difference there.
     """
 
     variant: ClassVar[str | None] = "relaxation"
