@@ -54,7 +54,10 @@ class PolicySearch(Searcher):
         if self._drawn:
             return self._drawn.popleft()
         if valid:  # the distribution is sure of what is known already
-            return self.space.mutate(valid[0], self.rng)
+            # A guide plays many steps in forks where it cannot list the space: no draw is wasted.
+            kept = valid[:1] if self.space.enumerable else valid
+            self._drawn.extend(self.space.mutate(arch, self.rng) for arch in kept)
+            return self._drawn.popleft()
         return self.space.sample(self.rng)
 
     def _observe(self, trial: Trial) -> None:

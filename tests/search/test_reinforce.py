@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from surrogate_nas._types import IntArray
 from surrogate_nas.errors import InvalidArgumentError, UnknownNameError
 from surrogate_nas.evaluation import Trial
 from surrogate_nas.search.reinforce import Reinforce
@@ -77,3 +78,22 @@ def test_bad_settings() -> None:
     for name in ("batch", "epochs"):
         with pytest.raises(InvalidArgumentError, match=f"{name} must be at least 1, got 0"):
             Reinforce(SPACE, **{name: 0})  # type: ignore[arg-type]
+
+
+def test_a_policy_that_is_sure_is_not_asked_again_for_each_proposal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    searcher = Reinforce(LARGE, seed=0, batch=100)
+    known = np.array([[1, 2, 3, 4, 5, 6]])
+    asked = []
+
+    def draw(n: int) -> IntArray:
+        asked.append(n)
+        return known.repeat(n, axis=0)
+
+    monkeypatch.setattr(searcher, "_draw", draw)
+    searcher.claim(LARGE.architecture(known[0]))
+    found = {proposal.arch for proposal in searcher.ask(16)}
+    assert len(asked) == 1
+    assert len(found) == 16
+    assert all((np.array(arch.choices) != known[0]).sum() == 1 for arch in found)
