@@ -25,7 +25,8 @@ from tests.search.toys import Linear, ToySpace, Zeros, additive, run, succeed
 # Its own guide reads graphs, which these spaces do not have.
 GUIDED_ONLY = ("bayesian",)
 PLAIN = [name for name in names("searcher") if name not in GUIDED_ONLY]
-CASES = [*PLAIN, *(f"{name}+linear" for name in names("searcher"))]
+VARIANTS = ["gradient:gumbel", "reinforce:plain", "hyperband:evolution", "bayesian:ei+linear"]
+CASES = [*PLAIN, *(f"{name}+linear" for name in names("searcher")), *VARIANTS]
 SPACES = {
     "separate": ToySpace((3, 4, 2, 5, 3)),
     "merged": ToySpace((5,) * 5, "merged"),
@@ -40,6 +41,7 @@ FUNCTIONS = {name: additive(space, 1) for name, space in SPACES.items()}
 def make(case: str, space: SearchSpace, seed: int = 0) -> Searcher:
     name, guided, _ = case.partition("+")
     predictor = Linear() if guided else None
+    # Without budgets, as hyperband repeats architectures at larger ones, see its own tests.
     searcher = make_searcher(name, space, seed=seed, predictor=predictor, features=Zeros())
     if isinstance(searcher, Guided):
         searcher.steps = 40  # a fork of an Optuna sampler takes milliseconds for each
