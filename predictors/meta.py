@@ -8,6 +8,7 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -269,9 +270,9 @@ class _Model:
     def reader(self, space: SearchSpace, pool: IntArray) -> _Reader:
         """From encodings in a space to what encoders can read; ``pool`` shows its operations."""
         if space.name in self.terms.spaces:
-            return lambda choices: [graph_tensors(space, choices, self.terms.features)]
+            return partial(_readings, space, self.terms.features)
         translation = Translation(space.graphs(pool).pruned(), self.terms)
-        return lambda choices: translation(space.graphs(choices).pruned())
+        return partial(_translated, space, translation)
 
     @torch.no_grad()
     def encode(self, readings: Sequence[GraphTensors]) -> tuple[Tensor, Tensor]:
@@ -280,6 +281,18 @@ class _Model:
         scores = torch.stack([scores for found in described for scores, _ in found]).mean(dim=0)
         hidden = [torch.cat([hidden for _, hidden in found], dim=1) for found in described]
         return scores, torch.stack(hidden).mean(dim=0)
+
+
+def _readings(
+    space: SearchSpace, features: tuple[str, ...], choices: IntArray
+) -> list[GraphTensors]:
+    return [graph_tensors(space, choices, features)]
+
+
+def _translated(
+    space: SearchSpace, translation: Translation, choices: IntArray
+) -> list[GraphTensors]:
+    return translation(space.graphs(choices).pruned())
 
 
 def _pool(space: SearchSpace) -> IntArray:

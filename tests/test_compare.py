@@ -211,7 +211,7 @@ def test_evaluation_is_on_all_others(capsys: pytest.CaptureFixture[str]) -> None
 
 
 @pytest.mark.parametrize(
-    ("size", "message"), [(0, "at least 1"), (242, "below 242"), (-1, "below 242")]
+    ("size", "message"), [(0, "at least 1"), (242, "below 242"), (-1, "at least 0, got -1")]
 )
 def test_sizes_out_of_range(size: int, message: str) -> None:
     with pytest.raises(InvalidArgumentError, match=message):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from functools import cache
 
 import numpy as np
@@ -103,3 +104,5 @@ def test_equal_values_and_copies() -> None:
     other = copy.copy(predictor).update(data)
     assert np.array_equal(predictor.predict(data.choices).mean, before)
     assert not np.array_equal(other.predict(data.choices).mean, before)
+    sent = pickle.loads(pickle.dumps(predictor))
+    assert np.array_equal(sent.predict(data.choices).mean, before)
