@@ -1,4 +1,4 @@
-"""Skips what needs more than this machine has, and says why."""
+"""Skips what needs more than this machine has, and says why; folders of a test's own."""
 
 import os
 from pathlib import Path
@@ -30,3 +30,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if reason:
             for item in marked:
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Folders of this test's own, with the table ``mine`` and no weights but its own."""
+    from surrogate_nas import transfer
+    from tests.suites import table
+
+    monkeypatch.setenv("SURROGATE_NAS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SURROGATE_NAS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(transfer, "SHIPPED", tmp_path / "shipped")
+    table("mine")
+    return tmp_path
