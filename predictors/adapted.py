@@ -101,18 +101,15 @@ class AdaptedProcess(Predictor):
         self._map = QuantileMap(scores, values)
         self._factor = 1.0
         if np.ptp(values) > 0:
-            mean, std = self._left_out()
+            mean, std = self.left_out()
             found = interval_std((values - mean) / std)
             share = len(values) / (len(values) + _SURE)
             self._factor = math.exp(share * math.log(max(found, 0.1))) * _widening(len(values))
         return self
 
-    def _left_out(self) -> tuple[FloatArray, FloatArray]:
+    def left_out(self) -> tuple[FloatArray, FloatArray]:
+        """Each of the support's values given all others: mean and raw std, float64 (n,)."""
         return self._map.moments(*self._mixture([p.left_out() for p in self._posteriors]))
-
-    def left_out(self) -> FloatArray:
-        """What each of the support's values was predicted to be, given all others: (n,)."""
-        return self._left_out()[0]
 
     @torch.no_grad()
     def predict(self, choices: IntArray) -> Prediction:

@@ -96,19 +96,16 @@ class GaussianProcess(FeaturePredictor):
         self._map = QuantileMap(scores, values)
         self._factor = 1.0
         if self._posterior is not None and np.ptp(values) > 0:
-            mean, std = self._left_out()
+            mean, std = self.left_out()
             # The hyperparameters saw the row that is left out: a correction by their number.
             freedom = math.sqrt(1 + self._posterior.kernel.shared / len(values))
             self._factor = freedom * interval_std((values - mean) / std)
 
-    def _left_out(self) -> tuple[FloatArray, FloatArray]:
+    def left_out(self) -> tuple[FloatArray, FloatArray]:
+        """Each of the rows' values given all others: mean and raw std, float64 (n,)."""
         if self._posterior is None:
             raise not_fitted(self)
         return self._map.moments(*self._posterior.left_out())
-
-    def left_out(self) -> FloatArray:
-        """What each of the rows' values was predicted to be, given all others: float64 (n,)."""
-        return self._left_out()[0]
 
     def infer(self, x: FloatArray) -> Prediction:
         """Mean and standard deviation of a measurement."""

@@ -63,7 +63,7 @@ class Guarded(Predictor):
         return dataclasses.replace(data, values=scores)
 
     def _weigh(self, scores: FloatArray) -> Self:
-        transferred, scratch = self._transferred.left_out(), self._scratch.left_out()
+        transferred, scratch = self._transferred.left_out()[0], self._scratch.left_out()[0]
         apart, n = scratch - transferred, len(scores)
         square = float(apart @ apart)
         best = float(apart @ (scores - transferred)) / square if square > 0 else 0.5
