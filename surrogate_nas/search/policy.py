@@ -54,7 +54,8 @@ class PolicySearch(Searcher):
         if self._drawn:
             return self._drawn.popleft()
         if valid:  # the distribution is sure of what is known already
-            # A guide plays many steps in forks where it cannot list the space: no draw is wasted.
+            # A new draw for each proposal finds a little better ones, but takes too long for the
+            # many steps that a guide plays where it cannot list the space.
             kept = valid[:1] if self.space.enumerable else valid
             self._drawn.extend(self.space.mutate(arch, self.rng) for arch in kept)
             return self._drawn.popleft()
