@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy.typing as npt
 
-from surrogate_nas._types import IntArray
+from surrogate_nas._types import IntArray, OnStep, silent
 from surrogate_nas.errors import InvalidArgumentError, NotFittedError
 from surrogate_nas.evaluation import Prediction, TaskData
 from surrogate_nas.spaces.base import SearchSpace
@@ -78,10 +78,6 @@ class DifferentiablePredictor(Protocol):
         ...
 
 
-def _silent(text: str) -> None:
-    """Tell nobody; unlike a lambda, it can be pickled with what holds it."""
-
-
 class MetaPredictor(ABC):
     """Learns across tasks; what it learnt adapts to a new one. The meta-learner is untouched.
 
@@ -99,7 +95,7 @@ class MetaPredictor(ABC):
         seed: int = 0,
         workers: int | None = 1,
         checkpoint: Path | None = None,
-        on_step: Callable[[str], None] = _silent,
+        on_step: OnStep = silent,
     ) -> None:
         """Store the arguments; subclasses may have more, with defaults.
 

@@ -12,7 +12,8 @@ from surrogate_nas.evaluation import Prediction, TaskData
 from surrogate_nas.predictors.base import Predictor, not_fitted, require_rows
 from surrogate_nas.predictors.boosting import XGBoost
 from surrogate_nas.predictors.calibration import least_std
-from surrogate_nas.predictors.gp import GaussianProcess, QuantileMap, warped
+from surrogate_nas.predictors.gp import GaussianProcess
+from surrogate_nas.predictors.scores import QuantileMap, warped
 
 # More and deeper trees than usual: they gain little alone, but err less like the process.
 _TREES: dict[str, Any] = {"members": 10, "trees": 400, "max_depth": 6, "column_share": 0.15}

@@ -11,7 +11,7 @@ import numpy as np
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.evaluation import Features, Prediction, TaskData
 from surrogate_nas.predictors.base import Predictor, not_fitted, require_rows
-from surrogate_nas.predictors.features import FAMILIES, StructuralFeatures
+from surrogate_nas.predictors.structure.features import FAMILIES, StructuralFeatures
 from surrogate_nas.spaces.base import SearchSpace
 
 OTHERS = 300

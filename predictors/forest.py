@@ -11,7 +11,7 @@ from surrogate_nas._types import FloatArray
 from surrogate_nas.evaluation import Prediction
 from surrogate_nas.predictors.calibration import interval_std, least_std
 from surrogate_nas.predictors.feature_predictor import FeaturePredictor
-from surrogate_nas.predictors.features import TREE_FAMILIES
+from surrogate_nas.predictors.structure.features import TREE_FAMILIES
 
 
 class Forest(FeaturePredictor):

@@ -12,9 +12,9 @@ from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.evaluation import Prediction, TaskData
 from surrogate_nas.predictors.base import Predictor, not_fitted, require_rows
 from surrogate_nas.predictors.calibration import constant_std, folds, least_std
-from surrogate_nas.predictors.encoder import GraphEncoder, GraphTensors, seeded
 from surrogate_nas.predictors.feature_predictor import OTHERS
-from surrogate_nas.predictors.gp import QuantileMap, warped
+from surrogate_nas.predictors.graph_encoder import GraphEncoder, GraphTensors, seeded
+from surrogate_nas.predictors.scores import QuantileMap, warped
 from surrogate_nas.spaces.base import SearchSpace
 
 _BATCH = 256

@@ -5,33 +5,25 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Self
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import ndtri
 
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.evaluation import Features, Prediction, TaskData
 from surrogate_nas.predictors.base import not_fitted
-from surrogate_nas.predictors.calibration import interval_std, least_std
+from surrogate_nas.predictors.calibration import interval_std
 from surrogate_nas.predictors.feature_predictor import FeaturePredictor
-from surrogate_nas.predictors.features import StructuralFeatures
 from surrogate_nas.predictors.kernels import FamilyKernel, Hyperparameters, Scaled
+from surrogate_nas.predictors.scores import QuantileMap, warped
+from surrogate_nas.predictors.structure.features import StructuralFeatures
 from surrogate_nas.predictors.whitened import Growth, Whitened, inverse_factor
 from surrogate_nas.spaces.base import SearchSpace
 
 _FIT_ROWS = 400  # beyond it the hyperparameters change little, and the time grows cubically
 _CHUNK = 2_000  # rows predicted at once, so that they stay in the processor's cache
 _CELLS = 100_000  # or more rows, where that many covariances are few
-_SQUEEZE = 1.1  # ranks fill the central 1 / 1.1 of a Gaussian
-_QUARTILES = 1.349  # distance of the quartiles of a standard Gaussian
-_REACH = 4.0
-_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
-_WEIGHTS /= _WEIGHTS.sum()
-_MEANS, _STDS = 96, 12  # of scores, tabulated
-_WIDEST = 2.0  # of these standard deviations
 
 
 class GaussianProcess(FeaturePredictor):
@@ -255,87 +247,3 @@ class _Pool:
 def without_noise(std: FloatArray, noise: float) -> FloatArray:
     """Share of standard deviations (n,) that remains without noise of that variance."""
     return np.asarray(np.sqrt((1 - noise / (std * std)).clip(0)))
-
-
-def normal_scores(values: FloatArray) -> FloatArray:
-    """Normal scores of the ranks of values (n,), a little squeezed; equal values share one."""
-    _, number, count = np.unique(values, return_inverse=True, return_counts=True)
-    share = (np.cumsum(count) - count / 2) / len(values)
-    return np.asarray(ndtri(0.5 + (share - 0.5) / _SQUEEZE))[number]
-
-
-def warped(values: FloatArray) -> FloatArray:
-    """What the process learns of values (n,): increasing in them, and equal for equal ones.
-
-    The mean of their normal scores and of ``asinh`` of their robust z-scores, each standardised.
-    Scores alone forget how bad the bad ones are, which tells few rows most about the order; the
-    other alone lets them rule.
-    """
-    if np.ptp(values) == 0:
-        return np.zeros(len(values))
-    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75]).tolist()
-    scale = (high - low) / _QUARTILES or float(values.std())
-    parts = normal_scores(values), np.arcsinh((values - middle) / scale)
-    return np.asarray(sum((part - part.mean()) / part.std() for part in parts) / len(parts))
-
-
-class QuantileMap:
-    """The piecewise linear map from normal scores back to values, increasing.
-
-    Beyond the best and the worst value it goes on with the mean slope of the outer fifth of the
-    scores, so an architecture may be predicted better than all that were measured.
-    """
-
-    def __init__(self, scores: FloatArray, values: FloatArray) -> None:
-        """Learn from the scores (n,) of values (n,)."""
-        value, first = np.unique(values, return_index=True)
-        score = scores[first]
-        low = _outer_slope(score, value)
-        high = _outer_slope(-score[::-1], -value[::-1])
-        self._score = np.concatenate([[score[0] - _REACH], score, [score[-1] + _REACH]])
-        self._value = np.concatenate(
-            [[value[0] - _REACH * low], value, [value[-1] + _REACH * high]]
-        )
-
-    def __call__(self, scores: FloatArray) -> FloatArray:
-        """Values at scores of any shape."""
-        return np.asarray(np.interp(scores, self._score, self._value))
-
-    def moments(self, mean: FloatArray, std: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation of the values of Gaussian scores, each float64 (n,).
-
-        Between the nodes of a table, which costs less than quadrature for each of many.
-        """
-        row = (mean - self._score[0]) * ((_MEANS - 1) / (self._score[-1] - self._score[0]))
-        row = row.clip(0, _MEANS - 1)
-        column = std * ((_STDS - 1) / _WIDEST)
-        i = np.minimum(row.astype(np.intp), _MEANS - 2)
-        j = np.minimum(column.astype(np.intp), _STDS - 2)
-        row -= i
-        column -= j
-        at = i * _STDS + j
-        found = []
-        for table in self._table:
-            low, high = table.take(at), table.take(at + _STDS)
-            low += column * (table.take(at + 1) - low)
-            high += column * (table.take(at + _STDS + 1) - high)
-            found.append(low + row * (high - low))
-        return found[0], found[1]
-
-    @cached_property
-    def _table(self) -> tuple[FloatArray, FloatArray]:
-        """The moments, by Gauss-Hermite quadrature, at a grid of means and deviations."""
-        mean = np.linspace(self._score[0], self._score[-1], _MEANS)
-        std = np.linspace(0.0, _WIDEST, _STDS)
-        values = self(mean[:, None, None] + std[:, None] * _NODES).reshape(-1, len(_NODES))
-        centre = values @ _WEIGHTS
-        return centre, np.sqrt(((values - centre[:, None]) ** 2) @ _WEIGHTS)
-
-
-def _outer_slope(score: FloatArray, value: FloatArray) -> float:
-    """Mean slope of the first fifth of the scores; negligible where there is but one value."""
-    if len(value) == 1:
-        return least_std(value)
-    fifth = int(np.searchsorted(score, ndtri(0.2), side="right"))
-    inner = min(max(fifth, 1), len(score) - 1)
-    return float((value[inner] - value[0]) / (score[inner] - score[0]))

@@ -11,7 +11,7 @@ _BITS = 2**63
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class MessageStep:
     """One step of message passing, from the states before to those after.
 
     Attributes:
@@ -25,7 +25,9 @@ class Step:
     own: Tensor | None = None
 
 
-def distinct_steps(kind: Tensor, edges: Tensor, steps: int) -> tuple[tuple[Step, ...], Tensor]:
+def distinct_steps(
+    kind: Tensor, edges: Tensor, steps: int
+) -> tuple[tuple[MessageStep, ...], Tensor]:
     """Steps that start from one state a kind, and the row of every node after the last.
 
     After t steps a node's state depends on its kind and on what is up to t edges upstream.
@@ -49,6 +51,6 @@ def distinct_steps(kind: Tensor, edges: Tensor, steps: int) -> tuple[tuple[Step,
         first.scatter_reduce_(0, after, node, "amin")
         told = first[after[target]] == target
         sides = torch.stack([colour[source[told]], after[target[told]]])
-        found.append(Step(sides, kind[first], colour[first]))
+        found.append(MessageStep(sides, kind[first], colour[first]))
         colour = after
     return tuple(found), colour

@@ -89,7 +89,7 @@ def evolution() -> dict[str, float]:
     """Regularized evolution, 200 trials on the table, against a minimal loop."""
     from surrogate_nas.benchmarks.catalog import open_benchmark
     from surrogate_nas.run import search
-    from surrogate_nas.search.factory import make_searcher
+    from surrogate_nas.searchers.factory import make_searcher
 
     task = open_benchmark("nas-bench-graph").task("arxiv")
     everything = task.space.all_choices()

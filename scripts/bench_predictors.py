@@ -16,7 +16,7 @@ def adapting() -> dict[str, float]:
     """
     from surrogate_nas.benchmarks.catalog import open_benchmark
     from surrogate_nas.parallel import one_thread
-    from surrogate_nas.predictors.features import StructuralFeatures
+    from surrogate_nas.predictors.structure.features import StructuralFeatures
     from surrogate_nas.transfer import choose_predictor
 
     with one_thread():

@@ -31,7 +31,7 @@ def _steps(guide: str, trials: int) -> list[float]:
     """Seconds of each step of a search."""
     from surrogate_nas.benchmarks.catalog import open_benchmark
     from surrogate_nas.run import search
-    from surrogate_nas.search.factory import make_searcher
+    from surrogate_nas.searchers.factory import make_searcher
     from surrogate_nas.transfer import choose_predictor
 
     task = open_benchmark("nas-bench-graph").task("cora")

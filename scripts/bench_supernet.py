@@ -19,9 +19,9 @@ import numpy as np
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.catalog import open_benchmark
 from surrogate_nas.parallel import one_thread
-from surrogate_nas.result import standing
+from surrogate_nas.records import standing
 from surrogate_nas.run import search
-from surrogate_nas.search.factory import make_searcher
+from surrogate_nas.searchers.factory import make_searcher
 
 _SEARCHERS = ("random", "evolution")
 _REPLAYS = 100  # seeds of a search on the table, which costs milliseconds

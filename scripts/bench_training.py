@@ -26,7 +26,8 @@ def training() -> dict[str, float]:
 
     from surrogate_nas.parallel import one_thread
     from surrogate_nas.spaces import open_space
-    from surrogate_nas.training.datasets.base import Dataset, Split
+    from surrogate_nas.training.datasets.base import Dataset
+    from surrogate_nas.training.datasets.examples import Split
     from surrogate_nas.training.networks.base import build_network
     from surrogate_nas.training.recipes import RECIPES
     from surrogate_nas.training.trainer import train

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from surrogate_nas.summary import holm, method, signed_rank
+from surrogate_nas.reporting.statistics import holm, method, signed_rank
 
 _AT = (20, 50, 100, 200)
 _SIGNIFICANT = 0.05

@@ -22,11 +22,11 @@ from surrogate_nas.cli.console import names, natural, note, numbers, positive, p
 from surrogate_nas.errors import SurrogateNASError
 from surrogate_nas.parallel import one_thread
 from surrogate_nas.predictors.estimators import ForestRegressor
-from surrogate_nas.predictors.features import TREE_FAMILIES, StructuralFeatures
 from surrogate_nas.predictors.metrics import kendall_tau, spearman
+from surrogate_nas.predictors.structure.features import TREE_FAMILIES, StructuralFeatures
 from surrogate_nas.training.objective import TrainingObjective
 from surrogate_nas.training.plan import plan_training
-from surrogate_nas.training.proxies import PROXIES, proxy_values
+from surrogate_nas.training.proxies.values import PROXIES, proxy_values
 
 _SEEDS = 10
 _COUNTS = ["parameters", "flops"]

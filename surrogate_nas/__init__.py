@@ -1,7 +1,6 @@
 """Neural architecture search with few trainings, guided by surrogate predictors.
 
-The names below load when they are used. `surrogate_nas.run.search` and
-`surrogate_nas.compare.compare` are imported from their modules, which have the same names.
+The names below load when they are used.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from surrogate_nas._version import __version__
 
 _MODULES = {
     "surrogate_nas.benchmarks.catalog": ("list_benchmarks", "open_benchmark"),
@@ -26,13 +25,16 @@ _MODULES = {
         "Trial",
     ),
     "surrogate_nas.predictors.base": ("MetaPredictor", "Predictor"),
-    "surrogate_nas.result": ("SearchResult",),
-    "surrogate_nas.search.base": ("Searcher",),
-    "surrogate_nas.search.factory": ("make_searcher",),
-    "surrogate_nas.search.sampler": ("SurrogateSampler", "suggest_architecture"),
+    "surrogate_nas.records": ("SearchResult",),
+    "surrogate_nas.run": ("search",),
+    "surrogate_nas.searchers.base": ("Searcher",),
+    "surrogate_nas.searchers.factory": ("make_searcher",),
+    "surrogate_nas.searchers.sampler": ("SurrogateSampler", "suggest_architecture"),
     "surrogate_nas.spaces.base": ("Architecture", "Decision", "SearchSpace"),
     "surrogate_nas.stopping": ("MedianStopping",),
     "surrogate_nas.store": ("Stored", "open_storage"),
+    "surrogate_nas.workflows.compare": ("compare",),
+    "surrogate_nas.workflows.evaluate": ("evaluate",),
 }
 _WHERE = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -54,17 +56,20 @@ if TYPE_CHECKING:
     from surrogate_nas.evaluation import Trial as Trial
     from surrogate_nas.predictors.base import MetaPredictor as MetaPredictor
     from surrogate_nas.predictors.base import Predictor as Predictor
-    from surrogate_nas.result import SearchResult as SearchResult
-    from surrogate_nas.search.base import Searcher as Searcher
-    from surrogate_nas.search.factory import make_searcher as make_searcher
-    from surrogate_nas.search.sampler import SurrogateSampler as SurrogateSampler
-    from surrogate_nas.search.sampler import suggest_architecture as suggest_architecture
+    from surrogate_nas.records import SearchResult as SearchResult
+    from surrogate_nas.run import search as search
+    from surrogate_nas.searchers.base import Searcher as Searcher
+    from surrogate_nas.searchers.factory import make_searcher as make_searcher
+    from surrogate_nas.searchers.sampler import SurrogateSampler as SurrogateSampler
+    from surrogate_nas.searchers.sampler import suggest_architecture as suggest_architecture
     from surrogate_nas.spaces.base import Architecture as Architecture
     from surrogate_nas.spaces.base import Decision as Decision
     from surrogate_nas.spaces.base import SearchSpace as SearchSpace
     from surrogate_nas.stopping import MedianStopping as MedianStopping
     from surrogate_nas.store import Stored as Stored
     from surrogate_nas.store import open_storage as open_storage
+    from surrogate_nas.workflows.compare import compare as compare
+    from surrogate_nas.workflows.evaluate import evaluate as evaluate
 
 
 def __getattr__(name: str) -> Any:

@@ -29,16 +29,16 @@ BENCHMARKS: Registry = {
     "cell-bench": "surrogate_nas.benchmarks.cell_bench:CellBench",
 }
 SEARCHERS: Registry = {
-    "random": "surrogate_nas.search.random:RandomSearch",
-    "local": "surrogate_nas.search.local:LocalSearch",
-    "evolution": "surrogate_nas.search.evolution:RegularizedEvolution",
-    "genetic": "surrogate_nas.search.genetic:GeneticAlgorithm",
-    "optuna": "surrogate_nas.search.optuna:OptunaSearch",
-    "bayesian": "surrogate_nas.search.bayesian:BayesianSearch",
-    "hyperband": "surrogate_nas.search.hyperband:Hyperband",
-    "gradient": "surrogate_nas.search.gradient:GradientSearch",
-    "reinforce": "surrogate_nas.search.reinforce:Reinforce",
-    "proxy": "surrogate_nas.search.proxy:ProxySearch",
+    "random": "surrogate_nas.searchers.random:RandomSearch",
+    "local": "surrogate_nas.searchers.local:LocalSearch",
+    "evolution": "surrogate_nas.searchers.evolution:RegularizedEvolution",
+    "genetic": "surrogate_nas.searchers.genetic:GeneticAlgorithm",
+    "optuna": "surrogate_nas.searchers.optuna:OptunaSearch",
+    "bayesian": "surrogate_nas.searchers.bayesian:BayesianSearch",
+    "hyperband": "surrogate_nas.searchers.hyperband:Hyperband",
+    "gradient": "surrogate_nas.searchers.gradient:GradientSearch",
+    "reinforce": "surrogate_nas.searchers.reinforce:Reinforce",
+    "proxy": "surrogate_nas.searchers.proxy:ProxySearch",
 }
 PREDICTORS: Registry = {
     "forest": "surrogate_nas.predictors.forest:Forest",
@@ -47,8 +47,8 @@ PREDICTORS: Registry = {
     "blend": "surrogate_nas.predictors.blend:Blend",
     "mlp": "surrogate_nas.predictors.mlp:MLP",
     "gnn": "surrogate_nas.predictors.gnn:GNN",
-    "meta-gnn": "surrogate_nas.predictors.meta:MetaGNN",
-    "transfer-ridge": "surrogate_nas.predictors.transfer_ridge:TransferRidge",
+    "meta-gnn": "surrogate_nas.predictors.meta.learner:MetaGNN",
+    "transfer-ridge": "surrogate_nas.predictors.meta.ridge:TransferRidge",
 }
 NETWORKS: Registry = {
     "dense-cell": "surrogate_nas.training.networks.dense_cell:build",

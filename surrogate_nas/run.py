@@ -20,14 +20,14 @@ from surrogate_nas.errors import (
 )
 from surrogate_nas.evaluation import Objective, PlacedObjective, Proposal, Trial
 from surrogate_nas.parallel import Pool, one_thread, spread
-from surrogate_nas.result import SearchResult, Stop
-from surrogate_nas.search.base import Searcher
+from surrogate_nas.records import SearchResult, Stop
+from surrogate_nas.searchers.base import Searcher
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 
 __all__ = ["SearchResult", "check_arguments", "search"]
 
 Callback = Callable[[Trial], None]
-Job = tuple[Proposal, int | None, int | None]  # with budget and seed
+EvaluationJob = tuple[Proposal, int | None, int | None]  # with budget and seed
 
 
 @runtime_checkable
@@ -246,7 +246,7 @@ class _Loop:
                 self._finish(trial)
                 self._tell([trial])
 
-    def _next(self) -> Job | None:
+    def _next(self) -> EvaluationJob | None:
         """What to evaluate beside what is under way, if there is anything."""
         free = self.left - self.under_way
         if free <= 0 or (not self.queue and not self._refill()):
@@ -317,7 +317,7 @@ def attempt(
 
 
 def evaluations(
-    objective: Objective, take: Callable[[], Job | None], *, workers: int
+    objective: Objective, take: Callable[[], EvaluationJob | None], *, workers: int
 ) -> Generator[Trial, None, None]:
     """Evaluate in other processes, over which the devices of a `PlacedObjective` are spread.
 
@@ -345,7 +345,10 @@ def evaluations(
 
 
 def _evaluations(
-    sent: bytes, take: Callable[[], Job | None], workers: int, devices: Sequence[str | None]
+    sent: bytes,
+    take: Callable[[], EvaluationJob | None],
+    workers: int,
+    devices: Sequence[str | None],
 ) -> Generator[Trial, None, None]:
     with Pool(workers, _receive, sent) as pool:
         for (proposal, _, _), result in spread(pool, _evaluate_there, take, devices):
@@ -365,7 +368,7 @@ def _receive(sent: bytes) -> None:
     _received = pickle.loads(sent)
 
 
-def _evaluate_there(job: Job, device: str | None) -> Trial:
+def _evaluate_there(job: EvaluationJob, device: str | None) -> Trial:
     (proposal, budget, seed), objective = job, _received
     if device is not None and isinstance(objective, PlacedObjective):
         objective = objective.on(device)

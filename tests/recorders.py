@@ -11,11 +11,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from surrogate_nas.build import Built, Task, build
 from surrogate_nas.errors import MissingDependencyError, TrainingError
 from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.training.record import Record
+from surrogate_nas.workflows.build import Built, Task, build
 
 SPACE = open_space("dense-cell")
 ROWS = SPACE.all_choices()[::26]

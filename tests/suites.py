@@ -12,10 +12,7 @@ from surrogate_nas.benchmarks.folders import tables_folder
 from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec, write_table
 from surrogate_nas.evaluation import Goal
 from surrogate_nas.spaces import open_space
-from surrogate_nas.transfer import (
-    meta_train,
-    suite_tasks,
-)
+from surrogate_nas.transfer import meta_train, suite_tasks
 
 TASKS = ("a", "b", "c")
 

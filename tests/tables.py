@@ -12,7 +12,7 @@ from surrogate_nas.benchmarks.base import Benchmark, TabularTask
 from surrogate_nas.errors import UnknownNameError
 from surrogate_nas.evaluation import Evaluation, Goal
 from surrogate_nas.spaces.base import Architecture, Isomorphs
-from tests.search.toys import ToySpace, additive
+from tests.searchers.toys import ToySpace, additive
 
 TABLE = "tests.tables:ToyTable"
 SIZES = (3,) * 5

@@ -1,10 +1,11 @@
 """Who may import whom, and which libraries load with what.
 
-    errors <- spaces <- evaluation <- {benchmarks, predictors, training, store}
-           <- search <- {run, verify, build, compare} <- {report, cli}
+    ground <- spaces <- evaluation <- {benchmarks, predictors, store, training}
+           <- searchers <- run <- transfer <- workflows <- cli
 
 An arrow points from what is imported to who imports it. Imports inside functions and under
-TYPE_CHECKING count too.
+TYPE_CHECKING count too. `records` and `reporting` know no workflow; workflows do not import each
+other, but for those of WORKFLOWS; no two files import each other.
 """
 
 import ast
@@ -27,24 +28,31 @@ FOLDERS = {
 # The components in their order: a component imports those of the groups before its own. Every
 # module of surrogate_nas/ has its place here; a new one needs one.
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"_types", "errors"}),
-    frozenset({"parallel", "pickles", "registry", "stopping"}),
+    frozenset({"_types", "_version", "errors"}),
+    frozenset({"files", "parallel", "pickles", "registry", "stopping"}),
     frozenset({"spaces"}),
     frozenset({"evaluation"}),
-    frozenset({"benchmarks", "predictors", "training", "store"}),
-    frozenset({"search"}),
-    frozenset({"layout", "result", "summary"}),
+    frozenset({"benchmarks", "predictors", "store", "training"}),
+    frozenset({"searchers"}),
+    frozenset({"records"}),
     frozenset({"run"}),
-    frozenset({"verify", "build", "compare", "evaluate", "transfer", "proxies"}),
-    frozenset({"drawing", "report", "plots"}),
+    frozenset({"transfer"}),
+    frozenset({"reporting"}),
+    frozenset({"workflows"}),
+    frozenset({"testing"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
 )
 LAYER = {name: number for number, group in enumerate(LAYERS) for name in group}
 # Groups whose members may import each other.
-OPEN = frozenset({LAYER["errors"], LAYER["compare"]})
-# What may be taken from surrogate_nas itself, whose other names are for users.
-FACADE = frozenset({"__version__"})
+OPEN = frozenset({LAYER["errors"]})
+# The workflows that others may import.
+WORKFLOWS = {
+    "search": frozenset({"verify", "proxies"}),
+    "verify": frozenset({"search"}),
+    "compare": frozenset({"proxies"}),
+    "evaluate": frozenset({"proxies"}),
+}
 
 HEAVY = frozenset({"h5py", "matplotlib", "optuna", "pandas", "scipy", "sklearn", "torch"})
 HEAVY |= {"torch_geometric", "xgboost"}
@@ -56,6 +64,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "errors": frozenset(),
     "pickles": frozenset(),
     "registry": frozenset(),
+    "files": frozenset(),
     "spaces": frozenset(),
     "evaluation": frozenset(),
     "benchmarks": frozenset({"h5py", "scipy"}),
@@ -63,11 +72,11 @@ ALLOWED: dict[str, frozenset[str]] = {
     "predictors": frozenset({"scipy", "sklearn", "torch", "torch_geometric", "xgboost"}),
     "training": frozenset({"sklearn", "torch", "torch_geometric"}),
     "store": frozenset({"optuna"}),
-    "search": frozenset({"scipy"}),
-    "search.reinforce": frozenset({"torch"}),
-    "search.gradient": frozenset({"torch"}),
-    "search.optuna": frozenset({"optuna"}),
-    "search.sampler": frozenset({"optuna"}),
+    "searchers": frozenset({"scipy"}),
+    "searchers.reinforce": frozenset({"torch"}),
+    "searchers.gradient": frozenset({"torch"}),
+    "searchers.optuna": frozenset({"optuna"}),
+    "searchers.sampler": frozenset({"optuna"}),
 }
 
 
@@ -123,7 +132,12 @@ def violations(module: str, source: str, *, package: bool = False) -> list[str]:
             problem = "the bare name makes a second copy of every class"
         elif library in HEAVY - allowed_libraries(place):
             problem = "the library does not belong here"
-        elif library != "surrogate_nas" or target in FACADE or target == component:
+        elif library == "surrogate_nas" and component == target == "workflows":
+            workflow, other = place.partition(".")[2], f"{rest}.".split(".")[1]
+            if other in {workflow, *WORKFLOWS.get(workflow, ())}:
+                continue
+            problem = "workflows do not import each other"
+        elif library != "surrogate_nas" or target == component:
             continue
         elif target not in LAYER:
             known = f"surrogate_nas.{target}" in MODULES
@@ -161,10 +175,13 @@ def test_arrows(module: str) -> None:
         ("predictors.gp", "import optuna"),
         ("benchmarks.base", "from predictors import gp"),
         ("store", "import surrogate_nas.training"),
-        ("search.evolution", "from ..run import search"),
-        ("search.evolution", "import torch"),
+        ("searchers.evolution", "from ..run import search"),
+        ("searchers.evolution", "import torch"),
         ("registry", "from surrogate_nas.spaces import SearchSpace"),
         ("run", "from surrogate_nas.cli import main"),
+        ("reporting.plots", "from ..workflows.compare import compare"),
+        ("workflows.build", "from surrogate_nas.workflows.compare import compare"),
+        ("workflows.build", "from . import compare"),
         ("novelty", ""),
     ],
 )
@@ -180,10 +197,10 @@ def test_violations_are_noticed(module: str, source: str) -> None:
         ("evaluation", "from surrogate_nas.spaces import SearchSpace"),
         ("predictors.gp", "def f():\n    import scipy.optimize, torch"),
         ("benchmarks.hdf5", "import h5py\nfrom ..evaluation import Goal"),
-        ("search.reinforce", "import torch"),
-        ("search.guided", "from ..predictors.base import Predictor"),
-        ("compare", "from .run import search\nfrom . import __version__"),
-        ("cli", "from .report import table"),
+        ("searchers.reinforce", "import torch"),
+        ("searchers.guided", "from ..predictors.base import Predictor"),
+        ("workflows.compare", "from ..run import search\nfrom ..transfer import choose_predictor"),
+        ("cli", "from .reporting.terminal import table"),
     ],
 )
 def test_arrows_are_not_too_strict(module: str, source: str) -> None:
@@ -199,3 +216,20 @@ def test_no_heavy_library_loads(module: str) -> None:
     assert done.returncode == 0, done.stderr
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
     assert not loaded & HEAVY
+
+
+def neighbours(module: str) -> set[str]:
+    """The modules of this tree that a module imports, at any depth of its source."""
+    path = MODULES[module]
+    source = path.read_text(encoding="utf-8")
+    found = set()
+    for _, name in imported(module, source, package=path.name == "__init__.py"):
+        fitting = [other for other in MODULES if f"{name}.".startswith(f"{other}.")]
+        found.add(max(fitting, default="surrogate_nas", key=len))
+    return found - {module, "surrogate_nas"}
+
+
+def test_no_two_files_import_each_other() -> None:
+    imports = {module: neighbours(module) for module in MODULES}
+    pairs = [(a, b) for a, others in imports.items() for b in others if a in imports[b] and a < b]
+    assert pairs == [("surrogate_nas.spaces.base", "surrogate_nas.spaces.restricted")]

@@ -9,7 +9,7 @@ import pytest
 from surrogate_nas import open_benchmark
 from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec, write_table
 from surrogate_nas.evaluation import Goal
-from surrogate_nas.predictors.weights import read_settings
+from surrogate_nas.predictors.meta.weights import read_settings
 from surrogate_nas.spaces import open_space
 from surrogate_nas.store import open_storage, read_study
 from tests.scripts import load_script

@@ -13,12 +13,12 @@ import pytest
 
 from surrogate_nas.errors import InvalidArgumentError, UnknownNameError
 from surrogate_nas.evaluation import Evaluation, FunctionObjective, Goal, Proposal, Trial
-from surrogate_nas.result import SearchResult, standing
+from surrogate_nas.records import SearchResult, standing
 from surrogate_nas.run import search
-from surrogate_nas.search.base import Searcher
-from surrogate_nas.search.factory import make_searcher
+from surrogate_nas.searchers.base import Searcher
+from surrogate_nas.searchers.factory import make_searcher
 from surrogate_nas.spaces.base import Architecture
-from tests.search.toys import ToySpace
+from tests.searchers.toys import ToySpace
 from tests.tables import SIZES, LoggedTask, toy_task
 
 SPACE = ToySpace(SIZES)

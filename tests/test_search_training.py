@@ -135,7 +135,7 @@ def test_reinforce_on_cifar10(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from surrogate_nas import registry
-    from surrogate_nas.training.datasets.base import Examples
+    from surrogate_nas.training.datasets.examples import Examples
     from surrogate_nas.training.datasets.pickled import cifar10
 
     def some(folder: Path | None) -> Examples:

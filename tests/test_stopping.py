@@ -11,7 +11,7 @@ from surrogate_nas.cli import main
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import FunctionObjective, Goal, Report
 from surrogate_nas.run import search
-from surrogate_nas.search.random import RandomSearch
+from surrogate_nas.searchers.random import RandomSearch
 from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.stopping import MedianStopping

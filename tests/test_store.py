@@ -15,12 +15,12 @@ from optuna.trial import TrialState
 
 from surrogate_nas.errors import InvalidArgumentError, StoreError
 from surrogate_nas.evaluation import Evaluation, Goal, Proposal, Trial
-from surrogate_nas.result import SearchResult
+from surrogate_nas.records import SearchResult
 from surrogate_nas.run import search
-from surrogate_nas.search.factory import make_searcher
+from surrogate_nas.searchers.factory import make_searcher
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.store import Stored, open_storage, study_name
-from tests.search.toys import ToySpace
+from tests.searchers.toys import ToySpace
 from tests.tables import LoggedTask, toy_task
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from surrogate_nas import registry
-from surrogate_nas._types import BoolArray, FloatArray
+from surrogate_nas._types import BoolArray, FloatArray, OnStep
 from surrogate_nas.benchmarks.folders import tables_folder
 from surrogate_nas.benchmarks.table_writer import TableSpec, write_table
 from surrogate_nas.errors import FormatError, InvalidArgumentError
@@ -30,7 +30,7 @@ class Listener:
         """Something that the user should know."""
 
     @contextmanager
-    def progress(self, label: str, total: int) -> Iterator[Callable[[str], None]]:
+    def progress(self, label: str, total: int) -> Iterator[OnStep]:
         """Long work of ``total`` steps; what it gives is called with a text at each of them."""
         yield lambda text: None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from surrogate_nas import registry
-from surrogate_nas._types import FloatArray
+from surrogate_nas._types import FloatArray, OnStep
 from surrogate_nas.benchmarks.importers.base import Imported, Listener, check_name, install
 from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec
 from surrogate_nas.benchmarks.torch_files import load_torch
@@ -79,7 +79,7 @@ def import_transnas(source: str | os.PathLike[str], *, name: str, listener: List
     return replace(first, also=tuple(others))
 
 
-def _table(data: Any, part: str, name: str, advance: Callable[[str], None]) -> TableSpec:
+def _table(data: Any, part: str, name: str, advance: OnStep) -> TableSpec:
     space = registry.load("space", f"transnas-{part}")()
     records = data["data"][part]
     choices, errors = space.parse_all(list(records))

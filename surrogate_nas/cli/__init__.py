@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from surrogate_nas import __version__
+from surrogate_nas._version import __version__
 from surrogate_nas.cli import (
     benchmarks,
     build,

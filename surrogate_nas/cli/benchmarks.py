@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         write_json({"benchmarks": rows})
     else:
-        from surrogate_nas.report import print_benchmarks
+        from surrogate_nas.reporting.terminal import print_benchmarks
 
         print_benchmarks(rows)
     return 0

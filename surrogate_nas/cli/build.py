@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from surrogate_nas._types import IntArray
-    from surrogate_nas.build import Built, Task
     from surrogate_nas.spaces.base import SearchSpace
+    from surrogate_nas.workflows.build import Built, Task
 
 SUMMARY = "make a table by training"
 DESCRIPTION = """\
@@ -104,9 +104,9 @@ def run(arguments: argparse.Namespace) -> int:
             "--gpus-per-trial is for trainings on a cluster; name --ray, too"
         )
     with only_json(arguments.json):
-        from surrogate_nas.build import Task, choose
         from surrogate_nas.spaces import open_space
         from surrogate_nas.training.recorder import TrainingRecorder
+        from surrogate_nas.workflows.build import Task, choose
 
         space = open_space(arguments.space)
         tasks = {}
@@ -140,8 +140,8 @@ def build_visibly(
     seeds: int,
     **options: Any,
 ) -> Built:
-    """`surrogate_nas.build.build` with progress; an interrupt says how to go on."""
-    from surrogate_nas.build import build, log_of
+    """`surrogate_nas.workflows.build.build` with progress; an interrupt says how to go on."""
+    from surrogate_nas.workflows.build import build, log_of
 
     try:
         with progress(f"build {out.name}", len(choices) * len(tasks) * seeds) as advance:
@@ -171,7 +171,7 @@ def _answer(arguments: argparse.Namespace, built: Built) -> dict[str, Any]:
 
 
 def _show(answer: dict[str, Any]) -> None:
-    from surrogate_nas.report import counted
+    from surrogate_nas.reporting.terminal import counted
 
     print(
         f"{answer['path']}: {counted(answer['architectures'], 'architecture')} of "

@@ -12,7 +12,6 @@ from surrogate_nas._types import FloatArray
 from surrogate_nas.benchmarks.cell_bench import TASKS, training_of
 from surrogate_nas.benchmarks.hdf5 import HDF5Benchmark
 from surrogate_nas.benchmarks.sources import METRICS, TEST, VALIDATION
-from surrogate_nas.build import Task, choose
 from surrogate_nas.cli.build import build_visibly
 from surrogate_nas.cli.console import names, note, plain_warnings, positive
 from surrogate_nas.parallel import one_thread
@@ -20,6 +19,7 @@ from surrogate_nas.predictors.metrics import kendall_tau, spearman
 from surrogate_nas.spaces import open_space
 from surrogate_nas.training.plan import plan_training
 from surrogate_nas.training.recorder import TrainingRecorder
+from surrogate_nas.workflows.build import Task, choose
 
 _BEST = 3
 _SEEDS = 3

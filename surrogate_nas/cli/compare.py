@@ -59,8 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Compare, and report."""
     with only_json(arguments.json):
         from surrogate_nas.benchmarks.catalog import open_benchmark
-        from surrogate_nas.compare import compare
-        from surrogate_nas.plots import draw_comparison
+        from surrogate_nas.reporting.plots import draw_comparison
+        from surrogate_nas.workflows.compare import compare
 
         opened = open_benchmark(arguments.benchmark)
         tasks = arguments.task or list(opened.tasks)
@@ -89,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         write_json(result)
     else:
-        from surrogate_nas.report import print_comparison
+        from surrogate_nas.reporting.terminal import print_comparison
 
         print_comparison(result)
     listed = ", ".join(path.name for path in pictures)

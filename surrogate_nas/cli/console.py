@@ -10,13 +10,12 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from surrogate_nas._types import OnStep
 from surrogate_nas.errors import InvalidArgumentError
-
-Advance = Callable[[str], None]
 
 BENCHMARK = "nas-bench-graph"  # where none is named
 
@@ -161,7 +160,7 @@ def clean(value: Any) -> Any:
 
 
 @contextlib.contextmanager
-def progress(label: str, total: int) -> Iterator[Advance]:
+def progress(label: str, total: int) -> Iterator[OnStep]:
     """A live bar on a terminal, some plain lines elsewhere; call what it gives at each step."""
     if not sys.stderr.isatty():
         yield _lines(label, total)
@@ -187,7 +186,7 @@ def progress(label: str, total: int) -> Iterator[Advance]:
         yield lambda text: bar.update(row, advance=1, text=text)
 
 
-def _lines(label: str, total: int) -> Advance:
+def _lines(label: str, total: int) -> OnStep:
     done = 0
 
     def advance(text: str) -> None:

@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluate, and report."""
     with only_json(arguments.json):
         from surrogate_nas.benchmarks.catalog import open_benchmark
-        from surrogate_nas.evaluate import evaluate
+        from surrogate_nas.workflows.evaluate import evaluate
 
         opened = open_benchmark(arguments.benchmark)
         tasks = arguments.task or list(opened.tasks)
@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         write_json({"results": results})
     else:
-        from surrogate_nas.report import print_evaluation
+        from surrogate_nas.reporting.terminal import print_evaluation
 
         print_evaluation(arguments.predictor, results)
     return 0

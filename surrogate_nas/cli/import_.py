@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from surrogate_nas._types import OnStep
 from surrogate_nas.benchmarks.published import PUBLISHED
 from surrogate_nas.cli import (
     import_analog,
@@ -95,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Import, and report."""
     started = time.perf_counter()
     from surrogate_nas.cli.console import note, only_json, write_json
-    from surrogate_nas.report import counted
+    from surrogate_nas.reporting.terminal import counted
 
     with only_json(arguments.json):
         made = _import(arguments)
@@ -162,7 +163,7 @@ def _listener() -> Listener:
             note(text)
 
         @contextmanager
-        def progress(self, label: str, total: int) -> Iterator[Callable[[str], None]]:
+        def progress(self, label: str, total: int) -> Iterator[OnStep]:
             with progress(label, total) as advance:
                 yield advance
 

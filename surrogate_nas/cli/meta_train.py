@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         write_json(result)
     else:
-        from surrogate_nas.report import print_meta_training
+        from surrogate_nas.reporting.terminal import print_meta_training
 
         print_meta_training(result, arguments.out)
     return 0

@@ -11,7 +11,7 @@ from surrogate_nas.cli.network_options import KNOWN_DATASETS, add_data_dir_optio
 if TYPE_CHECKING:
     from surrogate_nas.spaces.base import SearchSpace
     from surrogate_nas.training.objective import TrainingObjective
-    from surrogate_nas.training.proxy_table import ProxyTable
+    from surrogate_nas.training.proxies.table import ProxyTable
     from surrogate_nas.transfer import PredictorChoice
 
 
@@ -54,7 +54,7 @@ def chosen_proxies(
     Raises:
         InvalidArgumentError: If there are proxies that nothing reads.
     """
-    from surrogate_nas.proxies import all_proxies, method_proxies, unread
+    from surrogate_nas.workflows.proxies import all_proxies, method_proxies, unread
 
     found = method_proxies(arguments.proxies, searcher, guide)
     if arguments.proxies is not None and not found:

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
     from surrogate_nas.benchmarks.base import Benchmark, TabularTask
     from surrogate_nas.evaluation import Objective
-    from surrogate_nas.result import SearchResult
+    from surrogate_nas.records import SearchResult
     from surrogate_nas.store import Stored
-    from surrogate_nas.training.proxy_table import ProxyTable
+    from surrogate_nas.training.proxies.table import ProxyTable
     from surrogate_nas.transfer import PredictorChoice
 
 SUMMARY = "search one task"
@@ -129,7 +129,7 @@ def run(arguments: argparse.Namespace) -> int:
     with only_json(arguments.json):
         from surrogate_nas.benchmarks.catalog import open_benchmark
         from surrogate_nas.run import check_arguments, search
-        from surrogate_nas.search.factory import make_searcher
+        from surrogate_nas.searchers.factory import make_searcher
         from surrogate_nas.transfer import choose_predictor
 
         benchmark = open_benchmark(arguments.benchmark or BENCHMARK)
@@ -219,7 +219,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         write_json(answer)
     else:
-        from surrogate_nas.report import print_search, print_verification
+        from surrogate_nas.reporting.terminal import print_search, print_verification
 
         print_search(task, result, method=method, seed=arguments.seed, seconds=seconds)
         if checked is not None:
@@ -236,7 +236,7 @@ def _method(searcher: str, predictor: str | None) -> tuple[str, str | None]:
         )
     chosen = guide if plus else predictor
     if chosen in (None, "none"):
-        from surrogate_nas.search.factory import guides_itself
+        from surrogate_nas.searchers.factory import guides_itself
 
         if guides_itself(name):
             return name, _OWN
@@ -247,7 +247,7 @@ def _method(searcher: str, predictor: str | None) -> tuple[str, str | None]:
 
 def _check_predictor(name: str) -> None:
     """Refuse what is no name, file or dotted path, with the names that only mean one, too."""
-    from surrogate_nas.predictors.weights import SUFFIX
+    from surrogate_nas.predictors.meta.weights import SUFFIX
     from surrogate_nas.registry import names
 
     known = [*names("predictor"), "auto", "none"]
@@ -291,7 +291,7 @@ def _stored(
 
 
 def _report(task: TabularTask, result: SearchResult) -> dict[str, Any]:
-    from surrogate_nas.result import standing
+    from surrogate_nas.records import standing
 
     where = standing(task, result.best)
     return {
@@ -303,7 +303,7 @@ def _report(task: TabularTask, result: SearchResult) -> dict[str, Any]:
 
 
 def _draw(path: Path, task: TabularTask, result: SearchResult, method: str) -> None:
-    from surrogate_nas.plots import draw_search
+    from surrogate_nas.reporting.plots import draw_search
 
     draw_search(path, task, result, method=method)
     note(f"the picture is in {path}")

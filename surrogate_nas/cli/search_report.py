@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 from surrogate_nas.cli.console import note
 
 if TYPE_CHECKING:
-    from surrogate_nas.cli.console import Advance
+    from surrogate_nas._types import OnStep
     from surrogate_nas.evaluation import Goal, Trial
-    from surrogate_nas.result import SearchResult
+    from surrogate_nas.records import SearchResult
     from surrogate_nas.spaces.base import SearchSpace
 
 
 class Steps:
     """Moves the progress bar by whole trials, with the best value so far beside it."""
 
-    def __init__(self, goal: Goal, whole: int, advance: Advance) -> None:
+    def __init__(self, goal: Goal, whole: int, advance: OnStep) -> None:
         self._goal, self._whole, self._advance = goal, whole, advance
         self._value: float | None = None
         self._spent = 0
@@ -63,7 +63,7 @@ def trial_report(space: SearchSpace, goal: Goal, result: SearchResult) -> dict[s
 
 def going_on(known: int, store: str) -> None:
     """Say that a search was begun before."""
-    from surrogate_nas.report import counted
+    from surrogate_nas.reporting.terminal import counted
 
     are = "is" if known == 1 else "are"
     note(f"{counted(known, 'trial')} of this search {are} in {store}: going on")
@@ -78,7 +78,7 @@ def ending(result: SearchResult) -> int:
     if result.stopped == "interrupted":
         raise KeyboardInterrupt
     if result.stopped == "exhausted":
-        from surrogate_nas.report import counted
+        from surrogate_nas.reporting.terminal import counted
 
         note(f"the space is used up after {counted(len(result.trials), 'trial')}")
     if result.best is None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from surrogate_nas.evaluation import Objective
     from surrogate_nas.store import Stored
     from surrogate_nas.training.objective import TrainingObjective
-    from surrogate_nas.training.proxy_table import ProxyTable
+    from surrogate_nas.training.proxies.table import ProxyTable
     from surrogate_nas.transfer import PredictorChoice
 
 _EPOCHS = 10
@@ -72,7 +72,7 @@ def needs_proxies(arguments: argparse.Namespace, searcher: str) -> bool:
     Raises:
         UnknownNameError: If there is no such searcher.
     """
-    from surrogate_nas.search.factory import needs_features
+    from surrogate_nas.searchers.factory import needs_features
 
     return arguments.proxies is not None or needs_features(searcher)
 
@@ -124,7 +124,7 @@ def run(arguments: argparse.Namespace, searcher_name: str, predictor: str | None
     started = time.perf_counter()
     with only_json(arguments.json):
         from surrogate_nas.run import check_arguments, search
-        from surrogate_nas.search.factory import make_searcher
+        from surrogate_nas.searchers.factory import make_searcher
         from surrogate_nas.spaces import open_space
         from surrogate_nas.stopping import MedianStopping
         from surrogate_nas.transfer import choose_for_training
@@ -208,7 +208,11 @@ def run(arguments: argparse.Namespace, searcher_name: str, predictor: str | None
     if arguments.json:
         write_json(answer)
     else:
-        from surrogate_nas.report import counted, print_training_search, print_verification
+        from surrogate_nas.reporting.terminal import (
+            counted,
+            print_training_search,
+            print_verification,
+        )
 
         print_training_search(answer, title=f"{where}, {counted(epochs, 'epoch')}: {method}")
         if checked is not None:

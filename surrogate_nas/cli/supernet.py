@@ -117,7 +117,7 @@ def _answer(
 
 
 def _show(answer: dict[str, Any], options: str) -> None:
-    from surrogate_nas.report import counted
+    from surrogate_nas.reporting.terminal import counted
 
     print(f"{answer['method']} on {answer['dataset']}, seed {answer['seed']}: {answer['arch']}")
     for node, row in answer["probabilities"].items():

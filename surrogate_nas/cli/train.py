@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
         space = open_space(arguments.space)
         arch = space.parse(arguments.architecture)
         if arguments.draw is not None:
-            from surrogate_nas.drawing import draw_architecture
+            from surrogate_nas.reporting.drawing import draw_architecture
 
             draw_architecture(arguments.draw, space, arch)
             note(f"the drawing is in {arguments.draw}")
@@ -141,7 +141,7 @@ def _show(answer: dict[str, Any]) -> None:
     print(f"{answer['arch']} on {answer['dataset']}, seed {answer['seed']}")
     print(f"{answer['parameters']:,} parameters, {answer['flops']:,} multiply-adds an example")
     if answer["curve"]:
-        from surrogate_nas.report import counted
+        from surrogate_nas.reporting.terminal import counted
 
         print(
             f"after {counted(answer['epochs'], 'epoch')}: "

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from surrogate_nas.evaluation import Goal, Trial
     from surrogate_nas.training.objective import TrainingObjective
-    from surrogate_nas.verify import Verification
+    from surrogate_nas.workflows.verify import Verification
 
 SUMMARY = "train a search's winners"
 DESCRIPTION = """\
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         write_json(answer)
     else:
-        from surrogate_nas.report import print_verification
+        from surrogate_nas.reporting.terminal import print_verification
 
         print_verification(
             answer,
@@ -110,7 +110,7 @@ def verified(
     workers: int | None,
 ) -> Verification:
     """Train the best, with progress; a storage keeps the trainings in a study of their own."""
-    from surrogate_nas.verify import verify, winners
+    from surrogate_nas.workflows.verify import verify, winners
 
     best = winners(training.space, trials, top)
     memory = None
@@ -134,7 +134,7 @@ def verified(
 
 def what(plan: Mapping[str, Any]) -> str:
     """A training in few words."""
-    from surrogate_nas.report import counted
+    from surrogate_nas.reporting.terminal import counted
 
     return f"{plan['dataset']}, {counted(plan['epochs'], 'epoch')} of {plan['recipe']}"
 

@@ -40,12 +40,26 @@ class Architecture:
     choices: tuple[int, ...]
 
 
+Kind = Literal["categorical", "ordinal", "number"]
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A categorical decision and the names of its options."""
+    """A decision and the names of its options.
+
+    Attributes:
+        name: Its name, unique in its space.
+        options: Names of the options.
+        kind: ``"categorical"``: options are only equal or different; ``"ordinal"``: their order
+            counts; ``"number"``: so do their values.
+        values: The number that each option stands for, on the scale on which equal steps mean
+            equally much; None where the options are no numbers.
+    """
 
     name: str
     options: tuple[str, ...]
+    kind: Kind = "categorical"
+    values: tuple[float, ...] | None = None
 
 
 class SearchSpace(ABC):
@@ -158,6 +172,13 @@ class SearchSpace(ABC):
         return self.encodings < ENUMERABLE
 
     # Validity and equality ----------------------------------------------------------------
+
+    def active(self, choices: IntArray) -> BoolArray:
+        """Which decisions say something about each encoding: bool (n, decisions).
+
+        All do, unless a subclass has conditions; an inactive decision has its first option.
+        """
+        return np.ones(np.shape(choices), dtype=np.bool_)
 
     def valid(self, choices: IntArray) -> BoolArray:
         """Which encodings are architectures: bool (n,). All are, unless a subclass says so."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from surrogate_nas._types import FloatArray
 from surrogate_nas.errors import InvalidArgumentError
-from surrogate_nas.training.datasets.base import Split
+from surrogate_nas.training.datasets.examples import Split
 from surrogate_nas.training.recipes import Recipe
 
 _DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -50,7 +50,7 @@ def all_devices(name: str) -> list[torch.device]:
     return [torch.device("cuda", i) for i in range(torch.cuda.device_count())]
 
 
-class Examples:
+class DeviceExamples:
     """One part of a data set, on a device as a whole; batches are made there.
 
     Numbers of nodes have no moments, and stay as they are.

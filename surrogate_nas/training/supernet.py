@@ -17,7 +17,7 @@ from surrogate_nas.errors import InvalidArgumentError, TrainingError, UnknownNam
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.spaces.dense_cell import NODES, OPERATIONS, DenseCellSpace
 from surrogate_nas.training.datasets.base import Dataset
-from surrogate_nas.training.devices import Examples, find_device
+from surrogate_nas.training.devices import DeviceExamples, find_device
 from surrogate_nas.training.networks.base import explained, find_build
 from surrogate_nas.training.networks.mixed_cell import Mixture, build_supernet
 from surrogate_nas.training.recipes import DEFAULT_RECIPE, Recipe, recipe_named
@@ -160,8 +160,8 @@ class _Run:
             network = build_supernet(self.mixture, dataset.task, **settings)
         self.network = network.to(device).train()
         self.logits = (_START * torch.randn(NODES, len(OPERATIONS))).to(device).requires_grad_()
-        self.train = Examples(dataset.train, dataset.moments, device)
-        self.validation = Examples(dataset.validation, dataset.moments, device)
+        self.train = DeviceExamples(dataset.train, dataset.moments, device)
+        self.validation = DeviceExamples(dataset.validation, dataset.moments, device)
         self.generator = torch.Generator(device).manual_seed(torch.initial_seed())
         whole, left = divmod(len(self.train), recipe.batch_size)
         self.steps = whole + (left > 1)
@@ -220,12 +220,12 @@ class _Run:
         else:
             self.mixture.set_softmax(self.logits)
 
-    def _batches(self, examples: Examples) -> Iterator[Batch]:
+    def _batches(self, examples: DeviceExamples) -> Iterator[Batch]:
         order = torch.randperm(len(examples)).to(self.logits.device)
         for rows in torch.split(order, self.recipe.batch_size):
             if len(rows) > 1:  # one example has no variance to normalise by
                 yield examples.augmented(rows, self.recipe, self.flip, self.generator)
 
-    def _endless(self, examples: Examples) -> Iterator[Batch]:
+    def _endless(self, examples: DeviceExamples) -> Iterator[Batch]:
         while True:
             yield from self._batches(examples)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from surrogate_nas.errors import InvalidArgumentError, TrainingError
 from surrogate_nas.training.checkpoints import read_checkpoint, write_checkpoint
 from surrogate_nas.training.datasets.base import Dataset
-from surrogate_nas.training.devices import Examples, find_device
+from surrogate_nas.training.devices import DeviceExamples, find_device
 from surrogate_nas.training.recipes import DEFAULT_RECIPE, Recipe, recipe_named
 
 _EVALUATION_BATCH = 1024
@@ -142,9 +142,9 @@ class _Run:
             cuda and not self.graph and torch.cuda.is_bf16_supported(including_emulation=False)
         )
         moments = dataset.moments if graph is None else None
-        self.train = Examples(dataset.train, moments, device)
-        self.validation = Examples(dataset.validation, moments, device)
-        self.test = Examples(dataset.test, moments, device)
+        self.train = DeviceExamples(dataset.train, moments, device)
+        self.validation = DeviceExamples(dataset.validation, moments, device)
+        self.test = DeviceExamples(dataset.test, moments, device)
         self.batch_size = len(self.train) if self.graph else recipe.batch_size
         # A last batch of one example is left out: it has no variance to normalise by.
         whole, left = divmod(len(self.train), self.batch_size)
@@ -185,7 +185,7 @@ class _Run:
         return logits.float()
 
     @torch.no_grad()
-    def accuracy(self, examples: Examples) -> float:
+    def accuracy(self, examples: DeviceExamples) -> float:
         """Share of right answers, in %; NaN if an output is not finite."""
         self.network.eval()
         right = torch.zeros((), dtype=torch.int64, device=self.device)

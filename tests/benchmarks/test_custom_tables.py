@@ -19,7 +19,7 @@ from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec, read_tabl
 from surrogate_nas.cli import main
 from surrogate_nas.errors import FormatError, StoreError
 from surrogate_nas.evaluation import FunctionObjective, Goal, fingerprint
-from surrogate_nas.predictors.features import StructuralFeatures
+from surrogate_nas.predictors.structure.features import StructuralFeatures
 from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.custom import CustomSpace
 from surrogate_nas.store import Stored, open_storage

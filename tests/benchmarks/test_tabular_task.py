@@ -20,7 +20,7 @@ from surrogate_nas.spaces.base import ENUMERABLE, Architecture, Isomorphs, Searc
 from surrogate_nas.spaces.nas_bench_graph import NASBenchGraphSpace
 from surrogate_nas.spaces.nasbench201 import NASBench201Space
 from surrogate_nas.spaces.restricted import RestrictedSpace
-from tests.search.toys import ToySpace
+from tests.searchers.toys import ToySpace
 
 SMALL = ToySpace((3, 3, 3, 3))
 LARGE = ToySpace((20, 20, 20, 20))

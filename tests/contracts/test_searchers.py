@@ -16,11 +16,11 @@ import pytest
 from surrogate_nas.errors import ArchitectureError, InvalidArgumentError, SpaceExhaustedError
 from surrogate_nas.evaluation import Evaluation, Proposal, Trial
 from surrogate_nas.registry import names
-from surrogate_nas.search.base import Searcher
-from surrogate_nas.search.factory import make_searcher
-from surrogate_nas.search.guided import Guided
+from surrogate_nas.searchers.base import Searcher
+from surrogate_nas.searchers.factory import make_searcher
+from surrogate_nas.searchers.guided import Guided
 from surrogate_nas.spaces.base import Architecture, SearchSpace
-from tests.search.toys import Linear, ToySpace, Zeros, additive, run, succeed
+from tests.searchers.toys import Linear, ToySpace, Zeros, additive, run, succeed
 
 # Its own guide reads graphs, which these spaces do not have.
 GUIDED_ONLY = ("bayesian",)

@@ -11,9 +11,9 @@ from surrogate_nas.evaluation import TaskData
 from surrogate_nas.predictors.base import DifferentiablePredictor
 from surrogate_nas.predictors.blend import Blend
 from surrogate_nas.predictors.calibration import Z90, constant_std, folds
-from surrogate_nas.predictors.gp import normal_scores, warped
 from surrogate_nas.predictors.metrics import kendall_tau
 from surrogate_nas.predictors.mlp import MLP
+from surrogate_nas.predictors.scores import normal_scores, warped
 from surrogate_nas.spaces.nas_bench_graph import NASBenchGraphSpace
 
 

@@ -8,14 +8,9 @@ from scipy.stats import multivariate_normal
 from sklearn.gaussian_process.kernels import RationalQuadratic
 
 from surrogate_nas.evaluation import TaskData
-from surrogate_nas.predictors.gp import (
-    GaussianProcess,
-    QuantileMap,
-    _Posterior,
-    normal_scores,
-    warped,
-)
+from surrogate_nas.predictors.gp import GaussianProcess, _Posterior
 from surrogate_nas.predictors.kernels import FamilyKernel
+from surrogate_nas.predictors.scores import QuantileMap, normal_scores, warped
 from surrogate_nas.spaces.nasbench201 import NASBench201Space
 
 RNG = np.random.default_rng(0)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from surrogate_nas.training.datasets.base import Dataset, Examples, Split
+from surrogate_nas.training.datasets.base import Dataset
+from surrogate_nas.training.datasets.examples import Examples, Split
 
 
 def squares(n: int = 96, size: int = 6, classes: int = 3) -> Dataset:

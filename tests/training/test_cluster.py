@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from surrogate_nas.build import Task, build, log_of
 from surrogate_nas.errors import InvalidArgumentError, MissingDependencyError
 from surrogate_nas.training.cluster import Cluster
+from surrogate_nas.workflows.build import Task, build, log_of
 from tests.recorders import ROWS, SPACE, Arithmetic
-from tests.test_build import columns, results
+from tests.workflows.test_build import columns, results
 
 
 @pytest.mark.extra

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from surrogate_nas.errors import InvalidArgumentError
-from surrogate_nas.training.devices import Examples, all_devices, augment, find_device
+from surrogate_nas.training.devices import DeviceExamples, all_devices, augment, find_device
 from tests.training.data import squares
 
 
@@ -19,7 +19,7 @@ def _image(n: int) -> Tensor:
 
 def test_standardised_inputs_have_mean_0_and_deviation_1() -> None:
     data = squares()
-    examples = Examples(data.train, data.moments, torch.device("cpu"))
+    examples = DeviceExamples(data.train, data.moments, torch.device("cpu"))
     inputs, labels = examples.batch(torch.arange(len(data.train)))
     assert inputs.dtype == torch.float32
     torch.testing.assert_close(inputs.mean(), torch.tensor(0.0), atol=1e-5, rtol=0)

@@ -12,11 +12,12 @@ from torch import nn
 from surrogate_nas.cli import main
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.spaces import open_space
-from surrogate_nas.training.datasets.base import Dataset, Graph, Split, open_dataset
+from surrogate_nas.training.datasets.base import Dataset, open_dataset
+from surrogate_nas.training.datasets.examples import Graph, Split
 from surrogate_nas.training.export import check_export, export_network, load_network
 from surrogate_nas.training.networks.base import NetworkTask, build_network, count_flops
 from surrogate_nas.training.objective import TrainingObjective
-from surrogate_nas.training.proxies import proxy_values
+from surrogate_nas.training.proxies.values import proxy_values
 from surrogate_nas.training.recipes import Recipe
 
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -11,7 +11,7 @@ from torch import nn
 from surrogate_nas.errors import ArchitectureError, InvalidArgumentError, UnknownNameError
 from surrogate_nas.evaluation import Objective
 from surrogate_nas.run import search
-from surrogate_nas.search.random import RandomSearch
+from surrogate_nas.searchers.random import RandomSearch
 from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.training.export import Standardised, export_network, load_network

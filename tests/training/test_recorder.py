@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from surrogate_nas.benchmarks.hdf5 import HDF5Benchmark
-from surrogate_nas.build import Task, build
 from surrogate_nas.spaces import open_space
 from surrogate_nas.training.objective import TrainingObjective
 from surrogate_nas.training.recorder import TrainingRecorder
+from surrogate_nas.workflows.build import Task, build
 from tests.training.data import squares
 from tests.training.test_graph_training import DATA as NEIGHBOURS
 from tests.training.test_graph_training import SPACE as GRAPH_SPACE

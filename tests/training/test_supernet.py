@@ -12,7 +12,8 @@ from torch.nn.functional import cross_entropy
 from surrogate_nas.errors import InvalidArgumentError, TrainingError, UnknownNameError
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.spaces.dense_cell import NODES, OPERATIONS
-from surrogate_nas.training.datasets.base import Dataset, Split, open_dataset
+from surrogate_nas.training.datasets.base import Dataset, open_dataset
+from surrogate_nas.training.datasets.examples import Split
 from surrogate_nas.training.networks.base import NetworkTask, build_network
 from surrogate_nas.training.networks.mixed_cell import Mixture, build_supernet
 from surrogate_nas.training.recipes import Recipe

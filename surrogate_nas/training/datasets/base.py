@@ -4,72 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from surrogate_nas import registry
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.errors import FormatError, InvalidArgumentError, SurrogateNASError
+from surrogate_nas.training.datasets.examples import Examples, Graph, Source, Split
+from surrogate_nas.training.datasets.graphs import geometric_examples
 from surrogate_nas.training.networks.base import NetworkTask
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """One part: inputs and labels int64 (n,).
-
-    Inputs are images (n, channels, height, width), uint8 or float32, or numbers of nodes int64
-    (n,) of a `Graph`.
-    """
-
-    inputs: npt.NDArray[Any]
-    labels: IntArray
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def take(self, rows: IntArray) -> Split:
-        """Only these rows, in this order."""
-        return Split(self.inputs[rows], self.labels[rows])
-
-
-@dataclass(frozen=True, eq=False)
-class Graph:
-    """What the nodes are like, float32 (nodes, features), and their edges, int64 (2, m)."""
-
-    features: FloatArray
-    edges: IntArray
-
-
-@dataclass(frozen=True, eq=False)
-class Examples:
-    """What a source holds; parts that are missing are taken from the training part.
-
-    Attributes:
-        train: Everything that may be learned from.
-        validation: Kept apart by the source, or None.
-        test: Kept apart by the source, or None.
-        flip: Whether a mirrored image is an example of the same class.
-        graph: Whose nodes the examples are, or None for images.
-    """
-
-    train: Split
-    validation: Split | None = None
-    test: Split | None = None
-    flip: bool = False
-    graph: Graph | None = None
-
-
-Source = Callable[[Path | None], Any]
-"""Reads a data set from ``data_dir``: what the registry and ``module:function`` lead to.
-
-It gives `Examples`, or what PyTorch Geometric has for one graph: a ``Data`` or ``Dataset``.
-"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,8 +133,6 @@ def _read(name: str, source: Source, folder: Path | None) -> Examples:
             f"data set {name!r} cannot be read: {type(error).__name__}: {error}"
         ) from error
     if not isinstance(found, Examples):
-        from surrogate_nas.training.datasets.graphs import geometric_examples
-
         kind = type(found).__name__
         found = geometric_examples(f"data set {name!r}", found)
         if found is None:
@@ -270,16 +214,3 @@ def _labelled(name: str, part: Split, known: IntArray) -> Split:
             f"data set {name!r}: no training example has the label {part.labels[strange][0]}"
         )
     return Split(part.inputs, labels.astype(np.int64))
-
-
-def folder_of(name: str, data_dir: Path | None, holding: str) -> Path:
-    """``data_dir``, which this data set needs.
-
-    Raises:
-        InvalidArgumentError: If it was not given.
-    """
-    if data_dir is None:
-        raise InvalidArgumentError(
-            f"data set {name!r} needs data_dir (--data-dir), the place that holds {holding}"
-        )
-    return data_dir

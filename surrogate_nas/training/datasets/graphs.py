@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from surrogate_nas._types import BoolArray
 from surrogate_nas.errors import FormatError
-from surrogate_nas.training.datasets.base import Examples, Graph, Split
+from surrogate_nas.training.datasets.examples import Examples, Graph, Split
 
 _MASKS = ("train_mask", "val_mask", "test_mask")
 

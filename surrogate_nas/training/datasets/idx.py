@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from surrogate_nas.errors import FormatError
-from surrogate_nas.training.datasets.base import Examples, Split, folder_of
+from surrogate_nas.training.datasets.examples import Examples, Split, folder_of
 
 _UNSIGNED_BYTES = 8
 _PARTS = {"train": "train", "test": "t10k"}

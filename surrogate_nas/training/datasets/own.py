@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from surrogate_nas.errors import FormatError, MissingDependencyError
-from surrogate_nas.training.datasets.base import Examples, Split, folder_of
+from surrogate_nas.training.datasets.examples import Examples, Split, folder_of
 from surrogate_nas.training.datasets.graphs import graph_examples
 
 _MOST_CHANNELS = 4

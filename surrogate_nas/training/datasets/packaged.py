@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from surrogate_nas.errors import MissingDependencyError
-from surrogate_nas.training.datasets.base import Examples, Split
+from surrogate_nas.training.datasets.examples import Examples, Split
 
 
 def digits(_data_dir: Path | None) -> Examples:

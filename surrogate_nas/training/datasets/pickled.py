@@ -11,7 +11,7 @@ import numpy.typing as npt
 from surrogate_nas._types import IntArray
 from surrogate_nas.errors import FormatError
 from surrogate_nas.pickles import load_pickle
-from surrogate_nas.training.datasets.base import Examples, Split, folder_of
+from surrogate_nas.training.datasets.examples import Examples, Split, folder_of
 
 _IMAGENET_CLASSES = 120
 

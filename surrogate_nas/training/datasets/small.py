@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from surrogate_nas.errors import MissingDependencyError
 from surrogate_nas.pickles import Allowed, SafeUnpickler, end_of_pickle, naming
-from surrogate_nas.training.datasets.base import Examples, Split
+from surrogate_nas.training.datasets.examples import Examples, Split
 from surrogate_nas.training.datasets.idx import fashion_mnist
 from surrogate_nas.training.datasets.packaged import mnist5k
 from surrogate_nas.training.datasets.pickled import cifar10

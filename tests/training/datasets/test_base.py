@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from surrogate_nas.errors import FormatError, InvalidArgumentError, UnknownNameError
-from surrogate_nas.training.datasets.base import Dataset, Examples, Split, open_dataset, stratified
+from surrogate_nas.training.datasets.base import Dataset, open_dataset, stratified
+from surrogate_nas.training.datasets.examples import Examples, Split
 
 
 def _numbered(n: int, first: int = 0, classes: int = 3) -> Split:

@@ -10,7 +10,8 @@ import pytest
 
 from surrogate_nas.errors import FormatError, MissingDependencyError
 from surrogate_nas.training.datasets import small
-from surrogate_nas.training.datasets.base import Split, open_dataset
+from surrogate_nas.training.datasets.base import open_dataset
+from surrogate_nas.training.datasets.examples import Split
 
 rng = np.random.default_rng(0)
 

@@ -1,0 +1,257 @@
+"""A graph network that turns architectures of any space into vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch_geometric.utils import scatter
+
+from surrogate_nas._types import FloatArray, IntArray
+from surrogate_nas.predictors.message_steps import MessageStep, distinct_steps
+from surrogate_nas.predictors.structure.features import FAMILIES, StructuralFeatures
+from surrogate_nas.predictors.structure.paths import unique_rows
+from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.spaces.graphs import INPUT, OUTPUT, ArchGraphs
+from surrogate_nas.spaces.operations import ATTRIBUTES, OPERATIONS
+
+_PIECE = 32_768  # graphs encoded at once, so that the memory has room for their states
+_CHUNK = 1_000  # the same for what is read off the states, so that it stays in the cache
+
+
+_Distinct = tuple[tuple[MessageStep, ...], Tensor]
+
+
+@dataclass(frozen=True)
+class GraphTensors:
+    """Many architectures as tensors; the nodes and edges of one graph are consecutive.
+
+    Attributes:
+        kinds: float32 (u, 7), the different nodes: position in `OPERATIONS`, and attributes.
+        kind: int64 (nodes,), the row of each node in ``kinds``.
+        edges: int64 (2, m), source and target node.
+        graph: int64 (nodes,), the graph of each node, ascending.
+        features: float32 (n, k), standardised structural features of each graph.
+    """
+
+    kinds: Tensor
+    kind: Tensor
+    edges: Tensor
+    graph: Tensor
+    features: Tensor
+    _distinct: dict[int, tuple[_Distinct, _Distinct]] = field(
+        default_factory=dict, init=False, repr=False
+    )
+
+    @classmethod
+    def of(
+        cls, space: SearchSpace, choices: IntArray, families: tuple[str, ...] = FAMILIES
+    ) -> Self:
+        """The pruned graphs of encodings (n, decisions), with features of these families."""
+        structure = StructuralFeatures.of(space)
+        columns = structure.columns(families)
+        features = structure.transform(choices)[:, columns] - structure.centre[columns]
+        graphs = space.graphs(space.keys(choices)).pruned()
+        return cls.from_graphs(graphs, features / structure.scale[columns])
+
+    @classmethod
+    def from_graphs(cls, graphs: ArchGraphs, features: FloatArray) -> Self:
+        """Graphs with standardised features (count, k)."""
+        rows = np.concatenate([graphs.op[:, None], graphs.attributes], axis=1, dtype=np.float32)
+        kinds, kind = unique_rows(rows)
+        return cls(
+            torch.from_numpy(kinds),
+            torch.from_numpy(kind),
+            torch.from_numpy(graphs.edges.astype(np.int64)),
+            torch.from_numpy(graphs.graph.astype(np.int64)),
+            torch.from_numpy(np.asarray(features, dtype=np.float32)),
+        )
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    @cached_property
+    def _first_node(self) -> Tensor:
+        return torch.searchsorted(self.graph, torch.arange(len(self) + 1))
+
+    @cached_property
+    def _first_edge(self) -> Tensor:
+        owner = self.graph.index_select(0, self.edges[1])
+        return torch.searchsorted(owner, torch.arange(len(self) + 1))
+
+    def take(self, rows: Tensor) -> GraphTensors:
+        """Only these graphs, int64 (m,), in this order; one may be there several times."""
+        node, graph = _members(self._first_node, rows)
+        edge, owner = _members(self._first_edge, rows)
+        sizes = self._first_node[rows + 1] - self._first_node[rows]
+        shift = torch.cumsum(sizes, 0) - self._first_node[rows + 1]
+        return GraphTensors(
+            self.kinds,
+            self.kind.index_select(0, node),
+            self.edges.index_select(1, edge) + shift.index_select(0, owner),
+            graph,
+            self.features.index_select(0, rows),
+        )
+
+    def pieces(self) -> Iterator[GraphTensors]:
+        """All graphs in their order, at most 32,768 at a time."""
+        if len(self) <= _PIECE:
+            yield self
+            return
+        for rows in torch.split(torch.arange(len(self)), _PIECE):
+            yield self.take(rows)
+
+    def chunks(self) -> Iterator[tuple[slice, slice]]:
+        """All graphs in their order, a few at a time, and their nodes."""
+        for start in range(0, len(self), _CHUNK):
+            stop = min(start + _CHUNK, len(self))
+            first, last = self._first_node[[start, stop]].tolist()
+            yield slice(start, stop), slice(first, last)
+
+    def distinct_steps(self, steps: int) -> tuple[_Distinct, _Distinct]:
+        """See `message_steps.distinct_steps`, from inputs to outputs and back; kept."""
+        if steps not in self._distinct:
+            ways = (self.edges, self.edges.flip(0))
+            one, other = (distinct_steps(self.kind, edges, steps) for edges in ways)
+            self._distinct[steps] = one, other
+        return self._distinct[steps]
+
+
+def _members(first: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
+    """Members ``first[g], …, first[g + 1] - 1`` of each group g, and its place in ``groups``."""
+    sizes = first[groups + 1] - first[groups]
+    place = torch.repeat_interleave(torch.arange(len(groups)), sizes)
+    shift = first[groups] - (torch.cumsum(sizes, 0) - sizes)
+    return torch.arange(len(place)) + shift.index_select(0, place), place
+
+
+class _GatedConv(nn.Module):
+    """One step along the edges: x'_i = relu(sigmoid(G e_i) * W Σ_j x_j + V x_i).
+
+    The operation of the receiving node, embedded as e_i, decides what passes. It is no
+    `MessagePassing`, which compiles itself into a file in every process and leaves it behind.
+    """
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        self.gate = nn.Linear(hidden, hidden)
+        self.weight = nn.Linear(hidden, hidden, bias=False)
+        self.own = nn.Linear(hidden, hidden)
+
+    def forward(self, x: Tensor, kinds: Tensor, step: MessageStep) -> Tensor:
+        """States (k, hidden) after the step, from those before and embedded ``kinds``."""
+        gate = torch.sigmoid(self.gate(kinds)).index_select(0, step.kind)
+        source, target = step.edges
+        sums = scatter(x.index_select(0, source), target, dim_size=len(step.kind), reduce="sum")
+        own = self.own(x) if step.own is None else self.own(x).index_select(0, step.own)
+        return torch.relu(gate * self.weight(sums) + own)
+
+
+class GraphEncoder(nn.Module):
+    """Directed message passing both ways, gated by operations.
+
+    After Ning et al., "A Generic Graph-based Neural Architecture Encoding Scheme for
+    Predictor-based NAS" (GATES), ECCV 2020: an operation decides what passes through its node.
+    Two stacks of layers, one from input to output and one back, start from the embedded
+    operation and its attributes. The mean over nodes, the state of the output in the one and of
+    the input in the other, and the structural features make the vector.
+
+    The weights in ``predictors/shipped`` are of this class: a change of it needs new ones, made by
+    ``scripts/make-weights``.
+    """
+
+    def __init__(
+        self, features: int, *, width: int = 64, hidden: int = 32, layers: int = 3
+    ) -> None:
+        """Make an encoder with random weights from torch's generator, see `seeded`.
+
+        Args:
+            features: Number of structural features.
+            width: Length of the vectors.
+            hidden: Length of a node's state in each direction.
+            layers: Steps along the edges.
+        """
+        super().__init__()
+        self.operation = nn.Embedding(len(OPERATIONS), hidden)
+        self.attributes = nn.Linear(len(ATTRIBUTES), hidden)
+        self.ahead = nn.ModuleList(_GatedConv(hidden) for _ in range(layers))
+        self.back = nn.ModuleList(_GatedConv(hidden) for _ in range(layers))
+        self.structure = nn.Linear(features, width)
+        self.graph = nn.Linear(4 * hidden, width)
+        self.last = nn.Linear(width, width)
+
+    def forward(self, graphs: GraphTensors) -> Tensor:
+        """Vectors of the graphs: float32 (n, width)."""
+        kinds = self._kinds(graphs)
+        ahead = back = kinds.index_select(0, graphs.kind)
+        onward, backward = (
+            MessageStep(graphs.edges, graphs.kind),
+            MessageStep(graphs.edges.flip(0), graphs.kind),
+        )
+        for one, other in zip(self.ahead, self.back, strict=True):
+            ahead, back = one(ahead, kinds, onward), other(back, kinds, backward)
+        return self._vectors(
+            graphs.kinds[:, 0].index_select(0, graphs.kind),
+            graphs.graph,
+            ahead,
+            back,
+            graphs.features,
+        )
+
+    @torch.no_grad()
+    def encode(self, graphs: GraphTensors) -> Tensor:
+        """As `forward` for many graphs, without gradients and in less time: (n, width)."""
+        return torch.cat([part for piece in graphs.pieces() for part in self._encoded(piece)])
+
+    def _encoded(self, graphs: GraphTensors) -> Iterator[Tensor]:
+        kinds = self._kinds(graphs)
+        states = []
+        for layers, (steps, place) in zip(
+            (self.ahead, self.back), graphs.distinct_steps(len(self.ahead)), strict=True
+        ):
+            x = kinds
+            for layer, step in zip(layers, steps, strict=True):
+                x = layer(x, kinds, step)
+            states.append((x, place))
+        for rows, nodes in graphs.chunks():
+            ahead, back = (x.index_select(0, place[nodes]) for x, place in states)
+            op = graphs.kinds[:, 0].index_select(0, graphs.kind[nodes])
+            graph = graphs.graph[nodes] - rows.start
+            yield self._vectors(op, graph, ahead, back, graphs.features[rows])
+
+    def _kinds(self, graphs: GraphTensors) -> Tensor:
+        return torch.as_tensor(
+            self.operation(graphs.kinds[:, 0].long()) + self.attributes(graphs.kinds[:, 1:])
+        )
+
+    def _vectors(
+        self, op: Tensor, graph: Tensor, ahead: Tensor, back: Tensor, features: Tensor
+    ) -> Tensor:
+        """From the operation, the graph and the last states of each node."""
+        count = len(features)
+        first, last = torch.nonzero(op == INPUT)[:, 0], torch.nonzero(op == OUTPUT)[:, 0]
+        pooled = torch.cat(
+            [
+                scatter(ahead, graph, dim=0, dim_size=count, reduce="mean"),
+                scatter(back, graph, dim=0, dim_size=count, reduce="mean"),
+                ahead.index_select(0, last),
+                back.index_select(0, first),
+            ],
+            dim=1,
+        )
+        vector = torch.relu(self.graph(pooled) + self.structure(features))
+        return torch.as_tensor(self.last(vector))
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw torch's random numbers from ``seed`` inside; the generator's state comes back after."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield

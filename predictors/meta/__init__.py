@@ -1,0 +1,1 @@
+"""Predictors that learn across tasks."""

@@ -1,0 +1,199 @@
+"""One graph encoder for many tasks: its training on source tasks, and what it says of a space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from surrogate_nas._types import FloatArray, IntArray
+from surrogate_nas.evaluation import TaskData
+from surrogate_nas.predictors.graph_encoder import GraphEncoder, GraphTensors, seeded
+from surrogate_nas.predictors.meta.unseen_space import SourceTerms
+from surrogate_nas.predictors.scores import normal_scores
+from surrogate_nas.predictors.structure.features import StructuralFeatures
+from surrogate_nas.predictors.structure.paths import unique_rows
+from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.spaces.restricted import RestrictedSpace
+
+_WIDTH = 64
+_BATCH = 256
+_RATE = 3e-3
+_DECAY = 1e-2
+
+State = dict[str, FloatArray]
+"""Parameters of an encoder and its heads, float32."""
+
+
+@dataclass(frozen=True)
+class SourceGroup:
+    """The source tasks of one space.
+
+    Attributes:
+        space: The whole space.
+        choices: int (n, decisions), all architectures that any of the tasks measured.
+        scores: float32 (n, t), normal scores of their values, NaN where a task has none.
+        tasks: Position of each task among all, (t,).
+    """
+
+    space: SearchSpace
+    choices: IntArray
+    scores: FloatArray
+    tasks: tuple[int, ...]
+
+
+def whole_space(space: SearchSpace) -> SearchSpace:
+    """The space itself, or the one that it is a part of."""
+    return space.whole if isinstance(space, RestrictedSpace) else space
+
+
+def group_tasks(tasks: Sequence[TaskData]) -> list[SourceGroup]:
+    """Source tasks by space, in the order in which spaces first appear."""
+    by_space: dict[object, list[int]] = {}
+    for i, task in enumerate(tasks):
+        space = whole_space(task.space)
+        by_space.setdefault((type(space), space.identity, space.isomorphs), []).append(i)
+    return [_group(tasks, members) for members in by_space.values()]
+
+
+def _group(tasks: Sequence[TaskData], members: Sequence[int]) -> SourceGroup:
+    space = whole_space(tasks[members[0]].space)
+    choices = np.concatenate([tasks[i].choices for i in members])
+    index, first = np.unique(space.index(choices), return_index=True)
+    scores = np.full((len(index), len(members)), np.nan, dtype=np.float32)
+    for column, i in enumerate(members):
+        rows = np.searchsorted(index, space.index(tasks[i].choices))
+        scores[rows, column] = normal_scores(tasks[i].values)
+    return SourceGroup(space, choices[first], scores, tuple(members))
+
+
+def terms_of(groups: Sequence[SourceGroup]) -> SourceTerms:
+    """The operations of all spaces, and their structural features, each once."""
+    structures = [StructuralFeatures.of(group.space) for group in groups]
+    operations = unique_rows(np.concatenate([s.operations for s in structures]))[0]
+    names = list(dict.fromkeys(name for s in structures for name in s.names))
+    moments = np.full((2, len(groups), len(names)), np.nan)
+    for i, structure in enumerate(structures):
+        columns = [names.index(name) for name in structure.names]
+        moments[:, i, columns] = structure.centre, structure.scale
+    centre, scale = np.nanmean(moments, axis=1).astype(np.float32)
+    spaces = tuple(group.space.name for group in groups)
+    return SourceTerms(spaces, operations, tuple(names), centre, scale)
+
+
+def graph_tensors(space: SearchSpace, choices: IntArray, names: Sequence[str]) -> GraphTensors:
+    """Graphs of encodings (n, decisions) with features in the order of ``names``.
+
+    Features are standardised over the space; those that it does not have are 0, its mean.
+    """
+    structure = StructuralFeatures.of(space)
+    own = {name: i for i, name in enumerate(structure.names)}
+    there = np.array([i for i, name in enumerate(names) if name in own], dtype=np.int64)
+    columns = np.array([own[names[i]] for i in there], dtype=np.int64)
+    features = np.zeros((len(choices), len(names)), dtype=np.float32)
+    raw = structure.transform(choices)[:, columns]
+    features[:, there] = (raw - structure.centre[columns]) / structure.scale[columns]
+    return GraphTensors.from_graphs(space.graphs(space.keys(choices)).pruned(), features)
+
+
+class MultiTaskEncoder(nn.Module):
+    """A graph encoder with one linear head a task, trained on normal scores of values."""
+
+    def __init__(self, features: int, tasks: int) -> None:
+        """Random weights from torch's generator, see `seeded`."""
+        super().__init__()
+        self.encoder = GraphEncoder(features, width=_WIDTH)
+        self.heads = nn.Linear(_WIDTH, tasks)
+
+    def forward(self, graphs: GraphTensors) -> Tensor:
+        """Scores in every task, (n, tasks)."""
+        return torch.as_tensor(self.heads(torch.relu(self.encoder(graphs))))
+
+    @torch.no_grad()
+    def describe(self, graphs: GraphTensors) -> tuple[Tensor, Tensor]:
+        """Scores in every task (n, tasks), and learned encodings (n, width)."""
+        hidden = torch.relu(self.encoder.encode(graphs))
+        return self.heads(hidden), hidden
+
+    def state(self) -> State:
+        """All parameters by name."""
+        return {name: tensor.numpy().copy() for name, tensor in self.state_dict().items()}
+
+    @classmethod
+    def restored(cls, state: Mapping[str, FloatArray]) -> MultiTaskEncoder:
+        """The encoder that `state` came from.
+
+        Raises:
+            KeyError, RuntimeError: If it is of another kind.
+        """
+        model = cls(state["encoder.structure.weight"].shape[1], len(state["heads.bias"]))
+        model.load_state_dict({name: torch.from_numpy(a.copy()) for name, a in state.items()})
+        return model.eval()
+
+
+@dataclass(frozen=True, eq=False)
+class EncoderJob:
+    """The training of one encoder; it may be sent to another process.
+
+    Attributes:
+        tasks: All source tasks.
+        left_out: Positions of those that it must not see.
+        seed: Of the weights and the batches.
+        steps: Number of batches.
+    """
+
+    tasks: tuple[TaskData, ...]
+    left_out: tuple[int, ...]
+    seed: int
+    steps: int
+
+
+def train_encoder(job: EncoderJob) -> State:
+    """Train one encoder: squared error of normal scores, one-cycle AdamW."""
+    used = [i for i in range(len(job.tasks)) if i not in job.left_out]
+    groups, graphs = _prepared(job.tasks)
+    names = terms_of(groups).features
+    place = {task: column for column, task in enumerate(used)}
+    parts = []  # graphs, scores, heads, usable rows
+    for group, tensors in zip(groups, graphs, strict=True):
+        columns = [c for c, task in enumerate(group.tasks) if task in place]
+        if columns:
+            scores = torch.from_numpy(group.scores[:, columns])
+            heads = torch.tensor([place[group.tasks[c]] for c in columns])
+            usable = torch.nonzero(~torch.isnan(scores).all(dim=1))[:, 0]
+            parts.append((tensors, scores, heads, usable))
+    shares = torch.tensor([float(len(heads)) for _, _, heads, _ in parts])
+    with seeded(job.seed):
+        model = MultiTaskEncoder(len(names), len(used))
+        optimiser = torch.optim.AdamW(model.parameters(), weight_decay=_DECAY)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=job.steps)
+        for _ in range(job.steps):
+            which = int(torch.multinomial(shares, 1)) if len(parts) > 1 else 0
+            tensors, scores, heads, usable = parts[which]
+            rows = usable[torch.randint(len(usable), (_BATCH,))]
+            wanted = scores[rows]
+            known = ~torch.isnan(wanted)
+            error = model(tensors.take(rows))[:, heads] - wanted
+            loss = error[known].square().mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+    return model.state()
+
+
+_PREPARED: dict[object, tuple[list[SourceGroup], list[GraphTensors]]] = {}
+
+
+def _prepared(tasks: Sequence[TaskData]) -> tuple[list[SourceGroup], list[GraphTensors]]:
+    """Groups and their graphs; those of the last suite are kept, as it has many trainings."""
+    key = tuple((hash(t.choices.tobytes()), hash(t.values.tobytes())) for t in tasks)
+    if key not in _PREPARED:
+        _PREPARED.clear()
+        groups = group_tasks(tasks)
+        names = terms_of(groups).features
+        _PREPARED[key] = groups, [graph_tensors(g.space, g.choices, names) for g in groups]
+    return _PREPARED[key]

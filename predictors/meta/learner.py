@@ -1,0 +1,389 @@
+"""The meta-trained graph predictor."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+from torch import Tensor
+
+from surrogate_nas._types import FloatArray, IntArray
+from surrogate_nas.errors import InvalidArgumentError, SurrogateNASError
+from surrogate_nas.evaluation import TaskData
+from surrogate_nas.parallel import cores, each
+from surrogate_nas.predictors.base import MetaPredictor, Predictor, not_fitted, require_rows
+from surrogate_nas.predictors.gp import GaussianProcess
+from surrogate_nas.predictors.graph_encoder import GraphTensors
+from surrogate_nas.predictors.lifted import DistinctRows, lifted
+from surrogate_nas.predictors.meta.encoder import (
+    EncoderJob,
+    MultiTaskEncoder,
+    State,
+    graph_tensors,
+    group_tasks,
+    terms_of,
+    train_encoder,
+    whole_space,
+)
+from surrogate_nas.predictors.meta.kernel import TransferInputs, TransferKernel
+from surrogate_nas.predictors.meta.process import AdaptedProcess
+from surrogate_nas.predictors.meta.stacked import Guarded
+from surrogate_nas.predictors.meta.unseen_space import SizeScores, SourceTerms, Translation
+from surrogate_nas.predictors.scores import normal_scores
+from surrogate_nas.predictors.structure.features import StructuralFeatures
+from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.spaces.operations import ATTRIBUTES
+
+# Of structural features in the kernel. Weights have parameters for each, in this order.
+_FAMILIES = ("without", "order", "through", "weighted", "without_max", "skip", "widths")
+_ENCODERS = 2
+_FOLDS = 8
+_COMPONENTS = 24  # of the learned encodings
+_TERMS = ("operations", "centre", "scale")  # the arrays of `SourceTerms`
+_OPERATION = 1 + len(ATTRIBUTES)  # columns of `SourceTerms.operations`
+_SAMPLE = 4_096  # architectures of a task that the kernel learns from
+
+
+class MetaGNN(MetaPredictor):
+    """A graph encoder with a head a source task, and a Gaussian process on what they say.
+
+    The encoder is trained on all source tasks at once. What its heads predict and what it has
+    learned to see become inputs of a Gaussian process, `TransferKernel`, beside structural
+    features. To learn how much each is worth on a new task, each source task (or, where there
+    are more than eight, each of eight parts) is left out in turn: an encoder that never saw it
+    describes it, and the process's parameters maximise the marginal likelihood of its values.
+    Adapting to a support set is then closed-form. A second process sees structural features
+    alone, and the support's evidence weighs the two, so that sources which mislead lose their
+    say; in a space that is strange to the sources, `Guarded` adds one whose parameters are the
+    support's own. In the line of deep-kernel transfer
+    (Patacchiola et al., "Bayesian Meta-Learning for the Few-Shot Setting via Deep Kernels",
+    NeurIPS 2020) and of two-stage transfer surrogates (Wistuba et al., "Two-Stage Transfer
+    Surrogate Model for Automatic Hyperparameter Optimization", ECML 2016).
+    """
+
+    any_space = True
+    conditions = True
+
+    _model: _Model | None = None
+
+    def __init__(self, *, steps: int = 600, **settings: Any) -> None:
+        """Store the arguments.
+
+        Args:
+            steps: Gradient steps of each encoder.
+            settings: See `MetaPredictor`.
+        """
+        super().__init__(**settings)
+        self.steps = steps
+
+    def meta_fit(self, tasks: Sequence[TaskData]) -> Self:
+        """Train the encoders, with and without each part of the tasks, then the kernel."""
+        if not tasks:
+            raise InvalidArgumentError("a meta-learner needs at least one task, got none")
+        for task in tasks:
+            require_rows(task, 2)
+        tasks = tuple(tasks)
+        folds = _folds(len(tasks))
+        jobs = [self._job(tasks, (), i) for i in range(_ENCODERS)]
+        jobs += [self._job(tasks, fold, 0) for fold in folds]
+        states = self._train(jobs)
+        groups = group_tasks(tasks)
+        terms = terms_of(groups)
+        self._model = _Model(terms, states[:_ENCODERS], _new_kernels())
+        episodes = []
+        for fold, state in zip(folds, states[_ENCODERS:], strict=True):
+            without = _Model(terms, [state], self._model.kernels)
+            for i in fold:
+                rng = np.random.default_rng([self.seed, i])
+                part = tasks[i].take(np.sort(rng.permutation(len(tasks[i]))[:_SAMPLE]))
+                view = _View(without, whole_space(part.space), part.choices)
+                episodes.append((view(part.choices), part.values))
+        if episodes:
+            transfer, scratch = self._model.kernels
+            transfer.fit(episodes, normal_scores, self.seed)
+            self.on_step("kernel with the sources")
+            scratch.fit([(x.without_sources(), y) for x, y in episodes], normal_scores, self.seed)
+            self.on_step("kernel without the sources")
+        return self
+
+    def _job(self, tasks: tuple[TaskData, ...], left_out: tuple[int, ...], i: int) -> EncoderJob:
+        return EncoderJob(tasks, left_out, (1_000 * self.seed + i) % 2**63, self.steps)
+
+    def _train(self, jobs: Sequence[EncoderJob]) -> list[State]:
+        """The jobs' results in their order; finished ones are read from the checkpoint."""
+        files = [self._file(job) for job in jobs]
+        states = [{} if file is None else _read(file) for file in files]
+        missing = [i for i, state in enumerate(states) if not state]
+        done = len(jobs) - len(missing)
+        work = [jobs[i] for i in missing]
+        for place, state in each(train_encoder, work, workers=self.workers or cores()):
+            i = missing[place]
+            states[i] = state
+            file = files[i]
+            if file is not None:
+                _write(file, state)
+            done += 1
+            self.on_step(f"encoder {done} of {len(jobs)}")
+        return states
+
+    def _file(self, job: EncoderJob) -> Path | None:
+        if self.checkpoint is None:
+            return None
+        digest = hashlib.sha256()
+        for task in job.tasks:
+            digest.update(task.choices.tobytes() + task.values.tobytes())
+        digest.update(json.dumps([job.left_out, job.seed, job.steps]).encode())
+        return self.checkpoint / f"{digest.hexdigest()[:24]}.safetensors"
+
+    def prior(self, space: SearchSpace) -> Predictor:
+        """Predicts normal scores: only their order and their spread have a meaning."""
+        return AdaptedProcess(self._learnt.kernels, self._learnt.view(space))
+
+    def adapt(self, support: TaskData) -> Predictor:
+        """Condition on the support."""
+        view = self._learnt.view(support.space)
+        adapted = AdaptedProcess(self._learnt.kernels, view)
+        if view.strange:
+            return Guarded(adapted, GaussianProcess(seed=self.seed)).fit(support)
+        return adapted.fit(support)
+
+    @property
+    def _learnt(self) -> _Model:
+        if self._model is None:
+            raise not_fitted(self)
+        return self._model
+
+    def tensors(self) -> dict[str, FloatArray]:
+        """Encoders, the kernels, and the sources' statistics of features."""
+        model = self._learnt
+        found = {f"terms.{name}": getattr(model.terms, name) for name in _TERMS}
+        for i, kernel in enumerate(model.kernels):
+            found |= {f"kernel{i}.{name}": t.numpy() for name, t in kernel.state_dict().items()}
+        for i, state in enumerate(model.states):
+            found |= {f"encoder{i}.{name}": tensor for name, tensor in state.items()}
+        return found
+
+    def settings(self) -> dict[str, Any]:
+        """The seed, and what the encoders know."""
+        terms = self._learnt.terms
+        return {
+            "seed": self.seed,
+            "spaces": list(terms.spaces),
+            "features": list(terms.features),
+        }
+
+    @classmethod
+    def restored(cls, tensors: Mapping[str, FloatArray], settings: Mapping[str, Any]) -> Self:
+        """The meta-learner that `tensors` and `settings` came from."""
+        parts: dict[str, State] = {}
+        for name, tensor in tensors.items():
+            part, _, rest = name.partition(".")
+            parts.setdefault(part, {})[rest] = tensor
+        kernels = _new_kernels()
+        for i, kernel in enumerate(kernels):
+            state = parts.pop(f"kernel{i}")
+            kernel.load_state_dict({name: torch.from_numpy(a) for name, a in state.items()})
+        terms = SourceTerms(
+            spaces=tuple(settings["spaces"]),
+            features=tuple(settings["features"]),
+            **parts.pop("terms"),
+        )
+        columns = {len(terms.features), len(terms.centre), len(terms.scale)}
+        columns |= {state["encoder.structure.weight"].shape[1] for state in parts.values()}
+        heads = {len(state["heads.bias"]) for state in parts.values()}
+        if len(columns) != 1 or len(heads) != 1 or terms.operations.shape[1:] != (_OPERATION,):
+            raise ValueError("its parts do not fit together")
+        learner = cls(seed=settings["seed"])
+        learner._model = _Model(terms, [parts[name] for name in sorted(parts)], kernels)
+        return learner
+
+
+def _new_kernels() -> tuple[TransferKernel, TransferKernel]:
+    """With the sources, and with structural features alone."""
+    return TransferKernel(len(_FAMILIES)), TransferKernel(len(_FAMILIES))
+
+
+def _folds(tasks: int) -> list[tuple[int, ...]]:
+    """Parts of the tasks that are left out together; none where nothing would remain."""
+    if tasks < 2:
+        return []
+    parts = np.array_split(np.arange(tasks), min(tasks, _FOLDS))
+    return [tuple(part.tolist()) for part in parts]
+
+
+def _read(file: Path) -> State:
+    try:
+        return load_file(file)
+    except Exception:  # not there, or cut off
+        return {}
+
+
+def _write(file: Path, state: State) -> None:
+    part = file.with_suffix(f".{os.getpid()}.part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        save_file(state, part)
+        part.replace(file)
+    except (OSError, SafetensorError) as error:
+        raise SurrogateNASError(
+            f"cannot keep a finished part in {file.parent}: {error}; it must be a folder with "
+            "space that can be written"
+        ) from error
+
+
+_Reader = Callable[[IntArray], Sequence[GraphTensors]]
+
+
+class _Model:
+    """Encoders and kernels; what they say of the last space is kept."""
+
+    def __init__(
+        self,
+        terms: SourceTerms,
+        states: list[State],
+        kernels: tuple[TransferKernel, TransferKernel],
+    ) -> None:
+        self.terms = terms
+        self.states = states
+        self.kernels = kernels
+        self._encoders = [MultiTaskEncoder.restored(state) for state in states]
+        self._views: dict[object, _View] = {}
+
+    def view(self, space: SearchSpace) -> _View:
+        """What is known about a space, all of it or a part."""
+        whole = whole_space(space)
+        key = (type(whole), whole.identity, whole.isomorphs)
+        if key not in self._views:
+            self._views = {key: _View(self, whole, _pool(whole))}
+        return self._views[key]
+
+    def reader(self, space: SearchSpace, pool: IntArray) -> _Reader:
+        """From encodings in a space to what encoders can read; ``pool`` shows its operations."""
+        if space.name in self.terms.spaces:
+            return partial(_readings, space, self.terms.features)
+        translation = Translation(space.graphs(pool).pruned(), self.terms)
+        return partial(_translated, space, translation)
+
+    @torch.no_grad()
+    def encode(self, readings: Sequence[GraphTensors]) -> tuple[Tensor, Tensor]:
+        """Source tasks' scores (n, t), mean over encoders, and learned encodings (n, h)."""
+        described = [[encoder.describe(g) for encoder in self._encoders] for g in readings]
+        scores = torch.stack([scores for found in described for scores, _ in found]).mean(dim=0)
+        hidden = [torch.cat([hidden for _, hidden in found], dim=1) for found in described]
+        return scores, torch.stack(hidden).mean(dim=0)
+
+
+def _readings(
+    space: SearchSpace, features: tuple[str, ...], choices: IntArray
+) -> list[GraphTensors]:
+    return [graph_tensors(space, choices, features)]
+
+
+def _translated(
+    space: SearchSpace, translation: Translation, choices: IntArray
+) -> list[GraphTensors]:
+    return translation(space.graphs(choices).pruned())
+
+
+def _pool(space: SearchSpace) -> IntArray:
+    """All architectures, or a sample that is the same in every process."""
+    if space.enumerable:
+        return space.unique()
+    drawn = space.keys(space.sample_choices(np.random.default_rng(0), _SAMPLE))
+    return drawn[np.unique(space.index(drawn), return_index=True)[1]]
+
+
+class _View:
+    """The inputs of the kernel in one space, standardised over a pool of its architectures."""
+
+    def __init__(self, model: _Model, space: SearchSpace, pool: IntArray) -> None:
+        self._model, self._space = model, space
+        self._structure = StructuralFeatures.of(space)
+        self._read = model.reader(space, pool)
+        scores, hidden = model.encode(self._read(pool))
+        self._heads = _Standard(scores)
+        self.strange = space.name not in model.terms.spaces
+        self._sized = SizeScores(space.graphs(pool).pruned()) if self.strange else None
+        predicted = self._predicted(pool, scores)
+        self._sources = _Standard(predicted)
+        self._trend = _Standard(_trend(self._sources(predicted)))
+        self._centre = hidden.mean(dim=0)
+        centred = hidden - self._centre
+        vectors = torch.linalg.eigh(centred.T @ centred)[1].flip(1)[:, :_COMPONENTS]
+        size = (centred @ vectors).square().sum(dim=1).mean().sqrt()
+        self._components = vectors / size if size > 0 else vectors
+        self._index = space.index(pool)
+        self._inputs = self._of(pool, scores, hidden)
+        self._last: IntArray | None = None  # a read-only array of the whole pool
+        if space.enumerable:
+            rows = [family.numpy()[:, :-2] for family in self._inputs.families]
+            distinct = DistinctRows.of([one for one in rows if one.shape[1]])
+            self._inputs = replace(self._inputs, distinct=distinct)
+
+    def __call__(self, choices: IntArray) -> TransferInputs:
+        """Inputs of encodings (n, decisions)."""
+        if choices is self._last:
+            return self._inputs
+        keys = self._space.keys(np.asarray(choices))
+        number = self._space.index(keys)
+        if np.array_equal(number, self._index):
+            self._last = None if choices.flags.writeable else choices
+            return self._inputs
+        row = np.minimum(np.searchsorted(self._index, number), len(self._index) - 1)
+        if np.array_equal(self._index[row], number):
+            return self._inputs.take(torch.from_numpy(row))
+        return self._of(keys, *self._model.encode(self._read(keys)))
+
+    def _of(self, choices: IntArray, scores: Tensor, hidden: Tensor) -> TransferInputs:
+        structure = self._structure
+        features = structure.transform(choices)
+        families = []
+        for family in _FAMILIES:
+            columns = structure.columns([family])
+            scaled = (features[:, columns] - structure.centre[columns]) / structure.scale[columns]
+            scaled /= math.sqrt(max(len(columns), 1))
+            families.append(lifted(torch.from_numpy(scaled.astype(np.float32))))
+        sources = self._sources(self._predicted(choices, scores))
+        return TransferInputs(
+            trend=self._trend(_trend(sources)),
+            sources=sources,
+            hidden=lifted((hidden - self._centre) @ self._components),
+            families=tuple(families),
+        )
+
+    def _predicted(self, choices: IntArray, scores: Tensor) -> Tensor:
+        """What the heads predict, (n, t); half of it is size in a space that is strange to them.
+
+        Size needs no experience with the operations.
+        """
+        if self._sized is None:
+            return scores
+        sizes = self._sized(self._space.graphs(choices).pruned())
+        return self._heads(scores) + torch.from_numpy(sizes)[:, None]
+
+
+def _trend(sources: Tensor) -> Tensor:
+    """Mean and soft minimum over the source tasks: what one of them dislikes may be bad."""
+    return torch.stack([sources.mean(dim=1), -torch.logsumexp(-sources, dim=1)], dim=1)
+
+
+class _Standard:
+    """To mean 0 and standard deviation 1 over the rows that it was made of."""
+
+    def __init__(self, rows: Tensor) -> None:
+        std = rows.std(dim=0)
+        self._mean, self._std = rows.mean(dim=0), torch.where(std > 0, std, 1.0)
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        return (rows - self._mean) / self._std

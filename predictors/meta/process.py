@@ -1,0 +1,260 @@
+"""Gaussian processes that were learnt on other tasks, conditioned on the labels of a new one."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import torch
+from scipy.special import stdtrit
+
+from surrogate_nas._types import FloatArray, IntArray
+from surrogate_nas.evaluation import Prediction, TaskData
+from surrogate_nas.predictors.base import Predictor, require_rows
+from surrogate_nas.predictors.calibration import Z90, interval_std
+from surrogate_nas.predictors.gp import without_noise
+from surrogate_nas.predictors.meta.kernel import TransferInputs, TransferKernel
+from surrogate_nas.predictors.scores import QuantileMap, normal_scores
+from surrogate_nas.predictors.whitened import Growth, Whitened, inverse_factor
+
+_TRUST = (0.97, 0.03)  # prior probabilities of the processes with and without the sources
+_NEGLIGIBLE = 1e-3  # probability of a process that is not worth its time
+_SURE = 10  # labels at which the calibration counts half
+_TYPICAL = 1  # labels at which the estimated spread of the scores counts half
+
+
+class AdaptedProcess(Predictor):
+    """Two processes, one that heeds the source tasks and one that does not, weighed by evidence.
+
+    The weights are the posterior probabilities of the two, given the support (Bayesian model
+    averaging, Hoeting et al., Statistical Science 1999): a guard against negative transfer.
+    Values become normal scores of their ranks, and predictions are mapped back, as
+    `GaussianProcess` does. The standard deviation includes the noise of one measurement and is
+    calibrated on leave-one-out residuals. Without a support, scores are predicted: only their
+    order and their spread have a meaning.
+    """
+
+    has_prior = True
+    conditions = True
+
+    def __init__(
+        self,
+        kernels: tuple[TransferKernel, TransferKernel],
+        view: Callable[[IntArray], TransferInputs],
+    ) -> None:
+        """Store the arguments.
+
+        Args:
+            kernels: With and without the sources.
+            view: From encodings (n, decisions) to the kernels' inputs.
+        """
+        self._kernels = kernels
+        self._view = view
+        self._choices: IntArray | None = None
+        self._posteriors: tuple[_Posterior, ...] = ()
+
+    @torch.no_grad()
+    def fit(self, data: TaskData) -> Self:
+        """Condition on ``data`` alone."""
+        require_rows(data)
+        inputs = self._view(data.choices)
+        posteriors = tuple(
+            _Posterior(kernel, support)
+            for kernel, support in zip(
+                self._kernels, (inputs, inputs.without_sources()), strict=True
+            )
+        )
+        return self._calibrate(data, posteriors, np.array(_TRUST))
+
+    @torch.no_grad()
+    def update(self, data: TaskData) -> Self:
+        """Condition on ``data`` alone; rows after those of the last time are worked in quickly.
+
+        The noise of ranks among few stays that of the last `fit`, and a process that was not
+        worth its time then is not asked again.
+        """
+        old = self._choices
+        if old is None or not np.array_equal(data.choices[: len(old)], old):
+            return self.fit(data)
+        posteriors = self._posteriors
+        if len(data) > len(old):
+            fresh = self._view(data.choices[len(old) :])
+            posteriors = tuple(posterior.extended(fresh) for posterior in posteriors)
+        return self._calibrate(data, posteriors, self._trust)
+
+    def _calibrate(
+        self, data: TaskData, posteriors: tuple[_Posterior, ...], trust: FloatArray
+    ) -> Self:
+        values = np.asarray(data.values, dtype=np.float64)
+        scores = normal_scores(values)
+        posteriors = tuple(posterior.told(scores) for posterior in posteriors)
+        evidence = np.array([posterior.evidence for posterior in posteriors])
+        weights = trust * np.exp(evidence - evidence.max())
+        heard = weights > _NEGLIGIBLE * weights.sum()
+        self._choices = np.array(data.choices)
+        self._posteriors = tuple(p for p, keep in zip(posteriors, heard, strict=True) if keep)
+        self._trust = trust[heard]
+        self._weights = weights[heard] / weights[heard].sum()
+        self._map = QuantileMap(scores, values)
+        self._factor = 1.0
+        if np.ptp(values) > 0:
+            mean, std = self.left_out()
+            found = interval_std((values - mean) / std)
+            share = len(values) / (len(values) + _SURE)
+            self._factor = math.exp(share * math.log(max(found, 0.1))) * _widening(len(values))
+        return self
+
+    def left_out(self) -> tuple[FloatArray, FloatArray]:
+        """Each of the support's values given all others: mean and raw std, float64 (n,)."""
+        return self._map.moments(*self._mixture([p.left_out() for p in self._posteriors]))
+
+    @torch.no_grad()
+    def predict(self, choices: IntArray) -> Prediction:
+        """Predict; float64 mean and std (n,)."""
+        inputs, keep = self._view(choices), not choices.flags.writeable
+        if not self._posteriors:
+            kernel = self._kernels[0]
+            prior = (kernel.diagonal(inputs) + kernel.noise.exp()).sqrt()
+            return Prediction(kernel.mean(inputs).double().numpy(), prior.double().numpy())
+        scores, spread = self._mixture(
+            [posterior.predict(inputs, keep=keep) for posterior in self._posteriors]
+        )
+        mean, std = self._map.moments(scores, spread)
+        noise = float(self._weights @ [posterior.noise for posterior in self._posteriors])
+        return Prediction(mean, std * self._factor, std * without_noise(spread, noise))
+
+    def _mixture(
+        self, parts: Sequence[tuple[FloatArray, FloatArray]]
+    ) -> tuple[FloatArray, FloatArray]:
+        """Mean and standard deviation of scores, over the processes."""
+        means, variances = (np.stack(part) for part in zip(*parts, strict=True))
+        mean = self._weights @ means
+        variance = self._weights @ (variances + (means - mean) ** 2)
+        return np.asarray(mean), np.sqrt(variance)
+
+
+def _widening(n: int) -> float:
+    """How much wider Student's 90 % interval of a further value is, after n values."""
+    return float(stdtrit(n - 1, 0.95)) / Z90 * math.sqrt(1 + 1 / n)
+
+
+class _Posterior:
+    """One process conditioned on scores.
+
+    Scores have mean 0 and one spread over any support, also one of good architectures only, as a
+    search has. So the prior mean counts relative to its own mean over the support, and how far
+    the scores of this support are spread among those of all architectures is estimated: ``scale``
+    maximises the marginal likelihood, and counts the more the more scores there are.
+
+    Attributes:
+        evidence: Logarithm of the marginal likelihood, up to a constant.
+    """
+
+    evidence = 0.0
+    _offset: float
+    _scale: float
+    _scores: FloatArray
+    _white: FloatArray
+
+    def __init__(self, kernel: TransferKernel, support: TransferInputs) -> None:
+        self._kernel, self._support = kernel, support.double()
+        self._noise = float(kernel.noise.exp()) + kernel.extra_noise(len(support))
+        self._whiten = inverse_factor(kernel.noisy(self._support).numpy())
+        self._pool: _Pool | None = None
+
+    def extended(self, fresh: TransferInputs) -> _Posterior:
+        """With further rows in the support."""
+        other = copy.copy(self)
+        if not self._support.sources.shape[1]:
+            fresh = fresh.without_sources()
+        other._support = self._support.joined(fresh.double())
+        n = len(self._support)
+        covariance = self._kernel(other._support.take(slice(n, None)), other._support).numpy()
+        own = covariance[:, n:] + self._noise * np.eye(len(fresh))
+        growth = Growth.of(self._whiten, covariance[:, :n], own)
+        other._whiten = growth.whiten
+        if self._pool is not None:
+            other._pool = self._pool.extended(self._kernel, fresh, growth)
+        return other
+
+    def told(self, scores: FloatArray) -> _Posterior:
+        """The same rows with these scores (n,)."""
+        other = copy.copy(self)
+        prior = self._kernel.mean(self._support).numpy()
+        other._offset = float(prior.mean())
+        given, expected = self._whiten @ scores, self._whiten @ (prior - other._offset)
+        n, square, product = len(scores), float(given @ given), float(given @ expected)
+        other._scale = 1.0
+        if square > 0:  # else all scores are equal
+            likeliest = (product + math.sqrt(product**2 + 4 * square * n)) / (2 * square)
+            other._scale = likeliest ** (n / (n + _TYPICAL))
+        other._white = other._scale * given - expected
+        other._scores = scores
+        other.evidence = float(
+            n * math.log(other._scale)
+            - 0.5 * (other._white @ other._white)
+            + np.log(np.diag(self._whiten)).sum()
+        )
+        return other
+
+    @property
+    def noise(self) -> float:
+        """Variance of the noise of a score."""
+        return float(self._kernel.noise.exp()) / self._scale**2
+
+    def left_out(self) -> tuple[FloatArray, FloatArray]:
+        """Mean and variance of each score given all others (Rasmussen and Williams, 5.12)."""
+        variance = 1 / (self._whiten * self._whiten).sum(axis=0)
+        error = (self._whiten.T @ self._white) * variance / self._scale
+        return self._scores - error, variance / self._scale**2
+
+    def predict(self, inputs: TransferInputs, *, keep: bool) -> tuple[FloatArray, FloatArray]:
+        """Mean and variance of a measured score, each (n,); what it takes is kept if wished."""
+        pool = self._pool
+        if pool is None or pool.whole is not inputs:
+            pool = _Pool.of(self._kernel, inputs, self._support, self._whiten)
+            if keep:
+                self._pool = pool
+        mean = (pool.prior - self._offset + pool.known.mean(self._white)) / self._scale
+        return mean, pool.known.variance.clip(0) / self._scale**2 + self.noise
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """Inputs of m architectures, and what a support says about them.
+
+    Attributes:
+        whole: The inputs, as they were given.
+        inputs: The same as the process sees them.
+        prior: float64 (m,), prior mean.
+        known: What the support adds, in single precision.
+    """
+
+    whole: TransferInputs
+    inputs: TransferInputs
+    prior: FloatArray
+    known: Whitened
+
+    @classmethod
+    def of(
+        cls,
+        kernel: TransferKernel,
+        whole: TransferInputs,
+        support: TransferInputs,
+        whiten: FloatArray,
+    ) -> Self:
+        inputs = whole if support.sources.shape[1] else whole.without_sources()
+        block = torch.empty(len(support), len(inputs))
+        factor = torch.from_numpy(whiten).float()
+        for part, covariance in kernel.cross(inputs, support.single()):
+            torch.mm(factor, covariance.T, out=block[:, part])
+        known = Whitened.of(block.numpy(), kernel.diagonal(inputs).numpy())
+        return cls(whole, inputs, kernel.mean(inputs).double().numpy(), known)
+
+    def extended(self, kernel: TransferKernel, fresh: TransferInputs, growth: Growth) -> _Pool:
+        cross = torch.cat([part for _, part in kernel.cross(self.inputs, fresh)])
+        return replace(self, known=self.known.extended(cross.T.numpy(), growth))

@@ -1,0 +1,90 @@
+"""A guard against sources that mislead, by what two predictors say of left-out rows."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from typing import Self
+
+import numpy as np
+
+from surrogate_nas._types import FloatArray, IntArray
+from surrogate_nas.evaluation import Prediction, TaskData
+from surrogate_nas.predictors.base import Predictor, require_rows
+from surrogate_nas.predictors.calibration import least_std
+from surrogate_nas.predictors.gp import GaussianProcess
+from surrogate_nas.predictors.meta.process import AdaptedProcess
+from surrogate_nas.predictors.scores import QuantileMap, warped
+
+_TYPICAL = 20  # labels at which the left-out rows count as much as the equal shares do
+
+
+class Guarded(Predictor):
+    """The weighted mean of processes that learnt from other tasks and of one that starts anew.
+
+    `AdaptedProcess` has hyperparameters of its sources. In a space that is strange to them they
+    mean less, and `GaussianProcess` fits its own. Both learn warped values (see `warped`). The
+    weight of the second is the one with the least squared error on left-out rows (stacking:
+    Breiman, "Stacked Regressions", Machine Learning 1996), drawn towards one half as much as 20
+    further rows would: few rows tell little, and two that err differently are better together.
+    Without a fit, the sources speak alone.
+    """
+
+    has_prior = True
+    conditions = True
+
+    def __init__(self, transferred: AdaptedProcess, scratch: GaussianProcess) -> None:
+        """Store both, which nothing else may fit."""
+        self._transferred, self._scratch = transferred, scratch
+        self._map: QuantileMap | None = None
+        self._share = 0.5
+
+    def fit(self, data: TaskData) -> Self:
+        """Fit both to ``data`` alone."""
+        require_rows(data)
+        target = self._target(data)
+        self._transferred.fit(target)
+        self._scratch.fit(target)
+        return self._weigh(target.values)
+
+    def update(self, data: TaskData) -> Self:
+        """Update both."""
+        if self._map is None:
+            return self.fit(data)
+        target = self._target(data)
+        # Copies, so that copies of this object keep theirs.
+        self._transferred = copy.copy(self._transferred).update(target)
+        self._scratch = copy.copy(self._scratch).update(target)
+        return self._weigh(target.values)
+
+    def _target(self, data: TaskData) -> TaskData:
+        values = np.asarray(data.values, dtype=np.float64)
+        scores = warped(values)
+        self._map, self._floor = QuantileMap(scores, values), least_std(values)
+        return dataclasses.replace(data, values=scores)
+
+    def _weigh(self, scores: FloatArray) -> Self:
+        transferred, scratch = self._transferred.left_out()[0], self._scratch.left_out()[0]
+        apart, n = scratch - transferred, len(scores)
+        square = float(apart @ apart)
+        best = float(apart @ (scores - transferred)) / square if square > 0 else 0.5
+        self._share = min(max((n * best + _TYPICAL * 0.5) / (n + _TYPICAL), 0.0), 1.0)
+        return self
+
+    def predict(self, choices: IntArray) -> Prediction:
+        """Predict; float64 mean, std and epistemic (n,)."""
+        transferred = self._transferred.predict(choices)
+        if self._map is None:
+            return transferred
+        scratch = self._scratch.predict(choices)
+
+        def mixed(first: FloatArray, second: FloatArray) -> FloatArray:
+            return (1 - self._share) * first + self._share * second
+
+        std = np.sqrt(mixed(transferred.std**2, scratch.std**2))
+        mean, spread = self._map.moments(mixed(transferred.mean, scratch.mean), std)
+        spread = np.maximum(spread, self._floor)
+        if transferred.epistemic is None or scratch.epistemic is None:
+            return Prediction(mean, spread)
+        own = np.sqrt(mixed(transferred.epistemic**2, scratch.epistemic**2))
+        return Prediction(mean, spread, spread * own / std)

@@ -1,0 +1,122 @@
+"""A space that no source task is of: in the terms of the sources, and in terms of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from surrogate_nas._types import FloatArray
+from surrogate_nas.predictors.graph_encoder import GraphTensors
+from surrogate_nas.predictors.scores import normal_scores
+from surrogate_nas.predictors.structure.features import FeatureLayout
+from surrogate_nas.predictors.structure.paths import WEIGHTLESS
+from surrogate_nas.spaces.graphs import ArchGraphs
+from surrogate_nas.spaces.operations import ATTRIBUTES, OPERATION_IDS, STRUCTURAL_OPERATIONS
+
+_SKIP = OPERATION_IDS["skip"]
+_FACTORS = [  # of the number of weights; a kernel is as high as it is wide
+    ATTRIBUTES.index(name)
+    for name in ("kernel", "kernel", "channels_in", "channels_out", "expansion", "repetitions")
+]
+
+
+@dataclass(frozen=True)
+class SourceTerms:
+    """What encoders know of the spaces that they were trained in.
+
+    Attributes:
+        spaces: Names of the spaces.
+        operations: float32 (a, 7), the operations with their attributes, see `Catalogue`.
+        features: Names of the structural features, in their order.
+        centre: float32 (k,), mean of each feature over the spaces that have it.
+        scale: float32 (k,), its standard deviation there.
+    """
+
+    spaces: tuple[str, ...]
+    operations: FloatArray
+    features: tuple[str, ...]
+    centre: FloatArray
+    scale: FloatArray
+
+
+class Translation:
+    """Readings of another space's graphs, each with operations that the sources know only.
+
+    An unknown operation that has weights is read as a known one that has. One without weights,
+    such as a pooling, does less than a skip and more than nothing: there is a reading for each.
+    The features count a known operation with unknown attributes, such as a larger kernel, as the
+    nearest one that the sources have.
+    """
+
+    def __init__(self, graphs: ArchGraphs, terms: SourceTerms) -> None:
+        """Prepare for a space, of which ``graphs`` show all operations."""
+        self._terms = terms
+        self._known = np.unique(terms.operations[:, 0]).astype(graphs.op.dtype)
+        self._layouts = [
+            FeatureLayout(self._listed(reading), terms.operations) for reading in self._read(graphs)
+        ]
+
+    def __call__(self, graphs: ArchGraphs) -> list[GraphTensors]:
+        """All readings of some graphs, with features standardised as those of the sources."""
+        terms = self._terms
+        place = {name: i for i, name in enumerate(terms.features)}
+        found = []
+        for reading, layout in zip(self._read(graphs), self._layouts, strict=True):
+            features = np.zeros((len(graphs), len(place)), dtype=np.float32)
+            shared = [i for i, name in enumerate(layout.names) if name in place]
+            there = [place[layout.names[i]] for i in shared]
+            # The others count what these graphs never have.
+            features[:, there] = layout.rows(self._listed(reading))[:, shared]
+            found.append(GraphTensors.from_graphs(reading, (features - terms.centre) / terms.scale))
+        return found
+
+    def _read(self, graphs: ArchGraphs) -> list[ArchGraphs]:
+        op, attributes = graphs.op.copy(), graphs.attributes.copy()
+        unknown = ~np.isin(op, [*self._known, *STRUCTURAL_OPERATIONS])
+        idle = unknown & np.isin(op, WEIGHTLESS)
+        weighted = self._known[~np.isin(self._known, WEIGHTLESS)]
+        if weighted.size:
+            op[unknown & ~idle] = weighted[0]
+        if not idle.any():
+            return [replace(graphs, op=op).pruned()]
+        op[idle], attributes[idle] = _SKIP, 0
+        passed = replace(graphs, op=op, attributes=attributes)
+        readings = [passed] if _SKIP in self._known else []
+        return [reading.pruned() for reading in (*readings, passed.only(~idle))]
+
+    def _listed(self, graphs: ArchGraphs) -> ArchGraphs:
+        """The same with the nearest attributes that the sources' operations of a kind have."""
+        attributes = graphs.attributes.copy()
+        for kind in np.unique(graphs.op):
+            listed = self._terms.operations[self._terms.operations[:, 0] == kind, 1:]
+            if len(listed):
+                nodes = graphs.op == kind
+                apart = np.abs(attributes[nodes, None] - listed).sum(axis=2)
+                attributes[nodes] = listed[apart.argmin(axis=1)]
+        return replace(graphs, attributes=attributes)
+
+
+class SizeScores:
+    """How large architectures of a space are, as normal scores: a prediction without any label.
+
+    A simple and strong one: White et al., "A Deeper Look at Zero-Cost Proxies for Lightweight
+    NAS", ICLR blog track 2022.
+    """
+
+    def __init__(self, graphs: ArchGraphs) -> None:
+        """Rank pruned graphs, which stand for the space."""
+        sizes = _weights(graphs)
+        self._sizes, first = np.unique(sizes, return_index=True)
+        self._scores = normal_scores(sizes)[first]
+
+    def __call__(self, graphs: ArchGraphs) -> FloatArray:
+        """Scores of pruned graphs: float32 (n,)."""
+        return np.interp(_weights(graphs), self._sizes, self._scores).astype(np.float32)
+
+
+def _weights(graphs: ArchGraphs) -> FloatArray:
+    """Number of weights of pruned graphs, up to a factor and roughly: float64 (n,)."""
+    weighted = ~np.isin(graphs.op, [*WEIGHTLESS, *STRUCTURAL_OPERATIONS])
+    sizes = weighted * np.exp2(graphs.attributes[:, _FACTORS].sum(axis=1))
+    return np.bincount(graphs.graph, sizes, minlength=len(graphs)).astype(np.float64)

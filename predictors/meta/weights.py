@@ -1,0 +1,244 @@
+"""Files of meta-trained weights: safetensors with JSON settings, and which of them serve a task."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from surrogate_nas._types import FloatArray
+from surrogate_nas.errors import FormatError, InvalidArgumentError, SurrogateNASError
+from surrogate_nas.spaces.base import SearchSpace
+
+FORMAT = "surrogate-nas weights"
+FORMAT_VERSION = 2
+SUFFIX = ".safetensors"
+
+Tensors = Mapping[str, FloatArray]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTask:
+    """A task that weights were trained on.
+
+    Attributes:
+        name: ``benchmark/task``, for people.
+        space: Identity of its space; files of older programs have the name alone.
+        fingerprint: Recognises it under any name, see `surrogate_nas.evaluation.fingerprint`.
+        labels: Number of its values that were used.
+    """
+
+    name: str
+    space: str
+    fingerprint: str
+    labels: int
+
+    def of_space(self, space: SearchSpace) -> bool:
+        """Whether it is of a space, not of another one that a user gave the same name."""
+        return self.space in (space.name, space.identity)
+
+    def same(self, space: SearchSpace, task: str, fingerprints: Sequence[str]) -> bool:
+        """Whether this is a task under another name, or other measurements of it.
+
+        It is recognised by its fingerprint. Other measurements (a mean over more seeds, another
+        budget) have another one, so the same name in the same space counts too.
+        """
+        return self.fingerprint in fingerprints or (
+            self.of_space(space) and self.name.rpartition("/")[2].lower() == task.lower()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a file of weights tells about them.
+
+    Attributes:
+        predictor: Registered name of the meta-learner.
+        tasks: What they were trained on.
+        operations: Which of `surrogate_nas.spaces.operations.OPERATIONS` their spaces have.
+        seed: Of the meta-training.
+        created: Seconds since 1970.
+        program: Version of the program that made them.
+        learner: The meta-learner's own settings.
+        held_out: Kendall tau by number of labels, by held-out task.
+    """
+
+    predictor: str
+    tasks: tuple[SourceTask, ...]
+    operations: tuple[int, ...]
+    seed: int
+    created: int
+    program: str
+    learner: Mapping[str, Any] = field(default_factory=dict)
+    held_out: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> int:
+        """Number of values of other tasks that were used."""
+        return sum(task.labels for task in self.tasks)
+
+    @property
+    def spaces(self) -> tuple[str, ...]:
+        """Identities of the spaces of the tasks, each once."""
+        return tuple(dict.fromkeys(task.space for task in self.tasks))
+
+    def of_space(self, space: SearchSpace) -> bool:
+        """Whether any of the tasks is of a space."""
+        return any(task.of_space(space) for task in self.tasks)
+
+    def saw(self, space: SearchSpace, task: str, fingerprints: Sequence[str] = ()) -> bool:
+        """Whether a task was among those that were trained on, see `SourceTask.same`."""
+        return any(seen.same(space, task, fingerprints) for seen in self.tasks)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError, TypeError, KeyError: If it is something else.
+        """
+        content = json.loads(text)
+        if not isinstance(content, dict):
+            raise TypeError("its settings are no JSON object")
+        tasks = tuple(SourceTask(**task) for task in content.pop("tasks"))
+        read = cls(tasks=tasks, operations=tuple(content.pop("operations")), **content)
+        _check_types(read)
+        return read
+
+    def to_json(self) -> str:
+        """As JSON text, the same for the same settings."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+def _check_types(settings: Settings) -> None:
+    for item, texts, numbers in (
+        (settings, ("predictor", "program"), ("seed", "created")),
+        *((task, ("name", "space", "fingerprint"), ("labels",)) for task in settings.tasks),
+    ):
+        for names, kind in ((texts, str), (numbers, int)):
+            for name in names:
+                if not isinstance(getattr(item, name), kind):
+                    raise TypeError(f"{name} is no {kind.__name__}")
+    if not all(isinstance(number, int) for number in settings.operations):
+        raise TypeError("operations are no numbers")
+    if not isinstance(settings.learner, dict):
+        raise TypeError("learner is no object")
+
+
+def write_weights(path: str | os.PathLike[str], tensors: Tensors, settings: Settings) -> None:
+    """Write a file, whole or not at all.
+
+    Raises:
+        InvalidArgumentError: If the name does not end in ``.safetensors``.
+        SurrogateNASError: If it cannot be written.
+    """
+    path = Path(path)
+    if path.suffix != SUFFIX:
+        raise InvalidArgumentError(f"a file of weights must end in {SUFFIX}, got {str(path)!r}")
+    metadata = {
+        "format": FORMAT,
+        "format_version": str(FORMAT_VERSION),
+        "settings": settings.to_json(),
+    }
+    contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    content = save(contiguous, metadata=metadata)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            os.chmod(temporary, 0o644)  # mkstemp lets nobody else read
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def cannot_write(path: Path, error: OSError) -> SurrogateNASError:
+    """The error of a file that the system refused to write."""
+    return SurrogateNASError(
+        f"cannot write the weights {path}: {error.strerror or error}; choose a folder with "
+        "space that can be written"
+    )
+
+
+def read_settings(path: str | os.PathLike[str]) -> Settings:
+    """Read the settings of a file alone.
+
+    Raises:
+        InvalidArgumentError: If there is no such file.
+        FormatError: If it is no such file, damaged, or of another version.
+    """
+    return _read(path, tensors=False)[1]
+
+
+def read_weights(path: str | os.PathLike[str]) -> tuple[dict[str, FloatArray], Settings]:
+    """Read a file.
+
+    Raises:
+        InvalidArgumentError: If there is no such file.
+        FormatError: If it is no such file, damaged, or of another version.
+    """
+    return _read(path, tensors=True)
+
+
+def _read(path: str | os.PathLike[str], *, tensors: bool) -> tuple[dict[str, FloatArray], Settings]:
+    if not Path(path).is_file():
+        raise InvalidArgumentError(f"there is no file of weights {os.fspath(path)!r}")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise FormatError(
+                    f"{path} holds no weights of surrogate-nas; make some with "
+                    "'surrogate-nas meta-train'"
+                )
+            if metadata.get("format_version") != str(FORMAT_VERSION):
+                raise FormatError(
+                    f"{path} has version {metadata.get('format_version')} of the format of "
+                    f"weights, and this program reads version {FORMAT_VERSION}; update "
+                    "surrogate-nas, or train them again with 'surrogate-nas meta-train'"
+                )
+            settings = Settings.from_json(metadata["settings"])
+            names = list(file.keys()) if tensors else []
+            found = {name: file.get_tensor(name) for name in names}
+            for name, tensor in found.items():
+                if not np.isfinite(tensor).all():
+                    raise ValueError(f"{name} has values that are not finite")
+            return found, settings
+    except FormatError:
+        raise
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
+        raise FormatError(
+            f"{path} is damaged, cut off or no file of weights ({error}); make it again with "
+            "'surrogate-nas meta-train'"
+        ) from error
+
+
+SHIPPED = Path(__file__).parents[1] / "shipped"
+"""Weights that come with the program."""
+
+
+def installed_weights(predictor: str, folders: Iterable[Path]) -> list[tuple[Path, Settings]]:
+    """All readable weights of a meta-learner in some folders, the newest first."""
+    found = []
+    for folder in folders:
+        for path in sorted(folder.glob(f"*{SUFFIX}")):
+            try:
+                settings = read_settings(path)
+            except (FormatError, InvalidArgumentError):  # damaged, a folder or a broken link
+                continue
+            if settings.predictor == predictor:
+                found.append((path, settings))
+    return sorted(found, key=lambda item: (-item[1].created, -len(item[1].tasks)))

@@ -1,0 +1,1 @@
+"""Features of architectures, read off their graphs."""

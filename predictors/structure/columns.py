@@ -1,0 +1,196 @@
+"""The columns of structural features, computed for many pruned graphs at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import combinations
+
+import numpy as np
+
+from surrogate_nas._types import FloatArray, IntArray
+from surrogate_nas.predictors.structure.paths import Catalogue, Paths
+from surrogate_nas.spaces.graphs import ArchGraphs
+
+FEW_OPERATIONS = 6
+"""Up to so many operations, all sets of them get columns."""
+
+SET_COLUMNS = 100
+"""Most columns about sets of operations in a space with more."""
+
+STRING_COLUMNS = 100
+"""Most columns that count a path's string of operations: the most frequent in the space."""
+
+Columns = tuple[str, list[str], FloatArray]
+"""A family's name, the names of its columns, and float32 (n, columns)."""
+
+
+def feature_columns(
+    graphs: ArchGraphs, catalogue: Catalogue, strings: IntArray
+) -> Iterator[Columns]:
+    """All features of pruned graphs, family by family; the layout depends on the space alone.
+
+    Args:
+        graphs: Pruned graphs.
+        catalogue: The operations of their space.
+        strings: int (s, longest), the path strings to count, see `common_strings`.
+    """
+    paths = Paths(graphs, catalogue)
+    names, size = catalogue.names, len(catalogue)
+    longest = strings.shape[1]
+    node = np.flatnonzero(paths.number >= 0)
+    counts = _histogram(paths.count, size, graphs.graph[node], paths.number[node])
+    yield "counts", [f"count[{n}]" for n in names], counts
+    edges = np.bincount(graphs.graph[graphs.edges[0]], minlength=paths.count)
+    sums = np.stack([counts.sum(axis=1), edges], axis=1, dtype=np.float32)
+    yield "counts", ["operations", "edges"], sums
+
+    length = paths.length[:, None].astype(np.float32)
+    yield "paths", ["paths"], paths.per_graph[:, None]
+    yield "paths", _statistics("length"), _min_max_mean(paths, length)
+    weighted = paths.counts[:, catalogue.weighted].sum(axis=1, keepdims=True)
+    yield "weighted", _statistics("weighted"), _min_max_mean(paths, weighted)
+    skips = paths.counts[:, catalogue.skips].sum(axis=1, keepdims=True)
+    free = np.concatenate([skips == length, weighted == 0], axis=1, dtype=np.float32)
+    yield "skip", ["paths_of_skips", "paths_without_weights"], paths.total(free)
+    yield "skip", ["has_path_of_skips", "has_path_without_weights"], paths.most(free)
+
+    for place in range(longest):
+        for sign in (1, -1):
+            label = f"{sign * (place + 1):+d}"
+            at = _one_hot(_operation_at(paths, place, sign), size)
+            yield "place", [f"at{label}[{n}]" for n in names], paths.total(at)
+        here = _node_at(paths, place, 1)[:, None]
+        channels = np.where(here >= 0, paths.channels[here], 0)
+        yield "widths", [f"channels{place + 1:+d}"], paths.mean(channels)
+    for label, sign in (("first", 1), ("last", -1)):
+        ends = np.unique(_node_at(paths, 0, sign))
+        ends = ends[ends >= 0]
+        degree = _histogram(paths.count, size, graphs.graph[ends], paths.number[ends])
+        yield "degrees", [f"{label}[{n}]" for n in names], degree
+    yield "depth", [f"depth[{n}]" for n in names], _depth(paths, size)
+    yield from _order_columns(paths, catalogue, longest)
+    yield from _set_columns(paths, names)
+    labels = ["-".join(names[i] for i in row if i >= 0) for row in strings.tolist()]
+    yield "strings", [f"path[{s}]" for s in labels], _string_counts(paths, strings, size)
+
+
+def common_strings(paths: Paths, size: int) -> IntArray:
+    """The most frequent strings of catalogue numbers along paths: int64 (s, longest)."""
+    code, first, count = np.unique(
+        _codes(paths.operation, size), return_index=True, return_counts=True
+    )
+    kept = np.argsort(-count, kind="stable")[:STRING_COLUMNS]  # the smaller code among equals
+    return paths.operation[first[np.sort(kept)]].reshape(len(kept) if code.size else 0, -1)
+
+
+def _string_counts(paths: Paths, strings: IntArray, size: int) -> FloatArray:
+    if len(strings) == 0:
+        return np.zeros((paths.count, 0), dtype=np.float32)
+    operation = paths.operation
+    missing = strings.shape[1] - operation.shape[1]
+    operation = np.pad(operation, ((0, 0), (0, max(missing, 0))), constant_values=-1)
+    wanted = _codes(strings, size)
+    code = _codes(operation[:, : strings.shape[1]], size)
+    place = np.minimum(np.searchsorted(wanted, code), len(wanted) - 1)
+    known = (wanted[place] == code) & (paths.length <= strings.shape[1])
+    return _histogram(paths.count, len(wanted), paths.graph[known], place[known])
+
+
+def _codes(operation: IntArray, size: int) -> IntArray:
+    code = np.zeros(len(operation), dtype=np.int64)
+    for column in operation.T:  # wraps around beyond some 20 operations: a harmless hash
+        code = code * (size + 1) + column + 1
+    return code
+
+
+def _set_columns(paths: Paths, names: tuple[str, ...]) -> Iterator[Columns]:
+    """Paths through sets of operations and without them, the most telling columns first.
+
+    Through a set: how many of its operations a path has. Without it: how many paths have none,
+    which is also how many consist of its complement only, and the longest of these.
+    """
+    size = len(names)
+    small = size <= FEW_OPERATIONS
+    sets = [s for k in range(1, size if small else 3) for s in combinations(range(size), k)]
+    labels = ["+".join(names[i] for i in chosen) for chosen in sets]
+    member = np.zeros((size, len(sets)), dtype=np.float32)
+    for column, chosen in enumerate(sets):
+        member[list(chosen), column] = 1
+    through = paths.counts @ member
+    without = (through == 0).astype(np.float32)
+    longest = without * paths.length[:, None].astype(np.float32)
+    one, more, every = slice(0, size), slice(size, None), slice(None)
+    plan: tuple[tuple[str, str, slice, Callable[[FloatArray], FloatArray], FloatArray], ...] = (
+        ("without", "without", every, lambda x: np.log2(1 + paths.total(x)), without),
+        ("through", "through.mean", one, paths.mean, through),
+        ("through", "through.max", one, paths.most, through),
+        ("through", "through.min", one, paths.least, through),
+        ("without_max", "without.max", one, paths.most, longest),
+        ("sets", "through.max", more, paths.most, through),
+        ("sets", "through.min", more, paths.least, through),
+        ("sets", "without.max", more, paths.most, longest),
+    )
+    left = len(plan) * len(sets) if small else SET_COLUMNS
+    for family, what, part, reduce, values in plan:
+        chosen_labels = labels[part][:left]
+        left -= len(chosen_labels)
+        if chosen_labels:
+            columns = reduce(values[:, part][:, : len(chosen_labels)])
+            yield family, [f"{what}[{n}]" for n in chosen_labels], columns
+
+
+def _order_columns(paths: Paths, catalogue: Catalogue, longest: int) -> Iterator[Columns]:
+    """Whether an operation occurs with so many operations with weights before or after it."""
+    size = len(catalogue)
+    has_weights = np.isin(paths.operation, catalogue.weighted)
+    before: IntArray = np.cumsum(has_weights, axis=1) - has_weights
+    after = has_weights.sum(axis=1, keepdims=True) - before - has_weights
+    for number in range(longest):
+        for what, others in (("before", before), ("after", after)):
+            there = np.zeros((len(paths.length), size), dtype=np.float32)
+            row, place = np.nonzero((others == number) & (paths.operation >= 0))
+            there[row, paths.operation[row, place]] = 1
+            labels = [f"{number}_{what}[{n}]" for n in catalogue.names]
+            yield "order", labels, paths.most(there)
+
+
+def _depth(paths: Paths, size: int) -> FloatArray:
+    """Mean place of each operation over its occurrences on paths, 0 where it is on none."""
+    total = np.zeros((paths.count, size), dtype=np.float32)
+    times = np.zeros_like(total)
+    for place, column in enumerate(paths.operation.T):
+        here = paths.total(_one_hot(column, size))
+        total += here * (place + 1)
+        times += here
+    return total / np.maximum(times, 1)
+
+
+def _node_at(paths: Paths, place: int, sign: int) -> IntArray:
+    """Node at a place of each path, counted from its input (+1) or output (-1), or -1: (p,)."""
+    column = np.full(len(paths.length), place) if sign > 0 else paths.length - 1 - place
+    there = (column >= 0) & (column < paths.length)
+    node = np.full(len(column), -1, dtype=np.int64)
+    node[there] = paths.node[np.flatnonzero(there), column[there]]
+    return node
+
+
+def _operation_at(paths: Paths, place: int, sign: int) -> IntArray:
+    node = _node_at(paths, place, sign)
+    return np.where(node >= 0, paths.number[node], -1)
+
+
+def _min_max_mean(paths: Paths, values: FloatArray) -> FloatArray:
+    return np.concatenate([paths.least(values), paths.most(values), paths.mean(values)], axis=1)
+
+
+def _statistics(name: str) -> list[str]:
+    return [f"{name}.{what}" for what in ("min", "max", "mean")]
+
+
+def _one_hot(number: IntArray, size: int) -> FloatArray:
+    return np.asarray(number[:, None] == np.arange(size), dtype=np.float32)
+
+
+def _histogram(count: int, size: int, graph: IntArray, number: IntArray) -> FloatArray:
+    flat = np.bincount(graph.astype(np.int64) * size + number, minlength=count * size)
+    return flat.reshape(count, size).astype(np.float32)

@@ -1,0 +1,155 @@
+"""Structural features of architectures: numbers read off the pruned graph of any space.
+
+After Kadlecova et al., "Surprisingly Strong Performance Prediction with Neural Graph Features",
+ICML 2024, with positions along paths added. A path's length is its number of operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from surrogate_nas._types import FloatArray, IntArray
+from surrogate_nas.errors import ArchitectureError
+from surrogate_nas.predictors.structure.columns import common_strings, feature_columns
+from surrogate_nas.predictors.structure.paths import Catalogue, Paths
+from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.spaces.graphs import ArchGraphs
+from surrogate_nas.spaces.restricted import RestrictedSpace
+
+_PATHS = ("without", "order", "through", "weighted", "without_max", "skip", "widths")
+
+FAMILIES = ("counts", *_PATHS)
+"""The families that predict and search best from few labels, measured on tables of three spaces."""
+
+TREE_FAMILIES = (*_PATHS, "paths")
+"""The same for trees, which do as well without the counts."""
+
+_SAMPLE = 4_096
+_NODES = 18_000  # of the graphs in a sample: larger graphs have more paths, and it has fewer
+
+
+class StructuralFeatures:
+    """The features of one space, by `of`; columns that are constant in it are left out.
+
+    Spaces that can be enumerated are computed once a process and then looked up.
+
+    Attributes:
+        names: Name of each column, for example ``count[skip]``.
+        families: Family of each column: counts, paths, weighted, skip, place, widths, degrees,
+            depth, order, without, through, without_max, sets or strings.
+        centre: float32 (k,), mean of each column over the space (or a sample of it).
+        scale: float32 (k,), standard deviation, never 0.
+        operations: float32 (a, 7), the operations of the space, see `Catalogue`.
+    """
+
+    def __init__(self, space: SearchSpace) -> None:
+        """Prepare the features of ``space``; prefer `of`, which keeps them."""
+        self._space = space
+        self._numbers: IntArray | None = None
+        self._matrix: FloatArray | None = None
+        self._layout: FeatureLayout
+        self._columns: IntArray
+        if isinstance(space, RestrictedSpace):
+            whole = StructuralFeatures.of(space.whole)
+            self._layout = whole._layout
+            self._columns = whole._columns
+            pool = space.unique()
+            matrix = whole.transform(pool)
+        else:
+            pool = _pool(space)
+            graphs = space.graphs(pool).pruned()
+            self._layout = FeatureLayout(graphs)
+            matrix = self._layout.rows(graphs)
+            self._columns = np.arange(matrix.shape[1])
+        varying = matrix.max(axis=0) > matrix.min(axis=0)
+        self._columns = self._columns[varying]
+        matrix = np.ascontiguousarray(matrix[:, varying])
+        self.centre = matrix.mean(axis=0, dtype=np.float64).astype(np.float32)
+        self.scale = matrix.std(axis=0, dtype=np.float64).astype(np.float32)
+        self.names = tuple(self._layout.names[i] for i in self._columns)
+        self.families = tuple(self._layout.families[i] for i in self._columns)
+        self.operations = self._layout.operations
+        if space.enumerable or isinstance(space, RestrictedSpace):
+            self._numbers = space.index(pool)
+            matrix.setflags(write=False)
+            self._matrix = matrix
+
+    @staticmethod
+    def of(space: SearchSpace) -> StructuralFeatures:
+        """The features of a space, made at first use; a restriction shares its whole space's."""
+        if isinstance(space, RestrictedSpace):
+            if space not in _RESTRICTED:
+                _RESTRICTED[space] = StructuralFeatures(space)
+            return _RESTRICTED[space]
+        key = (type(space), space.identity, space.decisions, space.isomorphs)
+        if key not in _WHOLE:
+            _WHOLE[key] = StructuralFeatures(space)
+        return _WHOLE[key]
+
+    def transform(self, choices: IntArray) -> FloatArray:
+        """Features of encodings (n, decisions): float32 (n, columns).
+
+        In a space with merged isomorphs, those of the canonical forms.
+        """
+        keys = self._space.keys(np.asarray(choices))
+        if self._numbers is None or self._matrix is None:
+            graphs = self._space.graphs(keys).pruned()
+            return np.asarray(self._layout.rows(graphs)[:, self._columns])
+        number = self._space.index(keys)
+        if np.array_equal(number, self._numbers):
+            return self._matrix
+        row = np.minimum(np.searchsorted(self._numbers, number), len(self._numbers) - 1)
+        strange = self._numbers[row] != number
+        if strange.any():
+            example = keys[np.flatnonzero(strange)[0]].tolist()
+            raise ArchitectureError(f"{example} is not an architecture of {self._space!r}")
+        return self._matrix[row]
+
+    def columns(self, families: Iterable[str]) -> IntArray:
+        """Positions of the columns of some families: int (m,)."""
+        return np.flatnonzero(np.isin(self.families, list(families)))
+
+
+_WHOLE: dict[tuple[object, ...], StructuralFeatures] = {}
+_RESTRICTED: WeakKeyDictionary[SearchSpace, StructuralFeatures] = WeakKeyDictionary()
+
+
+class FeatureLayout:
+    """What the columns mean of a space's features, varying or not.
+
+    Attributes:
+        names: Name of each column.
+        families: Family of each column.
+        operations: float32 (a, 7), the operations, see `Catalogue`.
+    """
+
+    def __init__(self, graphs: ArchGraphs, others: FloatArray | None = None) -> None:
+        """Decide on the columns.
+
+        Args:
+            graphs: Pruned graphs that show all operations of a space.
+            others: Further operations that columns are about.
+        """
+        self._catalogue = Catalogue(graphs, others)
+        self.operations = self._catalogue.operations
+        self._strings = common_strings(Paths(graphs, self._catalogue), len(self._catalogue))
+        few = list(feature_columns(graphs.head(1), self._catalogue, self._strings))
+        self.names = [name for _, names, _ in few for name in names]
+        self.families = [family for family, names, _ in few for _ in names]
+
+    def rows(self, graphs: ArchGraphs) -> FloatArray:
+        """All features of pruned graphs of the space: float32 (n, columns)."""
+        families = feature_columns(graphs, self._catalogue, self._strings)
+        return np.concatenate([columns for _, _, columns in families], axis=1, dtype=np.float32)
+
+
+def _pool(space: SearchSpace) -> IntArray:
+    """All architectures, or a sample that is the same in every process."""
+    if space.enumerable:
+        return space.unique()
+    drawn = space.keys(space.sample_choices(np.random.default_rng(0), _SAMPLE))
+    drawn = drawn[: np.searchsorted(space.graphs(drawn).offsets, _NODES)]
+    return drawn[np.unique(space.index(drawn), return_index=True)[1]]

@@ -1,0 +1,214 @@
+"""Results as pictures."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from surrogate_nas._types import FloatArray
+from surrogate_nas.benchmarks.base import TabularTask
+from surrogate_nas.records import SearchResult
+from surrogate_nas.reporting.statistics import Grid, band, by_cost, grid
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette, which colour-blind people can tell apart.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+_STYLES = ("-", "--", ":")
+_ACROSS = 3
+_MEAN = "mean of the tasks"
+_ALPHA = 0.05
+_STYLE: Any = {
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e5e5e5",
+    "grid.linewidth": 0.8,
+    "legend.frameon": False,
+}
+
+
+def draw_search(path: Path, task: TabularTask, result: SearchResult, *, method: str) -> None:
+    """Draw each trial's value, the best so far, and the optimum of the table."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    sign = task.goal.sign
+    numbers = np.arange(1, len(result.trials) + 1)
+    values = sign * np.array([np.nan if t.value is None else t.value for t in result.trials])
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(7, 4), layout="constrained")
+        axes = figure.subplots()
+        axes.scatter(numbers, values, s=16, color="#9a9a9a", linewidths=0, label="trial")
+        axes.step(
+            numbers, sign * result.curve, where="post", color=_COLOURS[0], lw=2, label="best so far"
+        )
+        optimum = sign * task.optimum
+        axes.axhline(optimum, color=_COLOURS[1], lw=1.2, ls="--", label="best of the table")
+        _limit(axes, values, optimum)
+        unit = f" ({task.goal.unit})" if task.goal.unit else ""
+        axes.set(
+            xlabel="trials",
+            ylabel=f"validation {task.goal.metric}{unit}",
+            title=f"{task.benchmark} / {task.name}: {method}",
+            xlim=(0, len(numbers) + 1),
+        )
+        axes.legend(
+            loc="lower right" if sign > 0 else "upper right",
+            frameon=True,  # trials may lie behind it
+            facecolor="white",
+            framealpha=0.8,
+            edgecolor="none",
+        )
+        _save(figure, path)
+
+
+def _limit(axes: Axes, values: FloatArray, optimum: float) -> None:
+    """Leave the worst tenth of the trials out, so that the interesting part can be seen."""
+    finite = values[np.isfinite(values)]
+    if finite.size == 0:
+        return
+    worst = float(np.quantile(finite, 0.1 if optimum >= finite.max() else 0.9))
+    margin = 0.06 * abs(optimum - worst) or 1.0
+    low, high = sorted((worst, optimum))
+    axes.set_ylim(low - margin, high + margin)
+
+
+def draw_comparison(
+    folder: Path, result: Mapping[str, Any], sizes: Mapping[str, int]
+) -> list[Path]:
+    """Draw anytime curves over trials and over cost, and the average ranks of the methods.
+
+    Args:
+        folder: Where the pictures go.
+        result: Of `surrogate_nas.workflows.compare.compare`.
+        sizes: Number of architectures of each task.
+
+    Returns:
+        The files.
+    """
+    import matplotlib as mpl
+
+    table = grid(result["runs"], sizes)
+    trials = np.arange(1, table.percent.shape[-1] + 1, dtype=np.float64)
+    spent, percent = by_cost(table)
+    title = result["benchmark"]
+    paths = [folder / name for name in ("by_trials.png", "by_cost.png", "ranks.png")]
+    with mpl.rc_context(_STYLE):
+        _save(_curves(table, trials, table.percent, "trials", title), paths[0])
+        _save(_curves(table, spent, percent, "cost (epochs)", title), paths[1])
+        if len(table.methods) > 1:
+            _save(_ranks(result["summary"], title), paths[2])
+    return paths if len(table.methods) > 1 else paths[:2]
+
+
+def _curves(table: Grid, x: FloatArray, percent: FloatArray, label: str, title: str) -> Figure:
+    """One panel for the mean of the tasks, if there are several, and one for each."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import LogFormatter
+
+    panels = [(task, percent[:, t]) for t, task in enumerate(table.tasks)]
+    if len(panels) > 1:
+        panels.insert(0, (_MEAN, percent.mean(axis=1)))
+    across = min(_ACROSS, math.ceil(math.sqrt(len(panels))))
+    down = math.ceil(len(panels) / across)
+    size = (3.6 * across, 2.7 * down + 0.6) if across > 1 else (6.4, 4.4)
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(down, across, squeeze=False).flat
+    for ax, (name, samples) in zip(axes, panels, strict=False):
+        for m, samples_of_method in enumerate(samples):
+            _curve(ax, x, samples_of_method, m, table.methods[m])
+        ax.set_yscale("log")
+        ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        # Plain numbers between the powers of ten, where less than one of these is spanned.
+        ax.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
+        ax.set_title(name, fontweight="bold" if name == _MEAN else "normal")
+    for ax in axes[len(panels) :]:
+        ax.remove()
+    for ax in axes[max(0, len(panels) - across) : len(panels)]:  # the lowest of each column
+        ax.set_xlabel(label)
+    figure.supylabel("rank of the best so far (% of the table)", fontsize=10)
+    seeds = percent.shape[2]
+    of = f"mean of {seeds} seeds, 95 % bootstrap bands" if seeds > 1 else "one seed"
+    figure.suptitle(f"{title}: {of}", fontsize=11)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
+    return figure
+
+
+def _curve(ax: Axes, x: FloatArray, samples: FloatArray, number: int, name: str) -> None:
+    colour = _COLOURS[number % len(_COLOURS)]
+    style = _STYLES[number // len(_COLOURS) % len(_STYLES)]
+    ax.plot(x, samples.mean(axis=0), color=colour, ls=style, lw=1.8, label=name)
+    limits = band(samples)
+    if limits is not None:
+        ax.fill_between(x, *limits, color=colour, alpha=0.18, lw=0)
+
+
+def _ranks(summary: Mapping[str, Any], title: str) -> Figure:
+    """Average ranks among the methods; a bar joins those that do not differ significantly."""
+    from matplotlib.figure import Figure
+
+    rows = sorted(summary["methods"], key=lambda row: row["average_rank"][-1])
+    at, count = summary["at"][-1], len(rows)
+    after = "1 trial" if at == 1 else f"{at} trials"
+    same = {
+        frozenset((test["better"], test["worse"]))
+        for test in summary["tests"]
+        if test["at"] == at and test["p_holm"] >= _ALPHA
+    }
+    figure = Figure(figsize=(7, 1.5 + 0.4 * count), layout="constrained")
+    axes = figure.subplots()
+    for y, row in enumerate(rows):
+        place = row["average_rank"][-1]
+        axes.plot([1, place], [y, y], color="#d0d0d0", lw=1.2, zorder=1)
+        axes.scatter(place, y, s=46, color=_COLOURS[0], zorder=2)
+        axes.annotate(f"{place:.2f}", (place, y), (8, -3.5), textcoords="offset points")
+    groups = _groups([row["method"] for row in rows], same)
+    for step, (first, last) in enumerate(groups):
+        x = count * (1.12 + 0.04 * step)
+        axes.plot([x, x], [first - 0.15, last + 0.15], color="#444444", lw=4)
+    axes.set_yticks(range(count), [row["method"] for row in rows])
+    axes.set_xticks(range(1, count + 1))
+    axes.set(
+        xlim=(0.95, count * (1.15 + 0.04 * len(groups))),
+        ylim=(count - 0.5, -0.5),
+        xlabel=f"average rank among the methods after {after} (1 is best)",
+    )
+    axes.set_title(title + (": bars join what does not differ (p ≥ .05, Holm)" if groups else ""))
+    axes.grid(visible=False, axis="y")
+    return figure
+
+
+def _groups(names: list[str], same: set[frozenset[str]]) -> list[tuple[int, int]]:
+    """Longest runs of neighbours (first, last) in which no two differ."""
+    found: list[tuple[int, int]] = []
+    for first in range(len(names)):
+        last = first
+        while last + 1 < len(names) and all(
+            frozenset((names[i], names[last + 1])) in same for i in range(first, last + 1)
+        ):
+            last += 1
+        if last > first and (not found or last > found[-1][1]):
+            found.append((first, last))
+    return found
+
+
+def _save(figure: Figure, path: Path) -> None:
+    """All of it or nothing."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    FigureCanvasAgg(figure)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    figure.savefig(part, dpi=150, format=path.suffix[1:].lower())
+    part.replace(path)

@@ -1,0 +1,209 @@
+"""Statistics over the runs of a comparison: ranks, tests, bands."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from surrogate_nas._types import FloatArray
+
+Run = Mapping[str, Any]
+
+_RESAMPLES = 1_000
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Runs as arrays.
+
+    Attributes:
+        methods: Names.
+        tasks: Names.
+        ranks: Rank of the best so far, the number of rows before the first success:
+            float (methods, tasks, seeds, trials).
+        percent: The same in % of the table.
+        costs: Cost so far, of the same shape.
+    """
+
+    methods: tuple[str, ...]
+    tasks: tuple[str, ...]
+    ranks: FloatArray
+    percent: FloatArray
+    costs: FloatArray
+
+
+def grid(runs: Sequence[Run], sizes: Mapping[str, int]) -> Grid:
+    """Put runs side by side.
+
+    Args:
+        runs: Of `surrogate_nas.workflows.compare.compare`, one for each method, task and seed.
+        sizes: Number of architectures of each task.
+    """
+    cells = {(method(run), run["task"], run["seed"]): run for run in runs}
+    methods, tasks, seeds = (tuple(dict.fromkeys(part)) for part in zip(*cells, strict=True))
+    shape = (len(methods), len(tasks), len(seeds), len(runs[0]["ranks"]))
+    every = [cells[key] for key in itertools.product(methods, tasks, seeds)]
+    ranks = np.array([run["ranks"] for run in every], dtype=np.float64).reshape(shape)
+    costs = np.array([run["costs"] for run in every], dtype=np.float64).reshape(shape)
+    rows = np.array([sizes[task] for task in tasks], dtype=np.float64)[:, None, None]
+    ranks = np.where(np.isnan(ranks), rows, ranks)
+    return Grid(methods, tasks, ranks, 100 * ranks / rows, costs)
+
+
+def method(run: Run) -> str:
+    """The searcher with its predictor."""
+    searcher, predictor = run["searcher"], run["predictor"]
+    return f"{searcher}" if predictor is None else f"{searcher}+{predictor}"
+
+
+def summarise(runs: Sequence[Run], sizes: Mapping[str, int]) -> dict[str, Any]:
+    """Mean and median ranks, average ranks of the methods, and tests between them.
+
+    A quarter of the trials, half of them, and all are looked at.
+
+    Returns:
+        ``at``: numbers of trials; ``methods``: for each its ``mean_rank``, ``median_rank`` and
+        ``mean_percent`` in the table over all tasks and seeds, and its ``average_rank`` among
+        the methods (1 is best), one value for each of ``at``; ``tasks``: ``mean_rank`` and
+        ``median_rank`` on each task; ``tests``: see `compare_pairs`, for each of ``at``.
+    """
+    table = grid(runs, sizes)
+    length = table.ranks.shape[-1]
+    at = sorted({max(1, length // 4), max(1, length // 2), length})
+    ranks = table.ranks[..., np.array(at) - 1]
+    percent = table.percent[..., np.array(at) - 1]
+    among = average_ranks(ranks)
+    return {
+        "at": at,
+        "methods": [
+            {
+                "method": name,
+                "mean_rank": ranks[m].mean(axis=(0, 1)).tolist(),
+                "median_rank": np.median(ranks[m], axis=(0, 1)).tolist(),
+                "mean_percent": percent[m].mean(axis=(0, 1)).tolist(),
+                "average_rank": among[m].tolist(),
+            }
+            for m, name in enumerate(table.methods)
+        ],
+        "tasks": [
+            {
+                "task": task,
+                "method": name,
+                "mean_rank": ranks[m, t].mean(axis=0).tolist(),
+                "median_rank": np.median(ranks[m, t], axis=0).tolist(),
+            }
+            for t, task in enumerate(table.tasks)
+            for m, name in enumerate(table.methods)
+        ],
+        "tests": [
+            {"at": n, **test}
+            for i, n in enumerate(at)
+            for test in compare_pairs(table.methods, ranks[..., i])
+        ],
+    }
+
+
+def average_ranks(ranks: FloatArray) -> FloatArray:
+    """Average rank of each method among the methods, over tasks and seeds; ties share.
+
+    Args:
+        ranks: float (methods, tasks, seeds, …), smaller is better.
+
+    Returns:
+        float (methods, …).
+    """
+    from scipy.stats import rankdata
+
+    return np.asarray(rankdata(ranks, axis=0).mean(axis=(1, 2)))
+
+
+def compare_pairs(methods: Sequence[str], ranks: FloatArray) -> list[dict[str, Any]]:
+    """Wilcoxon's signed-rank test of each pair of methods, paired over task and seed.
+
+    Args:
+        methods: Their names.
+        ranks: float (methods, tasks, seeds), smaller is better.
+
+    Returns:
+        For each pair: ``better`` and ``worse`` by the mean, ``p_one_sided`` of that order, ``p``
+        two-sided, and ``p_holm``, which is corrected for the number of pairs (Holm, "A simple
+        sequentially rejective multiple test procedure", 1979).
+    """
+    flat = ranks.reshape(len(methods), -1)
+    tests: list[dict[str, Any]] = []
+    for i, j in itertools.combinations(range(len(methods)), 2):
+        better, worse = (i, j) if flat[i].mean() <= flat[j].mean() else (j, i)
+        tests.append(
+            {
+                "better": methods[better],
+                "worse": methods[worse],
+                "p_one_sided": signed_rank(flat[better], flat[worse], "less"),
+                "p": signed_rank(flat[better], flat[worse], "two-sided"),
+            }
+        )
+    corrected = holm([test["p"] for test in tests])
+    return [{**test, "p_holm": p} for test, p in zip(tests, corrected, strict=True)]
+
+
+def signed_rank(a: FloatArray, b: FloatArray, alternative: str) -> float:
+    """The p-value of Wilcoxon's signed-rank test of pairs, each (n,); 1 where all are equal."""
+    from scipy.stats import wilcoxon
+
+    if np.array_equal(a, b):
+        return 1.0
+    return float(wilcoxon(a, b, alternative=alternative).pvalue)
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Holm's corrected p-values, in the given order."""
+    order = np.argsort(p, kind="stable")
+    steps = np.asarray(p, dtype=np.float64)[order] * np.arange(len(p), 0, -1)
+    corrected = np.empty(len(p))
+    corrected[order] = np.minimum(1.0, np.maximum.accumulate(steps))
+    found: list[float] = corrected.tolist()
+    return found
+
+
+def band(samples: FloatArray) -> tuple[FloatArray, FloatArray] | None:
+    """95 % bootstrap interval of the mean over the first axis; None for a single sample.
+
+    Args:
+        samples: float (n, …).
+
+    Returns:
+        Lower and upper limit, each (…).
+    """
+    from scipy.stats import bootstrap
+
+    if len(samples) < 2:
+        return None
+    found = bootstrap(
+        (samples,),
+        np.mean,
+        axis=0,
+        n_resamples=_RESAMPLES,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    return found.low, found.high
+
+
+def by_cost(table: Grid, points: int = 100) -> tuple[FloatArray, FloatArray]:
+    """Percent of the table against what was spent.
+
+    Returns:
+        Costs (points,), as far as every run goes, and the percent of each run's incumbent there
+        (methods, tasks, seeds, points); 100 before its first trial is paid.
+    """
+    spent = np.linspace(0, table.costs[..., -1].min(), points + 1)[1:]
+    runs, costs = table.percent.reshape(-1, table.percent.shape[-1]), table.costs
+    flat = np.empty((len(runs), points))
+    for i, paid in enumerate(costs.reshape(runs.shape)):
+        # Sums of costs: a trial that ends exactly here counts in spite of rounding.
+        place = np.searchsorted(paid, spent * (1 + 1e-9), side="right")
+        flat[i] = np.where(place > 0, runs[i][np.maximum(place - 1, 0)], 100.0)
+    return spent, flat.reshape(*costs.shape[:-1], points)

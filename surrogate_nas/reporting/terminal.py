@@ -1,0 +1,243 @@
+"""Results as tables in a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from surrogate_nas.benchmarks.base import TabularTask
+from surrogate_nas.evaluation import Trial
+from surrogate_nas.records import SearchResult, standing
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+_BEST = 5
+_PLAIN_WIDTH = 160  # of a file or a pipe, which has no width of its own
+
+
+def print_benchmarks(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print what can be searched."""
+    table = _table("benchmark", "space", "tasks", ">architectures", "available")
+    for row in rows:
+        available = "yes" if row["available"] else f"no: {row['how_to_get']}"
+        table.add_row(
+            row["name"],
+            row["space"] or "–",
+            ", ".join(row["tasks"]),
+            "–" if row["architectures"] is None else f"{row['architectures']:,}",
+            available,
+        )
+    _console().print(table)
+
+
+def print_search(
+    task: TabularTask,
+    result: SearchResult,
+    *,
+    method: str,
+    seed: int,
+    seconds: Mapping[str, float],
+) -> None:
+    """Print the best architectures of a search, and how good the best one is."""
+    console = _console()
+    console.print(f"{task.benchmark} / {task.name}: {method}, seed {seed}", style="bold")
+    _print_best(console, task, result)
+    goal, best = task.goal, result.best
+    if best is not None and best.value is not None:
+        place = standing(task, best)
+        line = f"best {goal.metric} {_number(goal.sign * best.value)}"
+        if place.rank is not None:
+            line += (
+                f", optimum {_number(goal.sign * task.optimum)}: "
+                f"regret {_number(place.regret)}, rank {place.rank:,} of {len(task):,} "
+                f"({place.percent:.2g} % of the table)"
+            )
+        console.print(line)
+    failed = sum(trial.error is not None for trial in result.trials)
+    console.print(
+        f"{counted(len(result.trials), 'trial')}{f', {failed} failed' if failed else ''}; "
+        f"seconds: {seconds['load']:.1f} loading, {seconds['search']:.1f} searching, "
+        f"{seconds['total']:.1f} in all"
+    )
+
+
+def print_training_search(answer: Mapping[str, Any], *, title: str) -> None:
+    """Print the best architectures of a search by training."""
+    console, trials = _console(), answer["trials"]
+    console.print(f"{title}, seed {answer['seed']}", style="bold")
+    done = sorted((t for t in trials if t["value"] is not None), key=lambda t: -t["value"])
+    table = _table("", "architecture", ">validation (%)", ">epochs", ">trial")
+    for place, trial in enumerate(done[:_BEST], start=1):
+        cells = _number(trial["value"]), _number(trial["cost"]), str(trial["number"])
+        table.add_row(str(place), trial["arch"], *cells)
+    if done:
+        console.print(table)
+        best = answer["best"]
+        console.print(
+            f"best validation accuracy {_number(best['value'])} %, test {_number(best['test'])} %"
+        )
+    failed, seconds = len(trials) - len(done), answer["seconds"]
+    console.print(
+        f"{counted(len(trials), 'trial')}{f', {failed} failed' if failed else ''}; seconds: "
+        f"{seconds['load']:.1f} loading, {seconds['search']:.1f} searching"
+    )
+
+
+def _print_best(console: Console, task: TabularTask, result: SearchResult) -> None:
+    done = [(i, t) for i, t in enumerate(result.trials) if t.value is not None]
+    done.sort(key=lambda pair: -(pair[1].value or 0.0))
+    if not done:
+        return
+    goal = task.goal
+    unit = f" ({goal.unit})" if goal.unit else ""
+    table = _table("", "architecture", f">validation{unit}", f">test{unit}", ">rank", ">trial")
+    for place, (number, trial) in enumerate(done[:_BEST], start=1):
+        table.add_row(str(place), *_cells(task, trial), str(number))
+    console.print(table)
+
+
+def _cells(task: TabularTask, trial: Trial) -> tuple[str, ...]:
+    place = standing(task, trial)
+    value = None if trial.value is None else task.goal.sign * trial.value
+    rank = "–" if place.rank is None else f"{place.rank:,}"
+    return task.space.format(trial.arch), _number(value), _number(place.test), rank
+
+
+def print_comparison(result: Mapping[str, Any]) -> None:
+    """Print the summary of a comparison."""
+    console, summary = _console(), result["summary"]
+    at = summary["at"]
+    tasks = len({row["task"] for row in summary["tasks"]})
+    runs = len(result["runs"]) // len(summary["methods"])
+    console.print(
+        f"{result['benchmark']}: rank in the table of the best so far, {counted(runs, 'run')} of "
+        f"each method on {counted(tasks, 'task')}",
+        style="bold",
+    )
+    heads = [f">{what} @{n}" for what in ("mean", "median") for n in at]
+    table = _table("method", *heads, f">average rank @{at[-1]}")
+    for row in summary["methods"]:
+        cells = [f"{v:,.1f}" for key in ("mean_rank", "median_rank") for v in row[key]]
+        table.add_row(row["method"], *cells, f"{row['average_rank'][-1]:.2f}")
+    console.print(table)
+    tests = [test for test in summary["tests"] if test["at"] == at[-1]]
+    if not tests:
+        return
+    console.print(
+        f"Wilcoxon's signed-rank test after {counted(at[-1], 'trial')}, p corrected by Holm"
+    )
+    table = _table("better", "worse", ">p", ">p one-sided, uncorrected")
+    for test in tests:
+        table.add_row(
+            test["better"], test["worse"], f"{test['p_holm']:.2g}", f"{test['p_one_sided']:.2g}"
+        )
+    console.print(table)
+
+
+def print_evaluation(predictor: str, results: Sequence[Mapping[str, Any]]) -> None:
+    """Print a predictor's quality, as means over the seeds."""
+    console = _console()
+    seeds = len({row["seed"] for row in results})
+    console.print(f"{predictor}, mean of {counted(seeds, 'seed')}", style="bold")
+    metrics = [key for key in results[0] if key not in ("task", "train_size", "seed")]
+    table = _table("task", ">labels", *(f">{name.replace('_', ' ')}" for name in metrics))
+    for task, size in dict.fromkeys((row["task"], row["train_size"]) for row in results):
+        rows = [row for row in results if (row["task"], row["train_size"]) == (task, size)]
+        table.add_row(task, str(size), *_means(rows, metrics))
+    if len({row["task"] for row in results}) > 1:
+        table.add_section()
+        for size in dict.fromkeys(row["train_size"] for row in results):
+            rows = [row for row in results if row["train_size"] == size]
+            table.add_row("all", str(size), *_means(rows, metrics))
+    console.print(table)
+
+
+def _means(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
+    known = ([row[name] for row in rows if row[name] is not None] for name in names)
+    return [f"{float(np.mean(values)):.3g}" if values else "–" for values in known]
+
+
+def print_meta_training(result: Mapping[str, Any], path: str) -> None:
+    """Print what a predictor was meta-trained on, and how well it does on held-out tasks."""
+    console = _console()
+    console.print(
+        f"learnt from {counted(result['labels'], 'value')} of "
+        f"{counted(len(result['tasks']), 'task')} in "
+        f"{result['seconds']:.0f} s: {', '.join(result['tasks'])}\n{path}"
+    )
+    held_out = result["held_out"]
+    if held_out:
+        sizes = list(dict.fromkeys(size for taus in held_out.values() for size in taus))
+        table = _table(
+            "held-out task, Kendall tau", *(f">{counted(int(size), 'label')}" for size in sizes)
+        )
+        for task, taus in held_out.items():
+            table.add_row(task, *(_number(taus.get(size)) for size in sizes))
+        console.print(table)
+
+
+def print_verification(result: Mapping[str, Any], *, title: str, tabulated: bool) -> None:
+    """Print what was predicted of architectures, what the search saw, and what came out.
+
+    Args:
+        result: See `surrogate_nas.workflows.verify.Verification.report`.
+        title: Of the whole.
+        tabulated: Whether the search was of a table, and did not train itself.
+    """
+    console, rows = _console(), result["architectures"]
+    console.print(title, style="bold")
+    seeds = max(len(row["trained"]) for row in rows)
+    source = "table" if tabulated else "search"
+    numbers = ("predicted", source, "trained (%)", f"its {counted(seeds, 'seed')}")
+    table = _table("", "architecture", *(f">{name}" for name in numbers))
+    for place, row in enumerate(rows, start=1):
+        done = [value for value in row["trained"] if value is not None]
+        table.add_row(
+            str(place),
+            row["arch"],
+            _number(row["predicted"]),
+            _number(row["table"]),
+            f"{np.mean(done):.2f}" if done else "–",
+            "  ".join("–" if value is None else f"{value:.2f}" for value in row["trained"]),
+        )
+    console.print(table)
+    console.print(
+        f"Kendall tau of {source} and trained: {_number(result['kendall_tau'])}; "
+        f"{result['seconds']:.1f} seconds"
+    )
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, in the plural where it needs one."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None or not np.isfinite(value) else f"{value:.6g}"
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else _PLAIN_WIDTH
+    return Console(width=width, highlight=False, markup=False)
+
+
+def _table(*columns: str) -> Table:
+    """A table; a column whose name starts with ``>`` is of numbers."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        table.add_column(
+            name.lstrip(">"),
+            justify="right" if name.startswith(">") else "left",
+            overflow="fold",
+        )
+    return table

@@ -1,0 +1,171 @@
+"""What every search method promises: ask, tell, fork."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from surrogate_nas._types import BoolArray, IntArray
+from surrogate_nas.errors import InvalidArgumentError, SpaceExhaustedError
+from surrogate_nas.evaluation import Proposal, Trial
+from surrogate_nas.searchers.predicted import PredictedObjective
+from surrogate_nas.spaces.base import Architecture, SearchSpace
+
+_TRIES = 20  # wishes that may repeat themselves before chance decides
+_STRIDE = 20  # steps on predictions at once: one prediction serves them all
+_DRAWS = 10_000  # draws from a space that cannot be listed before it counts as used up
+
+
+class Searcher(ABC):
+    """Proposes architectures, never one key twice, and learns from trials.
+
+    A subclass defines `_candidate` (the next wish, which may repeat itself) and, if it learns,
+    `_observe`. Trials may come in any order, late, never, or unasked.
+
+    Attributes:
+        space: Where it searches.
+        rng: Its source of randomness; the same seed gives the same proposals.
+        variant: Name of the argument that follows a colon in a searcher's name, as ``sampler``
+            in ``"optuna:tpe"``; None if it takes none.
+        needs_features: Whether its constructor takes `Features` of the architectures.
+    """
+
+    variant: ClassVar[str | None] = None
+    needs_features: ClassVar[bool] = False
+
+    def __init__(self, space: SearchSpace, *, seed: int | np.random.SeedSequence = 0) -> None:
+        """Start a search of ``space``."""
+        self.space = space
+        self.rng = np.random.default_rng(seed)
+        # Keys and, beside them, the encodings that were met: known ones need no canonical form.
+        self._seen: set[Architecture] = set()
+        self._numbers: list[int] = []  # of the same in the space
+        self._next_number = 0
+
+    def ask(self, n: int = 1) -> list[Proposal]:
+        """Propose n new architectures; fewer where the space has no more.
+
+        Raises:
+            SpaceExhaustedError: If every architecture was proposed already.
+        """
+        if n < 1:
+            raise InvalidArgumentError(f"n must be at least 1, got {n}")
+        proposals: list[Proposal] = []
+        while len(proposals) < n:
+            proposal = self._propose()
+            if proposal is None:
+                break
+            proposals.append(proposal)
+            self._next_number += 1
+        if not proposals:
+            raise SpaceExhaustedError(
+                f"every architecture of {self.space.name!r} was proposed already; "
+                "ask for fewer trials"
+            )
+        return proposals
+
+    def tell(self, trials: Iterable[Trial]) -> None:
+        """Learn from finished trials, also ones that were not asked for.
+
+        The numbers of later proposals are larger than all numbers told.
+
+        Raises:
+            ArchitectureError: If a trial is of another space; none of the trials is taken then.
+        """
+        trials = list(trials)
+        for trial in trials:
+            if trial.arch not in self._seen:
+                self.space.check(trial.arch)
+        for trial in trials:
+            self.claim(trial.arch)
+            self._next_number = max(self._next_number, trial.proposal.number + 1)
+            self._observe(trial)
+
+    def fork(self) -> Self:
+        """An independent copy with a generator of its own, to be thrown away.
+
+        The original's own randomness is advanced by one spawn only, so a fork's use leaves no
+        trace in it.
+        """
+        return copy.deepcopy(self, self._shared())
+
+    def visit(self, objective: PredictedObjective, steps: int) -> IntArray:
+        """Encodings that this search meets on predictions, repeated or not: (m, decisions).
+
+        It goes on in a fork that is thrown away.
+        """
+        fork = self.fork()
+        met = []
+        for _ in range(0, steps, _STRIDE):
+            proposals = fork.ask(_STRIDE)
+            evaluations = objective.evaluate_all([proposal.arch for proposal in proposals])
+            fork.tell(Trial(p, e) for p, e in zip(proposals, evaluations, strict=True))
+            met += [proposal.arch.choices for proposal in proposals]
+        return np.array(met)
+
+    def _shared(self) -> dict[int, Any]:
+        """What a fork does not copy, by ``id``, and what it has instead."""
+        return {id(self.space): self.space, id(self.rng): self.rng.spawn(1)[0]}
+
+    def seen(self, arch: Architecture) -> bool:
+        """Whether this architecture, or one with its key, was proposed or told."""
+        return arch in self._seen or self.space.key(arch) in self._seen
+
+    def claim(self, arch: Architecture) -> bool:
+        """Mark an architecture as proposed; False if it was already."""
+        if arch in self._seen:
+            return False
+        self._seen.add(arch)
+        self._numbers.append(self.space.number(arch))
+        key = self.space.key(arch)
+        if key is arch or key == arch:
+            return True
+        if key in self._seen:
+            return False
+        self._seen.add(key)
+        self._numbers.append(self.space.number(key))
+        return True
+
+    @abstractmethod
+    def _candidate(self) -> Architecture:
+        """The next architecture this method would like; repetitions are asked again."""
+
+    def _observe(self, trial: Trial) -> None:  # noqa: B027  (not every method learns)
+        """Learn from one trial; its architecture is valid. Nothing by default."""
+
+    def _propose(self) -> Proposal | None:
+        """The next proposal; None if there is no more."""
+        arch = self._fresh()
+        return None if arch is None else Proposal(self._next_number, arch)
+
+    def _fresh(self) -> Architecture | None:
+        """The next architecture to propose, claimed; None if the space has no more."""
+        for _ in range(_TRIES):
+            arch = self._candidate()
+            if self.claim(arch):
+                return arch
+        return self._unclaimed()
+
+    def _unclaimed(self) -> Architecture | None:
+        """An architecture that was never proposed, drawn uniformly where that is affordable."""
+        if not self.space.enumerable:
+            for _ in range(_DRAWS):
+                arch = self.space.sample(self.rng)
+                if self.claim(arch):
+                    return arch
+            return None
+        rest = self._free(self.space.unique()).nonzero()[0]
+        if rest.size == 0:
+            return None
+        arch = self.space.architecture(self.space.unique()[self.rng.choice(rest)])
+        self.claim(arch)
+        return arch
+
+    def _free(self, keys: IntArray) -> BoolArray:
+        """Which of these keys (n, decisions) were neither proposed nor told: bool (n,)."""
+        taken = np.array(self._numbers, dtype=np.int64)
+        return np.isin(self.space.index(keys), taken, invert=True)

@@ -1,0 +1,318 @@
+"""Guidance of any search by a predictor."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from surrogate_nas._types import BoolArray, FloatArray, IntArray
+from surrogate_nas.errors import InvalidArgumentError, SpaceExhaustedError, UnknownNameError
+from surrogate_nas.evaluation import Features, Proposal, TaskData, Trial
+from surrogate_nas.predictors.base import Predictor
+from surrogate_nas.searchers.acquisition import ACQUISITIONS
+from surrogate_nas.searchers.base import Searcher
+from surrogate_nas.searchers.predicted import PredictedObjective
+from surrogate_nas.spaces.base import Architecture
+
+if TYPE_CHECKING:
+    from surrogate_nas.predictors.scores import QuantileMap
+
+_INITIAL = 20
+_FEW = 5  # the same for predictors that condition on new rows
+_GROWTH = 4 / 3  # of the number of trials from one complete fit to the next
+_PRIOR = 10  # proposals that are more a prior's than the results'
+_BEST = 5  # known architectures whose neighbours become candidates
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a guide goes by.
+
+    Attributes:
+        archs: Those of the trials, in the order of their first results, and then of pending ones.
+        values: float64 (trials,), NaN where they failed.
+        scores: float64 (archs,), the values warped, failed ones as the worst, and what was
+            predicted for pending ones.
+    """
+
+    archs: list[Architecture]
+    values: FloatArray
+    scores: FloatArray
+
+    def to_value(self) -> QuantileMap:
+        """From scores back to values; needs a trial that succeeded."""
+        from surrogate_nas.predictors.scores import QuantileMap  # which takes its time to import
+
+        succeeded = np.flatnonzero(~np.isnan(self.values))
+        return QuantileMap(self.scores[succeeded], self.values[succeeded])
+
+
+class Guided(Searcher):
+    """Proposes what a predictor, fitted to the trials so far, finds most promising.
+
+    The inner searcher is told every real trial and proposes until enough are known. From then
+    on the candidates are all architectures in a space that can be listed, else what a fork of
+    the inner searcher visits on the predictions, and the neighbours of the best known ones.
+    They are compared by an acquisition function (see `surrogate_nas.searchers.acquisition`): the
+    upper confidence bound, but for the first ten proposals of a predictor with a prior the expected
+    improvement, which soon tries what the sources disagree about. Before the first result a
+    predictor with a prior proposes what it finds best, and no two neighbours.
+
+    The predictor learns warped values (see `surrogate_nas.predictors.gp.warped`), so that units and
+    outliers do not matter, and doubt reaches as far upwards as downwards. One that conditions on
+    new rows at little cost (`Predictor.conditions`) is updated for each proposal. Others are
+    updated once for every few proposals, no two of which are neighbours, and every few proposals
+    one stays the inner searcher's own. All are fitted anew when the number of trials has grown by
+    a third. Trials that are still under way count with the value that was predicted for them
+    (kriging believer, Ginsbourger et al., "Kriging is well-suited to parallelize optimization",
+    2010), failed ones with the worst seen. A step takes no longer late in a search than early: of
+    many trials the predictor learns from the best and, of the others, some at random. The value
+    that it predicted of a proposal is ``predicted`` in the proposal's ``info``.
+    """
+
+    def __init__(
+        self,
+        inner: Searcher,
+        predictor: Predictor,
+        *,
+        seed: int | np.random.SeedSequence = 0,
+        initial: int | None = None,
+        refit_every: int | None = None,
+        exploration: float | None = None,
+        inner_every: int | None = None,
+        steps: int = 400,
+        acquisition: str | None = None,
+        labels: int = 200,
+        features: Features | None = None,
+    ) -> None:
+        """Guide ``inner`` by ``predictor``.
+
+        Args:
+            inner: A searcher that nothing else asks or tells.
+            predictor: Fitted and refitted here.
+            seed: Source of the choices' randomness.
+            initial: Number of successful trials before the predictor is trusted; None for 20, for
+                5 where it conditions on new rows, or for 0 where it has a prior.
+            refit_every: Number of proposals, or of new results, for one update; None for 5, or for
+                1 where it conditions on new rows and the space can be listed.
+            exploration: How many standard deviations the upper confidence bound is above the mean;
+                None for 1 where the predictor conditions on new rows without a prior, else for
+                1.25.
+            inner_every: Each how-many-th proposal is the inner searcher's own, so that a predictor
+                which is wrong about a region cannot keep the search from it; 0 for none. None for
+                5, or for 0 where it conditions on new rows.
+            steps: Steps of the inner searcher's fork where the space cannot be listed.
+            acquisition: How candidates are compared, one of
+                `surrogate_nas.searchers.acquisition.ACQUISITIONS`; None for those said above.
+            labels: Number of trials from which on the predictor learns from a part of them.
+            features: Of the architectures, for the predictor.
+
+        Raises:
+            UnknownNameError: If there is no such acquisition function.
+        """
+        if initial is None:
+            least = _FEW if predictor.conditions else _INITIAL
+            initial = 0 if predictor.has_prior else least
+        if refit_every is None:
+            refit_every = 1 if predictor.conditions and inner.space.enumerable else 5
+        if exploration is None:
+            exploration = 1.0 if predictor.conditions and not predictor.has_prior else 1.25
+        if inner_every is None:
+            inner_every = 0 if predictor.conditions else 5
+        for name, value, least in (
+            ("initial", initial, 0 if predictor.has_prior else 2),
+            ("refit_every", refit_every, 1),
+            ("steps", steps, 1),
+            ("labels", labels, 2),
+        ):
+            if value < least:
+                raise InvalidArgumentError(f"{name} must be at least {least}, got {value}")
+        if inner_every < 0:
+            raise InvalidArgumentError(f"inner_every must be at least 0, got {inner_every}")
+        if not 0 <= exploration < math.inf:
+            raise InvalidArgumentError(f"exploration must be 0 or larger, got {exploration}")
+        if acquisition is not None and acquisition not in ACQUISITIONS:
+            raise UnknownNameError("acquisition function", acquisition, ACQUISITIONS)
+        super().__init__(inner.space, seed=seed)
+        self.inner = inner
+        self.predictor = predictor
+        self.initial = initial
+        self.refit_every = refit_every
+        self.exploration = exploration
+        self.inner_every = inner_every
+        self.steps = steps
+        self.acquisition = acquisition
+        self.labels = labels
+        self.features = features
+        self._told: dict[Architecture, float] = {}  # NaN for failed ones
+        self._succeeded = 0
+        self._believed: dict[Architecture, float] = {}
+        self._plan: deque[tuple[Architecture, float]] = deque()
+        self._foreseen: dict[Architecture, float] = {}  # values of what is planned
+        self._chosen: IntArray = np.zeros(
+            0, dtype=np.int64
+        )  # of what was told at the last complete fit
+        self._told_then = 0
+        self._fitted = 0  # number of rows at that fit
+        self._news = 0
+        self._guided = 0
+
+    def claim(self, arch: Architecture) -> bool:
+        """Mark an architecture as proposed, for the inner searcher too; False if it was."""
+        self.inner.claim(arch)
+        return super().claim(arch)
+
+    def _shared(self) -> dict[int, Any]:
+        # `fit` starts anew each time, so a shallow copy keeps whatever the predictor caches.
+        return super()._shared() | {
+            id(self.inner): self.inner.fork(),
+            id(self.predictor): copy.copy(self.predictor),
+            id(self.features): self.features,
+        }
+
+    def _fresh(self) -> Architecture | None:
+        try:
+            return super()._fresh()
+        except SpaceExhaustedError:  # by the inner searcher, which has seen all that this one has
+            return None
+
+    def _propose(self) -> Proposal | None:
+        proposal = super()._propose()
+        if proposal is None or proposal.arch not in self._foreseen:
+            return proposal
+        return replace(proposal, info={"predicted": self._foreseen[proposal.arch]})
+
+    def _candidate(self) -> Architecture:
+        if self._succeeded < self.initial:
+            return self.inner.ask(1)[0].arch
+        self._guided += 1
+        # At first, a prior knows more than the inner searcher.
+        early = self.predictor.has_prior and self._guided <= _INITIAL
+        if early or not self.inner_every or self._guided % self.inner_every:
+            if self._news >= self.refit_every or not self._plan:
+                self._replan()
+            while self._plan:
+                arch, mean = self._plan.popleft()
+                if not self.seen(arch):
+                    self._believed[arch] = mean
+                    return arch
+        return self.inner.ask(1)[0].arch
+
+    def _observe(self, trial: Trial) -> None:
+        self.inner.tell([trial])
+        key = self.space.key(trial.arch)
+        self._believed.pop(key, None)
+        before = self._told.setdefault(key, math.nan)
+        if trial.value is not None:
+            self._succeeded += math.isnan(before)
+            self._told[key] = trial.value
+        self._news += 1
+
+    def _replan(self) -> None:
+        """Fit, predict, and line up the next proposals."""
+        self._news = 0
+        known = self._learn()
+        if self.space.enumerable:  # always the same array, of which predictors keep what they know
+            candidates = self.space.unique()
+        else:
+            candidates = self._visited(known)
+        prediction = self.predictor.predict(candidates)
+        free = self._free(candidates)
+        if self._succeeded:
+            compare = ACQUISITIONS[self.acquisition or self._usual()]
+            score = compare(prediction, float(known.scores.max()), self.exploration, self.rng)
+        else:  # a prior's doubt shows nothing but where it knows least
+            score = prediction.mean.copy()
+        score[~free] = -np.inf
+        if not self._succeeded:  # a first batch is spread over the best: the prior learns nothing
+            for arch in self._believed:
+                score[_near(candidates, np.array(arch.choices))] = -np.inf
+        chosen = _most_promising(candidates, score, self.refit_every)
+        self._plan = deque(
+            (Architecture(self.space.name, tuple(candidates[i].tolist())), float(mean))
+            for i, mean in zip(chosen, prediction.mean[chosen], strict=True)
+        )
+        self._foreseen = {}
+        if self._succeeded:  # else there is nothing to measure values by
+            values = known.to_value()(prediction.mean[chosen]).tolist()
+            self._foreseen = {arch: v for (arch, _), v in zip(self._plan, values, strict=True)}
+
+    def _usual(self) -> str:
+        """The acquisition function where none was wished."""
+        return "ei" if self.predictor.has_prior and self._guided <= _PRIOR else "ucb"
+
+    def _learn(self) -> _Known:
+        """Bring the predictor up to date; what is known."""
+        from surrogate_nas.predictors.scores import warped  # which takes its time to import
+
+        values = np.array(list(self._told.values()))
+        believed = list(self._believed.values())
+        if not self._succeeded:  # the prior speaks
+            return _Known(list(self._believed), values[:0], np.array(believed))
+        scores = warped(np.where(np.isnan(values), np.nanmin(values), values))
+        known = _Known([*self._told, *self._believed], values, np.append(scores, believed))
+        new = np.arange(self._told_then, len(known.archs))
+        if len(self._chosen) + len(new) < _GROWTH * self._fitted:
+            self.predictor.update(self._data(known, np.append(self._chosen, new)))
+        else:
+            self._chosen, self._told_then = self._representatives(known), len(values)
+            rows = np.append(self._chosen, np.arange(len(values), len(known.archs)))
+            self._fitted = len(rows)
+            self.predictor.fit(self._data(known, rows))
+        return known
+
+    def _data(self, known: _Known, rows: IntArray) -> TaskData:
+        choices = np.array([known.archs[i].choices for i in rows.tolist()])
+        return TaskData("search", self.space, choices, known.scores[rows], self.features)
+
+    def _representatives(self, known: _Known) -> IntArray:
+        """Positions of trials: all, or of many the best and some that stand for the others."""
+        trials = len(known.values)
+        surplus = len(known.archs) - self.labels
+        if surplus <= 0:
+            return np.arange(trials)
+        by_score = np.argsort(known.scores[:trials], kind="stable")
+        others = by_score[: max(trials - self.labels // 2, 0)]
+        drawn = self.rng.choice(len(others), size=min(surplus, len(others)), replace=False)
+        return np.delete(np.arange(trials), others[drawn])
+
+    def _visited(self, known: _Known) -> IntArray:
+        """Keys near the best known ones and on the inner searcher's way on the predictions."""
+        if not self._succeeded:
+            objective = PredictedObjective(self.space, self.predictor)
+            parts = [self.inner.visit(objective, self.steps)]
+        else:
+            objective = PredictedObjective(self.space, self.predictor, known.to_value())
+            best = np.argsort(-known.values, kind="stable")[: min(_BEST, self._succeeded)]
+            near = self.space.neighbour_choices(
+                np.array([known.archs[i].choices for i in best.tolist()])
+            )
+            parts = [near, self.inner.visit(objective, self.steps)]
+        keys = self.space.keys(np.concatenate(parts))
+        return keys[np.unique(self.space.index(keys), return_index=True)[1]]
+
+
+def _most_promising(candidates: IntArray, score: FloatArray, n: int) -> list[int]:
+    """Positions of up to n candidates with the best score, no two of them neighbours.
+
+    What differs in one decision is predicted nearly alike and would teach nearly the same.
+    """
+    chosen: list[int] = []
+    for _ in range(n):
+        best = int(score.argmax())
+        if score[best] == -np.inf:
+            break
+        chosen.append(best)
+        if len(chosen) < n:
+            score[_near(candidates, candidates[best])] = -np.inf
+    return chosen
+
+
+def _near(candidates: IntArray, choices: IntArray) -> BoolArray:
+    """Which of the candidates (n, decisions) differ in one decision or none: bool (n,)."""
+    return np.asarray((candidates != choices).sum(axis=1) <= 1)

@@ -1,0 +1,145 @@
+"""Hyperband: many architectures at small budgets, the best of them at larger ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from surrogate_nas.errors import InvalidArgumentError, SpaceExhaustedError
+from surrogate_nas.evaluation import Proposal, Trial
+from surrogate_nas.searchers.base import Searcher
+from surrogate_nas.searchers.random import RandomSearch
+from surrogate_nas.spaces.base import Architecture, SearchSpace
+
+MakeSearcher = Callable[[np.random.SeedSequence], Searcher]
+"""Makes a new searcher with a seed."""
+
+
+class Hyperband(Searcher):
+    """Successive halving in brackets that start at different budgets, over any searcher.
+
+    Li et al., "Hyperband: a novel bandit-based approach to hyperparameter optimization", JMLR
+    2018: a bracket for each budget to start at, all at the same cost. Each has a searcher of its
+    own, which is told all results at that budget. Of the results at one budget the best go on to
+    the next larger one, about as many as make both cost the same, as soon as there are enough
+    (Li et al., "A system for massively parallel hyperparameter tuning", MLSys 2020), so results
+    may be late, failed or missing.
+
+    No architecture is proposed twice at one budget. With no more than one budget this is the
+    inner searcher.
+    """
+
+    variant: ClassVar[str | None] = "inner"
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        seed: int | np.random.SeedSequence = 0,
+        budgets: Sequence[int] = (),
+        inner: MakeSearcher | None = None,
+        eta: float = 3.0,
+    ) -> None:
+        """Start a search of ``space``.
+
+        Args:
+            space: Where to search.
+            seed: Source of randomness.
+            budgets: Epochs that can be evaluated; a geometric part of them is used.
+            inner: Makes the searcher of a bracket; random search if None.
+            eta: How many times larger the next budget is, at least.
+        """
+        if not eta > 1:
+            raise InvalidArgumentError(f"eta must be larger than 1, got {eta}")
+        if any(budget < 1 for budget in budgets):
+            raise InvalidArgumentError(f"budgets must be at least 1, got {list(budgets)}")
+        root = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
+        super().__init__(space, seed=root)
+        self.rungs = _geometric(budgets, eta)
+        make = inner or (lambda seed: RandomSearch(space, seed=seed))
+        self.inner = [make(child) for child in root.spawn(len(self.rungs))]
+        # Results by bracket and rung, the worst possible for failures.
+        self._values: list[list[dict[Architecture, float]]] = [
+            [{} for _ in self.rungs] for _ in self.rungs
+        ]
+        self._bracket: dict[Architecture, int] = {}
+        self._promoted: set[tuple[int, Architecture]] = set()
+        self._spent = [0] * len(self.rungs)
+        self._turn = 0
+
+    def claim(self, arch: Architecture) -> bool:
+        """Mark an architecture as proposed, for all inner searchers too; False if it was."""
+        for inner in self.inner:
+            inner.claim(arch)
+        return super().claim(arch)
+
+    def _shared(self) -> dict[int, Any]:
+        return super()._shared() | {id(inner): inner.fork() for inner in self.inner}
+
+    def _propose(self) -> Proposal | None:
+        # The bracket that has cost least so far; another one where it has nothing to propose.
+        for bracket in sorted(range(len(self.rungs)), key=self._spent.__getitem__):
+            found = self._promotion(bracket) or self._start(bracket)
+            if found is not None:
+                rung, arch = found
+                budget = self.rungs[rung]
+                self._spent[bracket] += budget or 1
+                return Proposal(self._next_number, arch, budget)
+        return None
+
+    def _promotion(self, bracket: int) -> tuple[int, Architecture] | None:
+        """A rung, the highest possible, and the best architecture that is due there."""
+        for rung in range(len(self.rungs) - 2, bracket - 1, -1):
+            results = self._values[bracket][rung]
+            due = len(results) * (self.rungs[rung] or 1) // (self.rungs[rung + 1] or 1)
+            for arch in sorted(results, key=results.__getitem__, reverse=True)[:due]:
+                if results[arch] > -np.inf and (rung + 1, arch) not in self._promoted:
+                    self._promoted.add((rung + 1, arch))
+                    return rung + 1, arch
+        return None
+
+    def _start(self, bracket: int) -> tuple[int, Architecture] | None:
+        self._turn = bracket
+        try:
+            arch = self._fresh()
+        except SpaceExhaustedError:  # by the inner searcher, which has seen all that this one has
+            return None
+        if arch is None:
+            return None
+        self._bracket[self.space.key(arch)] = bracket
+        return bracket, arch
+
+    def _candidate(self) -> Architecture:
+        return self.inner[self._turn].ask(1)[0].arch
+
+    def _observe(self, trial: Trial) -> None:
+        rung = self._rung(trial)
+        if rung is None:
+            return
+        key = self.space.key(trial.arch)
+        bracket = self._bracket.setdefault(key, rung)
+        if rung < bracket:
+            return
+        self._values[bracket][rung][key] = -np.inf if trial.value is None else trial.value
+        self._promoted.add((rung, key))
+        self.inner[rung].tell([trial])
+
+    def _rung(self, trial: Trial) -> int | None:
+        """Where a trial belongs by its budget; None if that is not among those used."""
+        if len(self.rungs) == 1:
+            return 0
+        budget = trial.proposal.budget
+        if budget is None and trial.evaluation is not None:
+            budget = trial.evaluation.budget
+        return self.rungs.index(budget) if budget in self.rungs else None
+
+
+def _geometric(budgets: Sequence[int], eta: float) -> tuple[int | None, ...]:
+    """Ascending budgets, each at least eta times the one before; None alone without a choice."""
+    rungs: list[int | None] = []
+    for budget in sorted(set(budgets), reverse=True):
+        if not rungs or budget * eta <= (rungs[-1] or 0):
+            rungs.append(budget)
+    return tuple(reversed(rungs)) if len(rungs) > 1 else (None,)

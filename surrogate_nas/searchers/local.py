@@ -1,0 +1,116 @@
+"""Local search with restarts."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, get_args
+
+import numpy as np
+
+from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.evaluation import Trial
+from surrogate_nas.searchers.base import Searcher
+from surrogate_nas.spaces.base import Architecture, SearchSpace
+
+Rule = Literal["first", "steepest"]
+
+
+class LocalSearch(Searcher):
+    """Climbs from a random start to a local optimum, then starts anew.
+
+    The neighbours of the incumbent are proposed in random order. With ``rule="first"`` a better
+    one becomes the incumbent as soon as it is known, with ``"steepest"`` the best of all of them.
+    An incumbent without a better neighbour is a local optimum, and the best trial outside the
+    climb, or else a random one, starts the next climb.
+
+    Several proposals may be under way. While the last neighbours are awaited, random starts of
+    the next climb are proposed; after as many as there are neighbours, the wait is over.
+
+    White et al., "Exploring the loss landscape in neural architecture search", UAI 2021.
+
+    Attributes:
+        optima: The local optima found, in order.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        seed: int | np.random.SeedSequence = 0,
+        rule: Rule = "first",
+    ) -> None:
+        """Start a search of ``space``.
+
+        Args:
+            space: Where to search.
+            seed: Source of randomness.
+            rule: ``"first"`` (first improvement) or ``"steepest"`` (steepest ascent).
+        """
+        if rule not in get_args(Rule):
+            raise InvalidArgumentError(f"rule must be 'first' or 'steepest', got {rule!r}")
+        super().__init__(space, seed=seed)
+        self.rule = rule
+        self.optima: list[Architecture] = []
+        self._values: dict[Architecture, float] = {}
+        self._incumbent: Architecture | None = None
+        self._neighbours: list[Architecture] = []
+        self._tried = 0
+        self._waited = 0
+        self._outside: dict[Architecture, float] = {}
+
+    @property
+    def incumbent(self) -> Architecture | None:
+        """The architecture whose neighbours are being tried, if any is known yet."""
+        return self._incumbent
+
+    def _candidate(self) -> Architecture:
+        self._advance()
+        if self._tried < len(self._neighbours):
+            return self._neighbours[self._tried]
+        start = self.space.sample(self.rng)
+        self._waited += not self.seen(start)
+        return start
+
+    def _observe(self, trial: Trial) -> None:
+        key = self.space.key(trial.arch)
+        value = -math.inf if trial.value is None else trial.value
+        self._values[key] = value
+        if value > -math.inf and key not in self._neighbours:
+            self._outside[key] = value
+
+    def _advance(self) -> None:
+        """Move as far as the known values allow."""
+        while True:
+            incumbent = self._incumbent
+            if incumbent is None:
+                if not self._outside:
+                    return
+                incumbent = max(self._outside, key=self._outside.__getitem__)
+                self._outside = {}
+                self._enter(incumbent)
+            count = len(self._neighbours)
+            while self._tried < count and self._neighbours[self._tried] in self._seen:
+                self._tried += 1
+            near = [self._values.get(arch) for arch in self._neighbours]
+            done = self._tried == count and (None not in near or self._waited >= count)
+            best = max((v for v in near if v is not None), default=-math.inf)
+            if best > self._values[incumbent] and (done or self.rule == "first"):
+                self._enter(self._neighbours[near.index(best)])
+            elif done:
+                if incumbent not in self.optima:
+                    self.optima.append(incumbent)
+                self._incumbent = None
+                self._neighbours = []
+                self._tried = 0
+            else:
+                return
+
+    def _enter(self, arch: Architecture) -> None:
+        self._incumbent = arch
+        rows = self.space.keys(self.space.neighbour_choices(np.array([arch.choices]))).tolist()
+        self._neighbours = [
+            Architecture(self.space.name, tuple(rows[i]))
+            for i in self.rng.permutation(len(rows)).tolist()
+        ]
+        self._tried = 0
+        self._waited = 0

@@ -1,0 +1,72 @@
+"""What searches have in common that learn a distribution over architectures."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import deque
+
+import numpy as np
+
+from surrogate_nas._types import FloatArray, IntArray
+from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.evaluation import Trial
+from surrogate_nas.predictors.scores import normal_scores
+from surrogate_nas.searchers.base import Searcher
+from surrogate_nas.spaces.base import Architecture, SearchSpace
+
+_DRAWN = 32  # architectures drawn at once
+
+
+class PolicySearch(Searcher):
+    """Proposes draws from a distribution, which is improved after every few trials.
+
+    Values are rewarded by the normal scores of their ranks among all trials, so their unit does
+    not matter; failed trials have the worst rank. A subclass defines `_draw` and `_improve`.
+    """
+
+    def __init__(
+        self, space: SearchSpace, *, seed: int | np.random.SeedSequence, batch: int
+    ) -> None:
+        """Start a search of ``space``, with one improvement for each ``batch`` of trials."""
+        if batch < 1:
+            raise InvalidArgumentError(f"batch must be at least 1, got {batch}")
+        super().__init__(space, seed=seed)
+        self.batch = batch
+        self._archs: list[Architecture] = []
+        self._values: list[float] = []
+        self._drawn: deque[Architecture] = deque()
+        self._used = 0  # trials that the distribution has learnt from
+
+    @abstractmethod
+    def _draw(self, n: int) -> IntArray:
+        """Draw n encodings, with repetition, valid or not: int (n, decisions)."""
+
+    @abstractmethod
+    def _improve(self, choices: IntArray, rewards: FloatArray) -> None:
+        """Learn from the trials since the last time: int64 (n, decisions) and float64 (n,)."""
+
+    def _candidate(self) -> Architecture:
+        if self._drawn:
+            return self._drawn.popleft()
+        choices = self._draw(_DRAWN)
+        valid = [self.space.architecture(row) for row in choices[self.space.valid(choices)]]
+        self._drawn.extend(arch for arch in valid if not self.seen(arch))
+        if self._drawn:
+            return self._drawn.popleft()
+        if valid:  # the distribution is sure of what is known already
+            # A new draw for each proposal finds a little better ones, but takes too long for the
+            # many steps that a guide plays where it cannot list the space.
+            kept = valid[:1] if self.space.enumerable else valid
+            self._drawn.extend(self.space.mutate(arch, self.rng) for arch in kept)
+            return self._drawn.popleft()
+        return self.space.sample(self.rng)
+
+    def _observe(self, trial: Trial) -> None:
+        self._archs.append(trial.arch)
+        self._values.append(-np.inf if trial.value is None else trial.value)
+        if len(self._values) >= self._used + self.batch:
+            rewards = normal_scores(np.array(self._values))[self._used :]
+            choices = np.array([arch.choices for arch in self._archs[self._used :]])
+            self._improve(choices, rewards)
+            self._used = len(self._values)
+            self._drawn.clear()

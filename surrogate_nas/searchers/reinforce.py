@@ -1,0 +1,150 @@
+"""Reinforcement learning: a recurrent controller that writes architectures."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from surrogate_nas._types import FloatArray, IntArray
+from surrogate_nas.errors import InvalidArgumentError, UnknownNameError
+from surrogate_nas.searchers.policy import PolicySearch
+from surrogate_nas.spaces.base import SearchSpace
+
+RULES = ("ppo", "plain")
+_HIDDEN = 32
+_WIDTH = 0.1  # of the uniform distribution of initial weights
+_NORM = 1.0  # longest gradient
+
+
+class Reinforce(PolicySearch):
+    """An LSTM writes an architecture decision by decision and is rewarded for good ones.
+
+    Zoph & Le, "Neural architecture search with reinforcement learning", ICLR 2017: policy
+    gradient against a moving average of the rewards, with a bonus for entropy, one update for
+    every few trials. By default an update is a few steps on the clipped ratio of probabilities
+    (Schulman et al., "Proximal policy optimization algorithms", 2017), ``plain`` a single step of
+    REINFORCE (Williams 1992).
+    """
+
+    variant: ClassVar[str | None] = "rule"
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        seed: int | np.random.SeedSequence = 0,
+        rule: str = "ppo",
+        batch: int = 10,
+        learning_rate: float = 0.02,
+        entropy: float = 0.02,
+        decay: float = 0.8,
+        epochs: int = 5,
+        clip: float = 0.2,
+    ) -> None:
+        """Start a search of ``space``.
+
+        Args:
+            space: Where to search.
+            seed: Source of randomness.
+            rule: How the controller is updated, one of `RULES`.
+            batch: Number of trials for one update.
+            learning_rate: Of Adam.
+            entropy: Weight of the entropy of a decision in the objective.
+            decay: Of the moving average of the rewards.
+            epochs: Steps on one batch (``ppo``).
+            clip: How far the ratio of probabilities may go from 1 (``ppo``).
+
+        Raises:
+            UnknownNameError: If there is no such rule.
+        """
+        if rule not in RULES:
+            raise UnknownNameError("rule", rule, RULES)
+        if epochs < 1:
+            raise InvalidArgumentError(f"epochs must be at least 1, got {epochs}")
+        super().__init__(space, seed=seed, batch=batch)
+        self.entropy = entropy
+        self.decay = decay
+        self.epochs = epochs if rule == "ppo" else 1
+        self.clip = clip
+        self._controller = _Controller(space.sizes, self.rng)
+        self._optimiser = torch.optim.Adam(self._controller.parameters(), lr=learning_rate)
+        self._baseline = 0.0
+
+    def _draw(self, n: int) -> IntArray:
+        return self._controller.sample(n, self.rng)
+
+    def _improve(self, choices: IntArray, rewards: FloatArray) -> None:
+        """One update, as if the controller had just written these."""
+        advantage = torch.from_numpy((rewards - self._baseline).astype(np.float32))
+        self._baseline = self.decay * self._baseline + (1 - self.decay) * float(rewards.mean())
+        written = torch.from_numpy(choices)
+        before: Tensor | None = None
+        for _ in range(self.epochs):
+            log_probability, entropy = self._controller(written)
+            if before is None:
+                before = log_probability.detach()
+            ratio = (log_probability - before).exp()
+            limited = ratio.clamp(1 - self.clip, 1 + self.clip)
+            gain = torch.minimum(ratio * advantage, limited * advantage)
+            loss = -(gain + self.entropy * entropy).mean()
+            self._optimiser.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(self._controller.parameters(), _NORM)
+            self._optimiser.step()
+
+
+class _Controller(nn.Module):
+    """The distribution over encodings: an LSTM that reads the last choice and writes the next.
+
+    All draws are inversions of uniform numbers of a NumPy generator, and so are the weights;
+    torch's own generator is left alone.
+    """
+
+    def __init__(self, sizes: tuple[int, ...], rng: np.random.Generator) -> None:
+        super().__init__()
+        self.sizes = sizes
+        # The options of all decisions in one vocabulary, number 0 is the start.
+        self.first = np.concatenate([[1], 1 + np.cumsum(sizes)]).tolist()
+        with torch.device("meta"):  # which initialises nothing
+            self.read = nn.Embedding(self.first[-1], _HIDDEN)
+            self.cell = nn.LSTM(_HIDDEN, _HIDDEN, batch_first=True)
+            self.write = nn.Linear(_HIDDEN, self.first[-1])
+        self.to_empty(device="cpu")
+        for parameter in self.parameters():
+            drawn = rng.uniform(-_WIDTH, _WIDTH, parameter.shape).astype(np.float32)
+            parameter.data.copy_(torch.from_numpy(drawn))
+
+    @torch.no_grad()
+    def sample(self, n: int, rng: np.random.Generator) -> IntArray:
+        """Write n encodings, with repetition: int64 (n, decisions)."""
+        uniform = rng.random((len(self.sizes), n, 1))
+        token = torch.zeros((n, 1), dtype=torch.int64)
+        state: tuple[Tensor, Tensor] | None = None
+        columns = []
+        for decision, size in enumerate(self.sizes):
+            hidden, state = self.cell(self.read(token), state)
+            start = self.first[decision]
+            logits = self.write(hidden[:, 0])[:, start : start + size].double()
+            reached = logits.softmax(dim=1).cumsum(dim=1).numpy()
+            option = (uniform[decision] > reached[:, :-1]).sum(axis=1)
+            columns.append(option)
+            token = torch.from_numpy(option + start)[:, None]
+        return np.stack(columns, axis=1)
+
+    def forward(self, choices: Tensor) -> tuple[Tensor, Tensor]:
+        """Logarithm of the probability of encodings (n, decisions), and mean entropy: each (n,)."""
+        start = torch.tensor(self.first[:-1])
+        token = torch.cat([torch.zeros_like(choices[:, :1]), (choices + start)[:, :-1]], dim=1)
+        hidden, _ = self.cell(self.read(token))
+        logits = self.write(hidden)
+        total = logits.new_zeros(len(choices))
+        entropy = logits.new_zeros(len(choices))
+        for decision, size in enumerate(self.sizes):
+            here = logits[:, decision, self.first[decision] : self.first[decision] + size]
+            log_p = here.log_softmax(dim=1)
+            total = total + log_p.gather(1, choices[:, decision : decision + 1])[:, 0]
+            entropy = entropy - (log_p.exp() * log_p).sum(dim=1)
+        return total, entropy / len(self.sizes)

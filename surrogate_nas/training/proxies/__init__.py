@@ -1,0 +1,1 @@
+"""Zero-cost proxies: what untrained networks promise."""

@@ -1,0 +1,267 @@
+"""Which predictor serves a task: trained on sources, or installed, and it never saw the task."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from surrogate_nas._types import OnStep, silent
+from surrogate_nas._version import __version__
+from surrogate_nas.benchmarks.base import TabularTask
+from surrogate_nas.benchmarks.catalog import table_of
+from surrogate_nas.benchmarks.folders import cache_folder, weights_folder
+from surrogate_nas.errors import FormatError, InvalidArgumentError
+from surrogate_nas.predictors.base import Adapted, MetaPredictor, Predictor
+from surrogate_nas.predictors.meta.weights import (
+    SHIPPED,
+    SUFFIX,
+    Settings,
+    installed_weights,
+    read_settings,
+    read_weights,
+)
+from surrogate_nas.registry import load
+from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.transfer.meta_training import (
+    AUTO,
+    learns_from_others,
+    meta_class,
+    meta_train,
+    source_settings,
+    space_operations,
+)
+from surrogate_nas.transfer.suites import different, full_name, opened_tasks, same_task, suite_tasks
+
+_LEARNER = "meta-gnn"
+
+
+_ALONE = "gp"
+
+
+@dataclass(frozen=True, slots=True)
+class PredictorChoice:
+    """A predictor that was decided on for one task; it may be sent to other processes.
+
+    Attributes:
+        name: As it was asked for, a registered name or a file of weights; what `AUTO` means.
+        weights: The file, absolute, or None for a predictor that learns from the task alone.
+        digest: Hash of the file's content, or None.
+        source_evaluations: Number of values of other tasks that the weights were trained on.
+    """
+
+    name: str
+    weights: str | None = None
+    digest: str | None = None
+    source_evaluations: int = 0
+
+    @property
+    def reads_features(self) -> bool:
+        """Whether it learns from `TaskData.features`, too."""
+        return self.weights is None and load("predictor", self.name).reads_features is True
+
+    def make(self, space: SearchSpace, seed: int) -> Predictor:
+        """A new predictor for a space."""
+        if self.weights is None:
+            predictor: Predictor = load("predictor", self.name)(seed=seed)
+            return predictor
+        return Adapted(_learner(self.weights, self.digest), space)
+
+
+@functools.lru_cache(maxsize=4)
+def _learner(path: str, digest: str | None) -> MetaPredictor:
+    """What a file holds; the digest tells one that was replaced."""
+    tensors, settings = read_weights(path)
+    kind = meta_class(settings.predictor)
+    try:
+        return kind.restored(tensors, settings.learner)
+    except (LookupError, ValueError, TypeError, RuntimeError) as error:
+        raise FormatError(
+            f"{path} does not hold the weights of a {settings.predictor} ({error}); train them "
+            "again with 'surrogate-nas meta-train'"
+        ) from error
+
+
+def choose_predictor(
+    name: str,
+    task: TabularTask,
+    *,
+    sources: str | None = None,
+    leave_one_out: bool = False,
+    on_step: OnStep = silent,
+) -> PredictorChoice:
+    """Decide on a predictor for a task that it has never seen.
+
+    A meta-learner is trained on the sources, once, and its weights are kept in the cache. Without
+    sources installed weights serve that never saw the task: the newest of its space, or else, of
+    those of spaces that have most of its operations, the ones with the most labels.
+
+    Args:
+        name: A registered name, a file of weights, or `AUTO`: meta-gnn trained on the sources,
+            if any are given, else with installed weights of the task's space, else gp.
+        task: What will be searched or predicted.
+        sources: A suite, see `suite_tasks`; the task itself is left out, as is what has its name
+            in its space.
+        leave_one_out: All other tasks of the task's benchmark are the sources.
+        on_step: Called with a text for each part of a meta-training that is done.
+
+    Raises:
+        UnknownNameError: If there is no such predictor, benchmark or task.
+        InvalidArgumentError: If sources are given to a predictor that learns from the task alone,
+            or a file's weights saw the task.
+        FormatError: If a file is damaged, or of another version or space.
+    """
+    if sources is not None and leave_one_out:
+        raise InvalidArgumentError("sources and leave_one_out exclude each other; give one")
+    given = sources is not None or leave_one_out
+    if name.endswith(SUFFIX):
+        if given:
+            raise InvalidArgumentError(f"the weights {name} have their sources; give no others")
+        return _of_file(name, task)
+    if name == AUTO:
+        if not given:
+            return _automatic(task.space, lambda settings: _saw(settings, task))
+        name = _LEARNER
+    if not learns_from_others(name):
+        if given:
+            meta_class(name)  # raises
+        return PredictorChoice(name)
+    if given:
+        learnt = _sources(task, sources)
+        settings = source_settings(name, learnt)
+        if not _serves(settings, task.space):
+            raise InvalidArgumentError(f"the sources {_of_others(settings, task)}")
+        return _trained(name, learnt, on_step)
+    return _installed(name, task)
+
+
+def choose_for_training(name: str, space: SearchSpace, dataset: str) -> PredictorChoice:
+    """Decide on a predictor that guides a search by real training.
+
+    Args:
+        name: A registered name of one that learns from the task alone, a file of weights, or
+            `AUTO`: meta-gnn with installed weights of the space that saw no task of the data
+            set's name, else gp.
+        space: Where the search is.
+        dataset: What is trained on.
+
+    Raises:
+        UnknownNameError: If there is no such predictor.
+        InvalidArgumentError: If a meta-learner is named without a file.
+        FormatError: If a file is damaged, or of another version or space.
+    """
+    if name.endswith(SUFFIX):
+        settings = read_settings(name)
+        if not _serves(settings, space):
+            raise FormatError(
+                f"the weights {name} are for {', '.join(settings.spaces)}, and the search is in "
+                f"the space {space.name}"
+            )
+        return _choice(name, Path(name), settings)
+    if name == AUTO:
+        return _automatic(space, lambda settings: settings.saw(space, dataset))
+    if learns_from_others(name):
+        raise InvalidArgumentError(
+            f"predictor {name!r} learns from other tasks; for a search by training name the file "
+            f"of its weights (meta-train writes one), or a predictor such as xgboost"
+        )
+    return PredictorChoice(name)
+
+
+def _sources(task: TabularTask, sources: str | None) -> list[TabularTask]:
+    suite = different(opened_tasks(table_of(task))) if sources is None else suite_tasks(sources)
+    found = [source for source in suite if not same_task(source, task)]
+    if not found:
+        raise InvalidArgumentError(
+            f"the sources must have another task than the searched one, {full_name(task)}"
+        )
+    return found
+
+
+def _of_file(name: str, task: TabularTask) -> PredictorChoice:
+    settings = read_settings(name)
+    if not _serves(settings, task.space):
+        raise FormatError(f"the weights {name} {_of_others(settings, task)}")
+    if _saw(settings, task):
+        raise InvalidArgumentError(
+            f"the weights {name} were trained on {full_name(task)} itself; train others with: "
+            f"{_repair(settings.predictor, task)}"
+        )
+    return _choice(name, Path(name), settings)
+
+
+def _of_others(settings: Settings, task: TabularTask) -> str:
+    return (
+        f"are for {', '.join(settings.spaces)}, and {full_name(task)} is of the space "
+        f"{task.space.identity}"
+    )
+
+
+def _serves(settings: Settings, space: SearchSpace) -> bool:
+    """Whether weights are of a space, or know most of its operations."""
+    if settings.of_space(space):
+        return True
+    if any(name.partition("#")[0] == space.name for name in settings.spaces):
+        return False  # meta-learners tell spaces by their names
+    operations = space_operations(space)
+    known = operations & set(settings.operations)
+    return meta_class(settings.predictor).any_space and 2 * len(known) > len(operations)
+
+
+def _saw(settings: Settings, task: TabularTask) -> bool:
+    return settings.saw(task.space, task.name, task.fingerprints)
+
+
+def _choice(name: str, path: Path, settings: Settings) -> PredictorChoice:
+    path = path.resolve()
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    return PredictorChoice(name, os.fspath(path), digest, settings.labels)
+
+
+def _automatic(space: SearchSpace, saw: Callable[[Settings], bool]) -> PredictorChoice:
+    for path, settings in installed_weights(_LEARNER, [weights_folder(), SHIPPED]):
+        if settings.of_space(space) and not saw(settings):
+            return _choice(_LEARNER, path, settings)
+    return PredictorChoice(_ALONE)
+
+
+def _installed(name: str, task: TabularTask) -> PredictorChoice:
+    found = [
+        (path, settings)
+        for path, settings in installed_weights(name, [weights_folder(), SHIPPED])
+        if _serves(settings, task.space) and not _saw(settings, task)
+    ]
+    of_space = [item for item in found if item[1].of_space(task.space)]
+    of_others = sorted(found, key=lambda item: -item[1].labels)
+    for path, settings in [*of_space, *of_others]:
+        return _choice(name, path, settings)
+    raise InvalidArgumentError(
+        f"no installed weights of {name} serve the space {task.space.name} and never saw "
+        f"{full_name(task)}; name other tasks with --sources or --leave-one-out, or train some: "
+        f"{_repair(name, task)}"
+    )
+
+
+def _repair(name: str, task: TabularTask) -> str:
+    extra = "" if name == "meta-gnn" else f" --predictor {name}"
+    return (
+        f"surrogate-nas meta-train --suite {shlex.quote(table_of(task))} --holdout "
+        f"{task.name}{extra} --out {weights_folder() / (task.name + SUFFIX)}"
+    )
+
+
+def _trained(name: str, sources: Sequence[TabularTask], on_step: OnStep) -> PredictorChoice:
+    identity = json.dumps([name, __version__, [task.fingerprint for task in sources]])
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:24]
+    path = cache_folder() / "weights" / f"{name}-{digest}{SUFFIX}"
+    try:
+        settings = read_settings(path)
+    except (InvalidArgumentError, FormatError):  # not there, or of a disk that was full
+        meta_train(sources, predictor=name, out=path, on_step=on_step)
+        settings = read_settings(path)
+    return _choice(name, path, settings)

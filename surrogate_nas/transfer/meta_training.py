@@ -1,0 +1,184 @@
+"""Meta-training of a predictor on tasks, measured on others, and kept as a file of weights."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from surrogate_nas._types import OnStep, silent
+from surrogate_nas._version import __version__
+from surrogate_nas.benchmarks.base import TabularTask
+from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.predictors import metrics
+from surrogate_nas.predictors.base import Adapted, MetaPredictor
+from surrogate_nas.predictors.meta.weights import (
+    SUFFIX,
+    Settings,
+    cannot_write,
+    write_weights,
+)
+from surrogate_nas.registry import load
+from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.spaces.operations import STRUCTURAL_OPERATIONS
+from surrogate_nas.transfer.suites import full_name, same_task, source_task
+
+AUTO = "auto"
+
+
+HELD_OUT_LABELS = (0, 5, 20, 100)
+
+
+_REPETITIONS = 5
+
+
+_LOOKED_AT = 500  # architectures that show the operations of a space
+
+
+def meta_train(
+    tasks: Sequence[TabularTask],
+    *,
+    predictor: str = "meta-gnn",
+    holdout: Sequence[TabularTask] = (),
+    out: str | os.PathLike[str],
+    seed: int = 0,
+    workers: int | None = None,
+    on_step: OnStep = silent,
+) -> dict[str, Any]:
+    """Meta-train on tasks, measure on others, and keep the weights in a file.
+
+    A run that was stopped goes on where it was when it is started again with the same arguments.
+
+    Args:
+        tasks: What to learn from.
+        predictor: A registered meta-learner.
+        holdout: Tasks that are measured only; those among ``tasks`` are left out there, as is
+            what has the name of one in the same space.
+        out: The file, ``.safetensors``.
+        seed: Of all randomness.
+        workers: Processes; None for all cores.
+        on_step: Called with a text for each part of the work that is done.
+
+    Returns:
+        ``tasks``, ``labels``, ``seconds``, and ``held_out``, Kendall tau by task and number of
+        labels.
+
+    Raises:
+        InvalidArgumentError: If no task is left, or ``out`` has another suffix.
+        SurrogateNASError: If the file cannot be written.
+    """
+    started = time.perf_counter()
+    out = Path(out)
+    if out.suffix != SUFFIX:
+        raise InvalidArgumentError(f"out must end in {SUFFIX}, got {os.fspath(out)!r}")
+    if seed >= 2**63:  # XGBoost's limit
+        raise InvalidArgumentError(f"seed must be below 2**63, got {seed}")
+    _check_writable(out)
+    kind = meta_class(predictor)
+    sources = [task for task in tasks if not any(same_task(task, held) for held in holdout)]
+    if not sources:
+        raise InvalidArgumentError("no task is left to learn from; hold fewer out")
+    checkpoint = out.with_name(f"{out.stem}.checkpoint")
+    learner = kind(seed=seed, workers=workers, checkpoint=checkpoint, on_step=on_step)
+    learner.meta_fit([task.data() for task in sources])
+    measured = {}
+    for task in holdout:
+        measured[full_name(task)] = _measure(learner, task, seed)
+        on_step(f"measured on {full_name(task)}")
+    settings = replace(
+        source_settings(predictor, sources, seed), learner=learner.settings(), held_out=measured
+    )
+    write_weights(out, learner.tensors(), settings)
+    shutil.rmtree(checkpoint, ignore_errors=True)
+    return {
+        "tasks": [full_name(task) for task in sources],
+        "labels": settings.labels,
+        "seconds": time.perf_counter() - started,
+        "held_out": measured,
+    }
+
+
+def source_settings(predictor: str, sources: Sequence[TabularTask], seed: int = 0) -> Settings:
+    """What is known of weights without training them."""
+    return Settings(
+        predictor=predictor,
+        tasks=tuple(source_task(task) for task in sources),
+        operations=tuple(sorted(set().union(*(space_operations(task.space) for task in sources)))),
+        seed=seed,
+        created=int(time.time()),
+        program=__version__,
+    )
+
+
+def _check_writable(out: Path) -> None:
+    """Raise what `write_weights` would raise, before anything is trained."""
+    if out.is_dir():
+        raise InvalidArgumentError(f"out must be a file, and {os.fspath(out)!r} is a folder")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out.parent):
+            pass
+    except OSError as error:
+        raise cannot_write(out, error) from error
+
+
+def _measure(learner: MetaPredictor, task: TabularTask, seed: int) -> dict[str, float]:
+    """Kendall tau on the rows outside a random support, by its size."""
+    found = {}
+    for labels in HELD_OUT_LABELS:
+        if labels >= len(task):
+            break
+        taus = []
+        for repetition in range(_REPETITIONS if labels else 1):
+            order = np.random.default_rng([seed, labels, repetition]).permutation(len(task))
+            model = Adapted(learner, task.space)
+            if labels:
+                model.fit(task.data(order[:labels]))
+            rest = np.sort(order[labels:])
+            prediction = model.predict(task.choices[rest])
+            taus.append(metrics.kendall_tau(prediction.mean, task.values[rest]))
+        found[str(labels)] = float(np.mean(taus))
+    return found
+
+
+def space_operations(space: SearchSpace) -> set[int]:
+    """Numbers of the operations that compute something in a space, in `OPERATIONS`."""
+    some = space.sample_choices(np.random.default_rng(0), _LOOKED_AT)
+    return set(np.unique(space.graphs(space.keys(some)).op).tolist()) - STRUCTURAL_OPERATIONS
+
+
+def learns_from_others(name: str | None) -> bool:
+    """Whether a registered name means a meta-learner, which needs sources, or may mean one.
+
+    Raises:
+        UnknownNameError: If there is no such predictor.
+    """
+    if name == AUTO:
+        return True
+    if name is None or name.endswith(SUFFIX):
+        return False
+    kind = load("predictor", name)
+    return isinstance(kind, type) and issubclass(kind, MetaPredictor)
+
+
+def meta_class(name: str) -> type[MetaPredictor]:
+    """The class of a registered meta-learner.
+
+    Raises:
+        UnknownNameError: If there is no such predictor.
+        InvalidArgumentError: If it learns from one task alone.
+    """
+    if not learns_from_others(name):
+        raise InvalidArgumentError(
+            f"predictor {name!r} learns from one task alone; take one that learns from others, "
+            "for example meta-gnn"
+        )
+    kind: type[MetaPredictor] = load("predictor", name)
+    return kind

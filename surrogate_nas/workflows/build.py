@@ -1,0 +1,360 @@
+"""A space, or a part of it, really trained: a table of one's own."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from surrogate_nas._types import FloatArray, IntArray, OnStep, silent
+from surrogate_nas._version import __version__
+from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec, write_table
+from surrogate_nas.errors import (
+    InvalidArgumentError,
+    MissingDependencyError,
+    SurrogateNASError,
+    UnknownNameError,
+)
+from surrogate_nas.evaluation import Goal, recorded
+from surrogate_nas.parallel import Pool, default_workers, spread
+from surrogate_nas.spaces.base import Architecture, SearchSpace
+from surrogate_nas.training.cluster import Cluster
+from surrogate_nas.training.log import Key, TrainingLog
+from surrogate_nas.training.record import Record, Recorder
+
+_GOAL = Goal("accuracy", unit="%")
+_PARAMETERS, _FLOPS = Goal("parameters", maximise=False), Goal("flops", maximise=False)
+_LATENCY = Goal("latency", maximise=False, unit="ms")
+_SECONDS = Goal("seconds", maximise=False, unit="s")
+_DIED = "BrokenProcessPool: the process that trained it died, perhaps for want of memory"
+_TRIES = 1000  # draws without a new architecture
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One task of a table to be built.
+
+    Attributes:
+        recorder: What trains; its epochs are the budgets of the table.
+        training: How it does, for those who repeat it, see `TaskSpec`.
+    """
+
+    recorder: Recorder
+    training: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A finished table.
+
+    Attributes:
+        path: The file.
+        log: The log of its trainings, which more seeds, architectures or tasks go on from.
+        architectures: Number of rows.
+        trainings: Number of trainings in the table, failed ones included.
+        trained: How many of them this call made.
+        failed: Task, architecture, seed and reason of those that failed.
+        seconds: Duration of this call.
+    """
+
+    path: Path
+    log: Path
+    architectures: int
+    trainings: int
+    trained: int
+    failed: tuple[tuple[str, str, int, str], ...]
+    seconds: float
+
+
+def log_of(out: Path) -> Path:
+    """Where the log of a table's trainings lies."""
+    return out.with_name(f"{out.name}.log")
+
+
+def build(
+    space: SearchSpace,
+    tasks: Mapping[str, Task],
+    choices: IntArray,
+    *,
+    out: str | os.PathLike[str],
+    seeds: int = 1,
+    workers: int | None = None,
+    ray: str | None = None,
+    gpus_per_trial: float = 0.0,
+    licence: str = "",
+    on_step: OnStep = silent,
+) -> Built:
+    """Train architectures on tasks with seeds 0, 1, …, and write a table of all epochs.
+
+    Every training is in a log beside the table as soon as it is finished, and is never repeated:
+    after a kill the same call goes on, and so does one with more seeds, architectures or tasks.
+    A training that fails is a missing value.
+
+    Args:
+        space: The space.
+        tasks: The table's tasks by name.
+        choices: What to train, one encoding for each network: int (n, decisions), see `choose`.
+        out: The table, a file that ends with .h5.
+        seeds: Trainings of each architecture on each task.
+        workers: Processes of one thread; None for one a GPU, or a core, of this machine or of the
+            cluster.
+        ray: Address of a Ray cluster that trains, or ``local`` for one that is started here.
+        gpus_per_trial: GPUs of each training there.
+        licence: Of the table.
+        on_step: Called with a text for each training, earlier ones included.
+
+    Raises:
+        InvalidArgumentError: If an argument is out of range, or the log is of other trainings.
+        SurrogateNASError: If every training of a task failed, another process builds the table,
+            or a file cannot be written.
+    """
+    started = time.perf_counter()
+    path = Path(out)
+    _check(path, seeds, workers)
+    jobs = [
+        (task, tuple(row), seed)
+        for seed in range(seeds)
+        for row in space.check_all(choices).tolist()
+        for task in tasks
+    ]
+    settings = {name: recorded(task.training) for name, task in tasks.items()}
+    with TrainingLog(log_of(path)) as log:
+        log.begin(space.identity, settings)
+        missing = [key for key in jobs if key not in log.done]
+        for _ in range(len(jobs) - len(missing)):
+            on_step("was there")
+        if missing:
+            recorders = {name: task.recorder for name, task in tasks.items()}
+            pool, devices = _pool(recorders, workers, len(missing), ray, gpus_per_trial)
+            with pool:
+                _train(space, pool, devices, missing, log, on_step)
+        spec = _spec(path.stem, space, tasks, choices, seeds, licence, log)
+        write_table(path, spec)
+        failed = [(key, log.done[key]) for key in jobs]
+    return Built(
+        path=path,
+        log=log.path,
+        architectures=len(choices),
+        trainings=len(jobs),
+        trained=len(missing),
+        failed=tuple(
+            (task, space.format(space.architecture(np.array(row))), seed, reason)
+            for (task, row, seed), reason in failed
+            if isinstance(reason, str)
+        ),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _check(path: Path, seeds: int, workers: int | None) -> None:
+    for name, number in (("seeds", seeds), ("workers", workers)):
+        if number is not None and number < 1:
+            raise InvalidArgumentError(f"{name} must be at least 1, got {number}")
+    if path.suffix != ".h5":
+        raise InvalidArgumentError(
+            f"out must be a file that ends with .h5, got {os.fspath(path)!r}"
+        )
+    if path.exists() and not log_of(path).exists():
+        raise InvalidArgumentError(
+            f"{path} exists, and there is no log {log_of(path).name} of its trainings beside it; "
+            "choose another --out, or remove it"
+        )
+
+
+def choose(space: SearchSpace, count: int | None = None, seed: int = 0) -> IntArray:
+    """Architectures to train, one encoding for each network: int (n, decisions).
+
+    Args:
+        space: The space.
+        count: How many, drawn at random; None for all.
+        seed: Draws them; a larger ``count`` contains those of a smaller one.
+
+    Raises:
+        InvalidArgumentError: If there are fewer than ``count``, or too many to train all.
+    """
+    merged = space.with_isomorphs("merged")
+    if count is None and not merged.enumerable:
+        raise InvalidArgumentError(
+            f"space {space.name!r} has {space.encodings:,} encodings; name the number of those to "
+            "train with --count"
+        )
+    if merged.enumerable:
+        every = merged.unique()
+        if count is None:
+            return every
+        if not 0 < count <= len(every):
+            raise InvalidArgumentError(
+                f"count must be between 1 and {len(every)}, the architectures of {space.name!r}, "
+                f"got {count}"
+            )
+        return every[np.random.default_rng(seed).permutation(len(every))[:count]]
+    return _sampled(merged, count or 0, np.random.default_rng(seed))
+
+
+def _sampled(space: SearchSpace, count: int, rng: np.random.Generator) -> IntArray:
+    if count < 1:
+        raise InvalidArgumentError(f"count must be at least 1, got {count}")
+    found: dict[tuple[int, ...], None] = {}
+    in_vain = 0
+    while len(found) < count:
+        before = len(found)
+        found[space.canonical(space.sample(rng)).choices] = None
+        in_vain = 0 if len(found) > before else in_vain + 1
+        if in_vain == _TRIES:
+            raise InvalidArgumentError(
+                f"count must be at most the number of architectures of {space.name!r}: after "
+                f"{len(found)} different ones, {_TRIES} draws brought no other; got {count}"
+            )
+    return np.array(list(found), dtype=np.int16)
+
+
+# Training -------------------------------------------------------------------------------------
+
+
+def _pool(
+    recorders: Mapping[str, Recorder],
+    workers: int | None,
+    most: int,
+    ray: str | None,
+    gpus: float,
+) -> tuple[Pool | Cluster, Sequence[str]]:
+    """Processes that know the recorders, and the devices over which trainings are spread."""
+    try:
+        sent = pickle.dumps(recorders)
+    except Exception as error:
+        raise InvalidArgumentError(
+            f"the trainings cannot be sent to other processes ({error}); functions must be those "
+            "of a module"
+        ) from error
+    if ray is not None:  # which shows each process its own GPUs
+        return Cluster(ray, workers, gpus, _receive, sent), ["auto" if gpus else "cpu"]
+    devices = next(iter(recorders.values())).devices()
+    return Pool(min(workers or default_workers(devices), most), _receive, sent), devices
+
+
+def _train(
+    space: SearchSpace,
+    pool: Pool | Cluster,
+    devices: Sequence[str],
+    missing: Sequence[Key],
+    log: TrainingLog,
+    on_step: OnStep,
+) -> None:
+    """Do the trainings that are missing, and log each."""
+    waiting = deque(missing)
+    train = partial(_train_there, space.name)
+    outcome: Record | str
+    machine: Mapping[str, str] | None
+    for key, result in spread(pool, train, lambda: waiting.popleft() if waiting else None, devices):
+        try:
+            outcome, machine = result()
+        except BrokenProcessPool:
+            outcome, machine = _DIED, None
+        log.add(key, outcome, machine)
+        on_step(_step(space, key, outcome))
+
+
+def _step(space: SearchSpace, key: Key, outcome: Record | str) -> str:
+    task, row, seed = key
+    arch = space.format(space.architecture(np.array(row)))
+    result = "failed" if isinstance(outcome, str) else f"{outcome.validation[-1]:.2f} %"
+    return f"{task} {arch} seed {seed}: {result}"
+
+
+# In a worker's process ------------------------------------------------------------------------
+
+_recorders: dict[str, Recorder]
+
+
+def _receive(sent: bytes) -> None:
+    global _recorders
+    _recorders = pickle.loads(sent)
+
+
+def _train_there(space: str, key: Key, device: str) -> tuple[Record | str, Mapping[str, str]]:
+    """What came of a training, or why it failed, and where it ran.
+
+    Raises:
+        UnknownNameError: As a mistake of the user's would, in every training.
+        MissingDependencyError: Likewise.
+    """
+    task, choices, seed = key
+    recorder = _recorders[task]
+    machine = recorder.machine(device)
+    try:
+        return recorder.record(Architecture(space, choices), seed, device), machine
+    except (UnknownNameError, MissingDependencyError):
+        raise
+    except Exception as error:
+        return f"{type(error).__name__}: {error}", machine
+
+
+# The table ------------------------------------------------------------------------------------
+
+
+def _spec(
+    name: str,
+    space: SearchSpace,
+    tasks: Mapping[str, Task],
+    choices: IntArray,
+    seeds: int,
+    licence: str,
+    log: TrainingLog,
+) -> TableSpec:
+    return TableSpec(
+        name=name,
+        space=space,
+        choices=choices,
+        tasks=[_task(task, tasks[task], choices, seeds, log) for task in tasks],
+        source=f"trained by surrogate-nas {__version__}",
+        licence=licence,
+    )
+
+
+def _task(name: str, task: Task, choices: IntArray, seeds: int, log: TrainingLog) -> TaskSpec:
+    epochs = task.recorder.epochs
+    shape = (len(choices), seeds)
+    curves = {key: np.full((*shape, epochs), np.nan) for key in ("validation", "test", "elapsed")}
+    numbers = {key: np.full((*shape, 1), np.nan) for key in ("parameters", "flops", "latency")}
+    reason = ""
+    for i, row in enumerate(choices.tolist()):
+        for seed in range(seeds):
+            outcome = log.done[name, tuple(row), seed]
+            if isinstance(outcome, str):
+                reason = reason or outcome
+                continue
+            for key, cells in (*curves.items(), *numbers.items()):
+                cells[i, seed] = getattr(outcome, key)
+    if np.isnan(curves["validation"][..., -1]).all():
+        raise SurrogateNASError(
+            f"every training of {name!r} failed, so there is no table; the first reason was: "
+            f"{reason} (all are in {log.path}; delete their lines to repeat them)"
+        )
+    return TaskSpec(
+        name=name,
+        goal=_GOAL,
+        values=curves["validation"],
+        test=curves["test"],
+        metrics=[
+            (_PARAMETERS, _any_seed(numbers["parameters"])),
+            (_FLOPS, _any_seed(numbers["flops"])),
+            (_LATENCY, numbers["latency"]),
+            (_SECONDS, curves["elapsed"]),
+        ],
+        budgets=tuple(range(1, epochs + 1)),
+        training={**task.training, "seeds": seeds, "machines": log.machines},
+    )
+
+
+def _any_seed(cells: FloatArray) -> FloatArray:
+    """What is the same for all seeds, from one that succeeded: (rows, 1, 1)."""
+    return np.fmax.reduce(cells, axis=1, keepdims=True)

@@ -1,0 +1,112 @@
+"""Zero-cost proxies in searches and measurements: which ones, for whom, of which networks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from surrogate_nas._types import OnStep, silent
+from surrogate_nas.benchmarks.base import TabularTask
+from surrogate_nas.benchmarks.folders import cache_folder
+from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.searchers.factory import guides_itself, needs_features
+from surrogate_nas.searchers.proxy import DEFAULT_PROXY
+from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.training.proxies.table import ProxyTable
+from surrogate_nas.transfer import PredictorChoice
+
+if TYPE_CHECKING:
+    from surrogate_nas.training.objective import TrainingObjective
+
+
+def method_proxies(
+    proxies: Sequence[str] | None, searcher: str, guide: PredictorChoice | None
+) -> tuple[str, ...]:
+    """The proxies that a search method reads.
+
+    Args:
+        proxies: Those that were asked for, or None.
+        searcher: Without its predictor; ``proxy:naswot`` reads naswot, which its predictor sees,
+            too.
+        guide: The predictor.
+
+    Raises:
+        UnknownNameError: If there is no such searcher.
+    """
+    if needs_features(searcher):
+        _, _, only = searcher.removeprefix("hyperband:").partition(":")
+        return tuple(dict.fromkeys([*(proxies or ()), only or DEFAULT_PROXY]))
+    reads = guides_itself(searcher) if guide is None else guide.reads_features
+    return tuple(proxies) if proxies is not None and reads else ()
+
+
+def unread(method: str) -> InvalidArgumentError:
+    """The error of proxies that nothing reads."""
+    return InvalidArgumentError(
+        f"--proxies are for the searcher proxy and for the predictors gp, blend, xgboost and "
+        f"forest, got {method}; leave them out"
+    )
+
+
+def all_proxies(
+    space: SearchSpace,
+    training: TrainingObjective,
+    names: Sequence[str],
+    *,
+    workers: int | None = None,
+    on_step: OnStep = silent,
+) -> ProxyTable:
+    """Proxies of all architectures of a space; they are computed once and kept in the cache.
+
+    Args:
+        space: One that can be listed.
+        training: Says what builds the networks, and which images they see.
+        names: Of `surrogate_nas.training.proxies.values.PROXIES`.
+        workers: Processes; None for all cores.
+        on_step: Called now and then with a text, if there is something to compute.
+
+    Raises:
+        SurrogateNASError: See `surrogate_nas.training.proxies.memory.ProxyMemory`.
+    """
+    from surrogate_nas.training.proxies.memory import ProxyMemory
+
+    memory = ProxyMemory(space, training, names, cache_folder() / "proxies")
+    memory.fill(workers=workers, on_step=on_step)
+    return memory.table()
+
+
+def task_proxies(
+    task: TabularTask,
+    names: Sequence[str],
+    *,
+    dataset: str | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    workers: int | None = None,
+    on_step: OnStep = silent,
+) -> ProxyTable:
+    """Proxies of all architectures of a task, with the networks and images that it records.
+
+    Args:
+        task: Of a table.
+        names: See `all_proxies`.
+        dataset: What networks see if the task records no trainings.
+        data_dir: Where its files are.
+        workers: See `all_proxies`.
+        on_step: See `all_proxies`.
+
+    Raises:
+        InvalidArgumentError: If the task records no trainings and ``dataset`` is None.
+        SurrogateNASError: See `surrogate_nas.training.plan.plan_training` and `all_proxies`.
+    """
+    from surrogate_nas.training.plan import plan_training
+
+    if dataset is None and task.training is None:
+        raise InvalidArgumentError(
+            f"the table of {task.name!r} does not record how its architectures were trained, and "
+            "proxies need networks and images; name the images with --dataset (and --data-dir)"
+        )
+    training, _ = plan_training(
+        task.space, task.training, dataset=dataset, data_dir=data_dir, epochs=1
+    )
+    return all_proxies(task.space, training, names, workers=workers, on_step=on_step)

@@ -1,0 +1,67 @@
+"""Searches of spaces that are too large to be listed, whose encodings share canonical forms."""
+
+import json
+
+import numpy as np
+import pytest
+
+from surrogate_nas.cli import main
+from surrogate_nas.evaluation import FunctionObjective, TaskData
+from surrogate_nas.predictors.gp import GaussianProcess
+from surrogate_nas.predictors.metrics import kendall_tau
+from surrogate_nas.run import search
+from surrogate_nas.searchers.factory import make_searcher
+from surrogate_nas.searchers.guided import Guided
+from surrogate_nas.spaces import open_space
+from surrogate_nas.spaces.base import Architecture, SearchSpace
+from surrogate_nas.spaces.operations import ATTRIBUTES, OPERATION_IDS
+
+
+def _wishes(space: SearchSpace) -> FunctionObjective:
+    """Likes about ten convolutions with large kernels, the wider the later."""
+    convolutions = [OPERATION_IDS[name] for name in ("conv", "separable_conv")]
+    kernel, width = ATTRIBUTES.index("kernel"), ATTRIBUTES.index("channels_out")
+
+    def value(arch: Architecture) -> float:
+        graph = space.graphs(np.array([arch.choices]))
+        there = np.isin(graph.op, convolutions)
+        found = graph.attributes[there]
+        if not len(found):
+            return -10.0
+        rising = (found[:, width] * np.linspace(-1, 1, len(found))).mean()
+        return float(found[:, kernel].mean() + rising - abs(len(found) - 10) / 3)
+
+    return FunctionObjective(space, value)
+
+
+@pytest.mark.parametrize(("name", "guided"), [("layerwise", 12), ("hierarchical", 2)])
+def test_a_guide_repeats_nothing(name: str, guided: int) -> None:
+    space = open_space(name)
+    searcher = make_searcher("evolution+gp", space, seed=0)
+    assert isinstance(searcher, Guided)
+    searcher.steps = 20  # each predicts some dozens of graphs
+    result = search(searcher, _wishes(space), trials=searcher.initial + guided, batch=4)
+    keys = {space.key(trial.arch) for trial in result.trials}
+    assert len(keys) == len(result.trials) == searcher.initial + guided
+
+
+@pytest.mark.parametrize("name", ["layerwise", "hierarchical"])
+def test_a_predictor_learns(name: str) -> None:
+    space = open_space(name)
+    choices = space.sample_choices(np.random.default_rng(0), 120)
+    objective = _wishes(space)
+    values = np.array([objective.evaluate(space.architecture(row)).value for row in choices])
+    data = TaskData("wishes", space, choices[:60], values[:60])
+    predicted = GaussianProcess().fit(data).predict(choices[60:]).mean
+    assert kendall_tau(predicted, values[60:]) > 0.3
+
+
+@pytest.mark.parametrize("name", ["layerwise", "hierarchical"])
+def test_real_training_is_an_objective(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["search", "--space", name, "--dataset", "digits", "--settings", "stem_stride=2"]
+    options = ["--epochs", "1", "--trials", "2", "--predictor", "none", "--device", "cpu"]
+    assert main([*command, *options, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert [trial["error"] for trial in answer["trials"]] == [None, None]
+    space = open_space(name)
+    assert space.format(space.parse(answer["best"]["arch"])) == answer["best"]["arch"]
