@@ -5,17 +5,19 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import math
 import os
 import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from surrogate_nas._types import OnStep
 from surrogate_nas.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from surrogate_nas.records import JsonRecord
 
 BENCHMARK = "nas-bench-graph"  # where none is named
 
@@ -141,22 +143,11 @@ def only_json(wanted: bool) -> Iterator[None]:
         yield
 
 
-def write_json(result: dict[str, Any]) -> None:
+def write_json(result: JsonRecord | dict[str, Any]) -> None:
     """Print one JSON object; what is not finite becomes null."""
-    print(json.dumps(clean(result), allow_nan=False))
+    from surrogate_nas.records.base import plain
 
-
-def clean(value: Any) -> Any:
-    """The same in plain JSON types, None for what is not finite."""
-    if isinstance(value, dict):
-        return {str(key): clean(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [clean(item) for item in value]
-    if hasattr(value, "tolist"):  # an array or a scalar of numpy
-        return clean(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    print(json.dumps(plain(result), allow_nan=False))
 
 
 @contextlib.contextmanager

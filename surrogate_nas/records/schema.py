@@ -1,0 +1,138 @@
+"""A JSON schema of what each command answers, made of the records' type hints and docstrings."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+import re
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from surrogate_nas.records.base import ABSENT, Absence, JsonRecord
+
+ANSWERS: dict[str, type[JsonRecord]] = {}
+"""What ``surrogate-nas COMMAND --json`` answers, by command."""
+
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_SIMPLE = {str: "string", Path: "string", int: "integer", float: "number", bool: "boolean"}
+_ATTRIBUTE = re.compile(r"^(\w+): (.*)$")
+
+
+def file_of(command: str) -> str:
+    """Name of the file of a command's schema."""
+    return f"{command}.schema.json"
+
+
+def write_schemas(folder: Path) -> list[Path]:
+    """Write the schema of every command into a folder that exists.
+
+    Returns:
+        The files.
+    """
+    paths = []
+    for command in ANSWERS:
+        path = folder / file_of(command)
+        path.write_text(schema_text(command), encoding="utf-8")
+        paths.append(path)
+    return paths
+
+
+def schema_text(command: str) -> str:
+    """The content of the file of a command's schema."""
+    return json.dumps(command_schema(command), indent=2, ensure_ascii=False) + "\n"
+
+
+def command_schema(command: str) -> dict[str, Any]:
+    """The schema of what a command answers."""
+    return {
+        "$schema": _DRAFT,
+        "title": f"surrogate-nas {command} --json",
+        **record_schema(ANSWERS[command]),
+    }
+
+
+def record_schema(kind: type) -> dict[str, Any]:
+    """The schema of a dataclass; those inside it are definitions."""
+    definitions: dict[str, Any] = {}
+    schema = _object(kind, definitions)
+    return schema | ({"$defs": dict(sorted(definitions.items()))} if definitions else {})
+
+
+def _object(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
+    hints, meanings = typing.get_type_hints(kind), attributes(kind)
+    properties, required = {}, []
+    for field in dataclasses.fields(kind):
+        meaning = meanings.get(field.name)
+        properties[field.name] = _value(hints[field.name], definitions) | (
+            {} if meaning is None else {"description": meaning}
+        )
+        if field.default is not ABSENT:
+            required.append(field.name)
+    return {
+        "description": _summary(kind),
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": False,
+    }
+
+
+def _value(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if hint in _SIMPLE:
+        return {"type": _SIMPLE[hint]}
+    if hint is type(None):
+        return {"type": "null"}
+    if origin is Literal:
+        return {"enum": list(inner)}
+    if origin in (types.UnionType, typing.Union):
+        kinds = [kind for kind in inner if kind != Literal[Absence.ABSENT]]
+        return _one_of([_value(kind, definitions) for kind in kinds])
+    if origin is tuple and inner[1:] == (Ellipsis,):
+        return {"type": "array", "items": _value(inner[0], definitions)}
+    if origin is Mapping:
+        return {"type": "object", "additionalProperties": _value(inner[1], definitions)}
+    if dataclasses.is_dataclass(hint):
+        name = typing.cast("type", hint).__name__
+        if name not in definitions:
+            definitions[name] = {}  # so that a record may hold its own kind
+            definitions[name] = _object(hint, definitions)
+        return {"$ref": f"#/$defs/{name}"}
+    raise TypeError(f"no JSON type is known for {hint}")
+
+
+def _one_of(schemas: list[dict[str, Any]]) -> dict[str, Any]:
+    if len(schemas) == 1:
+        return schemas[0]
+    if all(set(schema) == {"type"} for schema in schemas):
+        return {"type": [schema["type"] for schema in schemas]}
+    return {"anyOf": schemas}
+
+
+# Docstrings -------------------------------------------------------------------------------------
+
+
+def _summary(kind: type) -> str:
+    return inspect.cleandoc(kind.__doc__ or "").partition("\n\n")[0].replace("\n", " ")
+
+
+def attributes(kind: type) -> dict[str, str]:
+    """What a docstring in Google style says under ``Attributes``, one text for each name."""
+    _, _, section = inspect.cleandoc(kind.__doc__ or "").partition("Attributes:\n")
+    found: dict[str, list[str]] = {}
+    name = ""
+    for line in section.splitlines():
+        if line and not line.startswith(" "):  # the next section
+            break
+        text = line.strip()
+        start = _ATTRIBUTE.match(text) if len(line) - len(line.lstrip()) == 4 else None
+        if start:
+            name = start[1]
+            found[name] = [start[2]]
+        elif text:
+            found[name].append(text)
+    return {name: " ".join(lines).replace("``", "") for name, lines in found.items()}
