@@ -9,6 +9,7 @@ from surrogate_nas.cli.console import names, note
 from surrogate_nas.cli.network_options import KNOWN_DATASETS, add_data_dir_option
 
 if TYPE_CHECKING:
+    from surrogate_nas.searchers.method import Method
     from surrogate_nas.spaces.base import SearchSpace
     from surrogate_nas.training.objective import TrainingObjective
     from surrogate_nas.training.proxies.table import ProxyTable
@@ -37,7 +38,7 @@ def add_image_options(parser: argparse.ArgumentParser) -> None:
 
 def chosen_proxies(
     arguments: argparse.Namespace,
-    searcher: str,
+    method: Method,
     guide: PredictorChoice | None,
     space: SearchSpace,
     training: TrainingObjective | None,
@@ -46,7 +47,7 @@ def chosen_proxies(
 
     Args:
         arguments: Of the command.
-        searcher: Without its predictor.
+        method: Of the search.
         guide: The predictor.
         space: Where the search is.
         training: Says what builds the networks; None if it is known that there is no need.
@@ -56,9 +57,9 @@ def chosen_proxies(
     """
     from surrogate_nas.workflows.proxies import all_proxies, method_proxies, unread
 
-    found = method_proxies(arguments.proxies, searcher, guide)
+    found = method_proxies(arguments.proxies, method, guide)
     if arguments.proxies is not None and not found:
-        raise unread(f"the searcher {searcher}" + (f" with {guide.name}" if guide else ""))
+        raise unread(f"the searcher {method.name}" + (f" with {guide.name}" if guide else ""))
     if not found or training is None:
         return None
     return all_proxies(space, training, found, on_step=note)

@@ -25,7 +25,7 @@ from surrogate_nas.cli.network_options import planned
 from surrogate_nas.cli.proxy_options import add_proxies_option, chosen_proxies
 from surrogate_nas.cli.search_report import Steps, ending, going_on, trial_report
 from surrogate_nas.cli.verify import SEEDS, finished, verified, what
-from surrogate_nas.errors import InvalidArgumentError, UnknownNameError
+from surrogate_nas.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from surrogate_nas.benchmarks.base import Benchmark, TabularTask
     from surrogate_nas.evaluation import Objective
     from surrogate_nas.records import SearchResult
+    from surrogate_nas.searchers.method import Method
     from surrogate_nas.store import Stored
     from surrogate_nas.training.proxies.table import ProxyTable
     from surrogate_nas.transfer import PredictorChoice
@@ -47,7 +48,6 @@ surrogate-nas search --task cora --predictor gp --trials 50 --plot cora.png
   surrogate-nas search --space dense-cell --dataset digits --trials 20 --epochs 5"""
 
 _PREDICTOR = "xgboost"
-_OWN = "gp"  # of the searchers that have a predictor anyway
 _TASK = "arxiv"
 
 
@@ -75,7 +75,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="P",
         help="the guide: xgboost, gp, meta-gnn, …, a file of weights, none, or auto: meta-gnn with "
         "the sources, or with weights of the space that never saw the task, else gp (default: "
-        f"{_PREDICTOR}, or {_OWN} for bayesian, unless the searcher names one)",
+        f"{_PREDICTOR}, or gp for bayesian, unless the searcher names one)",
     )
     add_proxies_option(parser)
     add_source_options(parser)
@@ -123,9 +123,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Search, and report."""
     started = time.perf_counter()
     check_picture(arguments.plot, "--plot")
-    searcher_name, predictor = _method(arguments.searcher, arguments.predictor)
-    if search_training.wanted(arguments, searcher_name):
-        return search_training.run(arguments, searcher_name, predictor)
+    method, predictor = _method(arguments.searcher, arguments.predictor)
+    searcher_name = method.name
+    if search_training.wanted(arguments, method):
+        return search_training.run(arguments, method, predictor)
     with only_json(arguments.json):
         from surrogate_nas.benchmarks.catalog import open_benchmark
         from surrogate_nas.run import check_arguments, search
@@ -154,9 +155,9 @@ def run(arguments: argparse.Namespace) -> int:
         elif arguments.sources is not None or arguments.leave_one_out:
             raise InvalidArgumentError("--sources and --leave-one-out need a --predictor")
         networks = None
-        if search_training.needs_proxies(arguments, searcher_name):
+        if search_training.needs_proxies(arguments, method):
             networks, _ = checking or planned(arguments, benchmark.space, task.training, epochs=1)
-        features = chosen_proxies(arguments, searcher_name, guide, task.space, networks)
+        features = chosen_proxies(arguments, method, guide, task.space, networks)
         searcher = make_searcher(
             searcher_name,
             task.space,
@@ -173,8 +174,8 @@ def run(arguments: argparse.Namespace) -> int:
             storage = open_storage(arguments.store)
             objective = _stored(arguments, task, searcher_name, guide, features, storage)
         loaded = time.perf_counter()
-        method = searcher_name if guide is None else f"{searcher_name} + {guide.name}"
-        with progress(f"{task.benchmark}/{task.name} {method}", arguments.trials) as advance:
+        shown = searcher_name if guide is None else f"{searcher_name} + {guide.name}"
+        with progress(f"{task.benchmark}/{task.name} {shown}", arguments.trials) as advance:
             steps = Steps(task.goal, whole, advance)
             result = search(searcher, objective, **limits, callbacks=[steps.after])
         report = _report(task, result)
@@ -215,44 +216,32 @@ def run(arguments: argparse.Namespace) -> int:
         answer["verification"] = None if checked is None else checked.report()
     answer["seconds"] = seconds
     if arguments.plot is not None:
-        _draw(arguments.plot, task, result, method)
+        _draw(arguments.plot, task, result, shown)
     if arguments.json:
         write_json(answer)
     else:
         from surrogate_nas.reporting.terminal import print_search, print_verification
 
-        print_search(task, result, method=method, seed=arguments.seed, seconds=seconds)
+        print_search(task, result, method=shown, seed=arguments.seed, seconds=seconds)
         if checked is not None:
             title = f"the best, trained: {what(plan)}"
             print_verification(answer["verification"], title=title, tabulated=True)
     return ending(result) if checked is None else finished(checked)
 
 
-def _method(searcher: str, predictor: str | None) -> tuple[str, str | None]:
-    name, plus, guide = searcher.partition("+")
-    if plus and predictor is not None:
+def _method(searcher: str, predictor: str | None) -> tuple[Method, str | None]:
+    """The method, and the predictor that guides it."""
+    from surrogate_nas.searchers.method import NONE, Method, check_predictor
+
+    method = Method.parse(searcher)
+    if method.predictor is not None and predictor is not None:
         raise InvalidArgumentError(
             f"--searcher {searcher} names its predictor; leave out --predictor {predictor}"
         )
-    chosen = guide if plus else predictor
-    if chosen in (None, "none"):
-        from surrogate_nas.searchers.factory import guides_itself
-
-        if guides_itself(name):
-            return name, _OWN
-        return name, None if chosen else _PREDICTOR
-    _check_predictor(chosen)
-    return name, chosen
-
-
-def _check_predictor(name: str) -> None:
-    """Refuse what is no name, file or dotted path, with the names that only mean one, too."""
-    from surrogate_nas.predictors.meta.weights import SUFFIX
-    from surrogate_nas.registry import names
-
-    known = [*names("predictor"), "auto", "none"]
-    if name not in known and ":" not in name and not name.endswith(SUFFIX):
-        raise UnknownNameError("predictor", name, known)
+    named = method.predictor if predictor is None else predictor
+    chosen = (method.own_guide or _PREDICTOR) if named is None else named
+    check_predictor(chosen)
+    return method, method.own_guide if chosen == NONE else chosen
 
 
 def _stored(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
     from surrogate_nas.evaluation import Objective
+    from surrogate_nas.searchers.method import Method
     from surrogate_nas.store import Stored
     from surrogate_nas.training.objective import TrainingObjective
     from surrogate_nas.training.proxies.table import ProxyTable
@@ -66,25 +67,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_network_options(parser, later=True)
 
 
-def needs_proxies(arguments: argparse.Namespace, searcher: str) -> bool:
-    """Whether a search reads zero-cost proxies.
-
-    Raises:
-        UnknownNameError: If there is no such searcher.
-    """
-    from surrogate_nas.searchers.factory import needs_features
-
-    return arguments.proxies is not None or needs_features(searcher)
+def needs_proxies(arguments: argparse.Namespace, method: Method) -> bool:
+    """Whether a search reads zero-cost proxies."""
+    return arguments.proxies is not None or bool(method.features)
 
 
-def wanted(arguments: argparse.Namespace, searcher: str) -> bool:
+def wanted(arguments: argparse.Namespace, method: Method) -> bool:
     """Whether the search is by training.
 
     Raises:
         InvalidArgumentError: If options of both kinds of search are mixed.
     """
     of_a_table = arguments.benchmark is not None or arguments.task is not None
-    builds = arguments.verify is not None or needs_proxies(arguments, searcher)
+    builds = arguments.verify is not None or needs_proxies(arguments, method)
     if builds and (of_a_table or arguments.dataset is None):
         for name in ("space", "stop_early"):
             if getattr(arguments, name) is not None:
@@ -119,9 +114,10 @@ def wanted(arguments: argparse.Namespace, searcher: str) -> bool:
     return True
 
 
-def run(arguments: argparse.Namespace, searcher_name: str, predictor: str | None) -> int:
+def run(arguments: argparse.Namespace, method: Method, predictor: str | None) -> int:
     """Search, and report."""
     started = time.perf_counter()
+    searcher_name = method.name
     with only_json(arguments.json):
         from surrogate_nas.run import check_arguments, search
         from surrogate_nas.searchers.factory import make_searcher
@@ -143,7 +139,7 @@ def run(arguments: argparse.Namespace, searcher_name: str, predictor: str | None
         guide = None
         if predictor is not None:
             guide = choose_for_training(predictor, training.space, training.dataset.name)
-        features = chosen_proxies(arguments, searcher_name, guide, training.space, training)
+        features = chosen_proxies(arguments, method, guide, training.space, training)
         searcher = make_searcher(
             searcher_name,
             training.space,
@@ -160,9 +156,9 @@ def run(arguments: argparse.Namespace, searcher_name: str, predictor: str | None
             storage = open_storage(arguments.store)
             objective = _stored(arguments, training, plan, searcher_name, guide, features, storage)
         loaded = time.perf_counter()
-        method = searcher_name if guide is None else f"{searcher_name} + {guide.name}"
+        shown = searcher_name if guide is None else f"{searcher_name} + {guide.name}"
         where = f"{training.space.name} on {training.dataset.name}"
-        with progress(f"{where}, {method}", arguments.trials) as advance:
+        with progress(f"{where}, {shown}", arguments.trials) as advance:
             steps = Steps(training.goals[0], epochs, advance)
             result = search(searcher, objective, **limits, callbacks=[steps.after])
         checked = None
@@ -214,7 +210,7 @@ def run(arguments: argparse.Namespace, searcher_name: str, predictor: str | None
             print_verification,
         )
 
-        print_training_search(answer, title=f"{where}, {counted(epochs, 'epoch')}: {method}")
+        print_training_search(answer, title=f"{where}, {counted(epochs, 'epoch')}: {shown}")
         if checked is not None:
             title = f"the best again: {what(plan)}"
             print_verification(answer["verification"], title=title, tabulated=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -20,6 +21,26 @@ _STRIDE = 20  # steps on predictions at once: one prediction serves them all
 _DRAWS = 10_000  # draws from a space that cannot be listed before it counts as used up
 
 
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """What a searcher's constructor is given beside a space and a seed.
+
+    Attributes:
+        features: Names of the features that it cannot do without. It is given `Features` with
+            these, and perhaps others, as ``features``.
+        budgets: Whether it is given the epochs that can be evaluated, as ``budgets``.
+        inner: Name of the searcher inside, with its variant. It is given what makes one of a
+            `numpy.random.SeedSequence`, guided or not, as ``inner``.
+        guide: Name of the predictor that guides it where none is named. It is given a
+            ``predictor``, or None, and ``features``, or None.
+    """
+
+    features: tuple[str, ...] = ()
+    budgets: bool = False
+    inner: str | None = None
+    guide: str | None = None
+
+
 class Searcher(ABC):
     """Proposes architectures, never one key twice, and learns from trials.
 
@@ -31,11 +52,18 @@ class Searcher(ABC):
         rng: Its source of randomness; the same seed gives the same proposals.
         variant: Name of the argument that follows a colon in a searcher's name, as ``sampler``
             in ``"optuna:tpe"``; None if it takes none.
-        needs_features: Whether its constructor takes `Features` of the architectures.
     """
 
     variant: ClassVar[str | None] = None
-    needs_features: ClassVar[bool] = False
+
+    @classmethod
+    def requirements(cls, variant: str | None = None) -> Requirements:
+        """What the constructor is given beside a space and a seed; nothing by default.
+
+        Args:
+            variant: What follows the colon in the searcher's name, or None.
+        """
+        return Requirements()
 
     def __init__(self, space: SearchSpace, *, seed: int | np.random.SeedSequence = 0) -> None:
         """Start a search of ``space``."""

@@ -11,10 +11,10 @@ import numpy as np
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Features
 from surrogate_nas.predictors.base import MetaPredictor, Predictor
-from surrogate_nas.registry import load, names
+from surrogate_nas.registry import load
 from surrogate_nas.searchers.base import Searcher
 from surrogate_nas.searchers.guided import Guided
-from surrogate_nas.searchers.hyperband import Hyperband
+from surrogate_nas.searchers.method import AUTO, NONE, Method
 from surrogate_nas.spaces.base import SearchSpace
 
 MakePredictor = Callable[[SearchSpace, int], Predictor]
@@ -22,7 +22,7 @@ MakePredictor = Callable[[SearchSpace, int], Predictor]
 
 
 def make_searcher(
-    spec: str,
+    spec: str | Method,
     space: SearchSpace,
     *,
     seed: int,
@@ -39,7 +39,7 @@ def make_searcher(
         spec: A registered searcher, alone or with a predictor: ``"evolution+gp"``. Some have
             variants, after a colon: ``"optuna:nsga2"``, ``"gradient:gumbel"``, ``"bayesian:ei"``,
             ``"reinforce:plain"``, ``"proxy:naswot"``, ``"hyperband:evolution"``. The predictor of
-            ``hyperband`` guides its inner searchers.
+            ``hyperband`` guides its inner searchers. See `Method.parse`.
         space: Where to search.
         seed: Source of all randomness.
         predictor: The guide, unless ``spec`` names it: a registered name, an object, or what
@@ -49,98 +49,60 @@ def make_searcher(
 
     Raises:
         UnknownNameError: If a name is not registered; the message suggests the nearest.
-        InvalidArgumentError: If two predictors are named.
+        InvalidArgumentError: If two predictors are named, see also `Method.parse`.
     """
-    name, plus, guide = spec.partition("+")
-    if plus and predictor not in (None, "none"):
+    method = spec if isinstance(spec, Method) else Method.parse(spec)
+    if method.predictor is not None and predictor not in (None, NONE):
         raise InvalidArgumentError(
-            f"searcher {spec!r} names its predictor, so predictor must be None, got {predictor!r}"
+            f"searcher {str(spec)!r} names its predictor, so predictor must be None, got "
+            f"{predictor!r}"
         )
-    wanted = guide if plus else predictor
-    return _composed(name, space, np.random.SeedSequence(seed), wanted, budgets, features)
+    wanted = predictor if method.predictor is None else method.predictor
+    return _composed(method, space, np.random.SeedSequence(seed), wanted, budgets, features)
 
 
 def _composed(
-    name: str,
+    method: Method,
     space: SearchSpace,
     root: np.random.SeedSequence,
     predictor: str | Predictor | MakePredictor | None,
     budgets: Sequence[int],
     features: Features | None,
 ) -> Searcher:
-    kind, options = _kind(name)
-    if kind is Hyperband:
-        inner = options.get("inner", "random")
-        if _kind(inner)[0] is Hyperband:
-            raise InvalidArgumentError(
-                f"the inner searcher of hyperband must be another one, got {name!r}"
-            )
+    kind, needs, inner = method.kind, method.requirements, method.inner
+    options: dict[str, Any] = {}
+    if method.variant is not None:
+        options[kind.variant] = method.variant
+    if needs.features or needs.guide is not None:
+        options["features"] = features
+    if needs.budgets:
+        options["budgets"] = budgets
+    if inner is not None:
+        within = None if needs.guide is not None else predictor
 
         def make(child: np.random.SeedSequence) -> Searcher:
-            own = copy.deepcopy(predictor) if isinstance(predictor, Predictor) else predictor
-            return _composed(inner, space, child, own, (), features)
+            own = copy.deepcopy(within) if isinstance(within, Predictor) else within
+            return _composed(inner, space, child, own, () if needs.budgets else budgets, features)
 
-        return Hyperband(space, seed=root, budgets=budgets, inner=make)
+        options["inner"] = make
+        if needs.guide is None:  # the predictor guides the inner searchers
+            composite: Searcher = kind(space, seed=root, **options)
+            return composite
     for_choice, for_predictor = root.spawn(2)
     guide = _guide(predictor, space, int(for_predictor.generate_state(1)[0]))
-    if _is_guided(kind):
-        guided: Searcher = kind(space, seed=root, predictor=guide, features=features, **options)
-        return guided
-    if needs_features(name):
-        options["features"] = features
+    if needs.guide is not None:
+        options["predictor"] = guide
     # The inner searcher has the root's own stream, which a plain one of this seed has too.
     plain: Searcher = kind(space, seed=root, **options)
-    if guide is None:
+    if guide is None or needs.guide is not None:
         return plain
     return Guided(plain, guide, seed=for_choice, features=features)
-
-
-def needs_features(name: str) -> bool:
-    """Whether a searcher, named without its predictor, or the inner one cannot do without them.
-
-    Raises:
-        UnknownNameError: If there is no such searcher.
-        InvalidArgumentError: If it has no variants, and one is named.
-    """
-    kind = _innermost(name)
-    return isinstance(kind, type) and issubclass(kind, Searcher) and kind.needs_features
-
-
-def guides_itself(name: str) -> bool:
-    """Whether a searcher, or the inner one, has a predictor where none is named: ``bayesian``.
-
-    Raises:
-        UnknownNameError: If there is no such searcher.
-    """
-    return _is_guided(_innermost(name))
-
-
-def _innermost(name: str) -> Any:
-    kind, options = _kind(name)
-    return _innermost(options.get("inner", "random")) if kind is Hyperband else kind
-
-
-def _is_guided(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Guided)
-
-
-def _kind(name: str) -> tuple[Any, dict[str, Any]]:
-    """The class behind a name, and its variant as an argument."""
-    head, colon, tail = name.partition(":")
-    if not colon or head not in names("searcher"):
-        return load("searcher", name), {}
-    kind: type[Searcher] = load("searcher", head)
-    if kind.variant is None:
-        raise InvalidArgumentError(
-            f"searcher {head!r} has no variants, got {name!r}; leave out {colon + tail!r}"
-        )
-    return kind, {kind.variant: tail}
 
 
 def _guide(
     wanted: str | Predictor | MakePredictor | None, space: SearchSpace, seed: int
 ) -> Predictor | None:
-    if wanted is None or wanted == "none":
+    if wanted is None or wanted == NONE:
         return None
     if isinstance(wanted, Predictor):
         return wanted
@@ -149,7 +111,10 @@ def _guide(
 
 
 def _alone(name: str) -> Any:
-    kind = None if name == "auto" else load("predictor", name)
+    from surrogate_nas.predictors.meta.weights import SUFFIX
+
+    chosen = name == AUTO or name.endswith(SUFFIX)
+    kind = None if chosen else load("predictor", name)
     if kind is None or (isinstance(kind, type) and issubclass(kind, MetaPredictor)):
         raise InvalidArgumentError(
             f"predictor {name!r} may learn from other tasks, so its weights must be chosen; give "

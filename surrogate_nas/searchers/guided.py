@@ -15,7 +15,7 @@ from surrogate_nas.errors import InvalidArgumentError, SpaceExhaustedError, Unkn
 from surrogate_nas.evaluation import Features, Proposal, TaskData, Trial
 from surrogate_nas.predictors.base import Predictor
 from surrogate_nas.searchers.acquisition import ACQUISITIONS
-from surrogate_nas.searchers.base import Searcher
+from surrogate_nas.searchers.base import Requirements, Searcher
 from surrogate_nas.searchers.predicted import PredictedObjective
 from surrogate_nas.spaces.base import Architecture
 
@@ -74,6 +74,11 @@ class Guided(Searcher):
     many trials the predictor learns from the best and, of the others, some at random. The value
     that it predicted of a proposal is ``predicted`` in the proposal's ``info``.
     """
+
+    @classmethod
+    def requirements(cls, variant: str | None = None) -> Requirements:
+        """A subclass that is made of a space guides itself, see `Searcher.requirements`."""
+        return Requirements(guide="gp")
 
     def __init__(
         self,

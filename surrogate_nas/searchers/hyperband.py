@@ -9,7 +9,7 @@ import numpy as np
 
 from surrogate_nas.errors import InvalidArgumentError, SpaceExhaustedError
 from surrogate_nas.evaluation import Proposal, Trial
-from surrogate_nas.searchers.base import Searcher
+from surrogate_nas.searchers.base import Requirements, Searcher
 from surrogate_nas.searchers.random import RandomSearch
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 
@@ -32,6 +32,11 @@ class Hyperband(Searcher):
     """
 
     variant: ClassVar[str | None] = "inner"
+
+    @classmethod
+    def requirements(cls, variant: str | None = None) -> Requirements:
+        """Budgets and an inner searcher, see `Searcher.requirements`."""
+        return Requirements(budgets=True, inner=variant or "random")
 
     def __init__(
         self,

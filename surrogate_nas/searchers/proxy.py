@@ -8,7 +8,7 @@ import numpy as np
 
 from surrogate_nas.errors import InvalidArgumentError, UnknownNameError
 from surrogate_nas.evaluation import Features
-from surrogate_nas.searchers.base import Searcher
+from surrogate_nas.searchers.base import Requirements, Searcher
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 
 DEFAULT_PROXY = "synflow"
@@ -26,7 +26,11 @@ class ProxySearch(Searcher):
     """
 
     variant: ClassVar[str | None] = "proxy"
-    needs_features: ClassVar[bool] = True
+
+    @classmethod
+    def requirements(cls, variant: str | None = None) -> Requirements:
+        """The feature that counts, see `Searcher.requirements`."""
+        return Requirements(features=(variant or DEFAULT_PROXY,))
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
 """Predictors that learnt from other tasks: suites of tasks, meta-training, choice for a task."""
 
+from surrogate_nas.searchers.method import AUTO
 from surrogate_nas.transfer.choice import PredictorChoice, choose_for_training, choose_predictor
 from surrogate_nas.transfer.meta_training import (
-    AUTO,
     HELD_OUT_LABELS,
     learns_from_others,
     meta_train,

@@ -27,9 +27,9 @@ from surrogate_nas.predictors.meta.weights import (
     read_weights,
 )
 from surrogate_nas.registry import load
+from surrogate_nas.searchers.method import AUTO
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.transfer.meta_training import (
-    AUTO,
     learns_from_others,
     meta_class,
     meta_train,

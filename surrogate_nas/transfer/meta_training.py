@@ -26,12 +26,10 @@ from surrogate_nas.predictors.meta.weights import (
     write_weights,
 )
 from surrogate_nas.registry import load
+from surrogate_nas.searchers.method import AUTO
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.spaces.operations import STRUCTURAL_OPERATIONS
 from surrogate_nas.transfer.suites import full_name, same_task, source_task
-
-AUTO = "auto"
-
 
 HELD_OUT_LABELS = (0, 5, 20, 100)
 

@@ -25,7 +25,8 @@ from surrogate_nas.parallel import cores, each
 from surrogate_nas.records import SearchResult, Standing, standing
 from surrogate_nas.reporting.statistics import summarise
 from surrogate_nas.run import check_arguments, search
-from surrogate_nas.searchers.factory import make_searcher, needs_features
+from surrogate_nas.searchers.factory import make_searcher
+from surrogate_nas.searchers.method import Method
 from surrogate_nas.spaces.base import Isomorphs
 from surrogate_nas.transfer import PredictorChoice, choose_predictor, learns_from_others
 from surrogate_nas.workflows.proxies import method_proxies, task_proxies, unread
@@ -123,13 +124,14 @@ def compare(
     """
     if seeds < 1:
         raise InvalidArgumentError(f"seeds must be at least 1, got {seeds}")
+    methods = {text: Method.parse(text) for text in searchers}
     opened = open_benchmark(benchmark)
     open_tasks = {name: opened.task(name, isomorphs=isomorphs) for name in tasks}
     for task in open_tasks.values():
         check_arguments(task, trials=trials, batch=batch)
-    guides = _guides(open_tasks, searchers, sources, leave_one_out, on_step)
+    guides = _guides(open_tasks, methods, sources, leave_one_out, on_step)
     read = {
-        (name, method): method_proxies(proxies, method.partition("+")[0], guide)
+        (name, method): method_proxies(proxies, methods[method], guide)
         for (name, method), guide in guides.items()
     }
     if proxies is not None and not any(read.values()):
@@ -154,8 +156,8 @@ def compare(
             task=name,
             fingerprint=task.fingerprint,
             isomorphs=isomorphs,
-            searcher=method.partition("+")[0],
-            predictor=method.partition("+")[2] or None,
+            searcher=methods[method].name,
+            predictor=methods[method].predictor,
             seed=seed,
             trials=trials,
             batch=batch,
@@ -178,41 +180,35 @@ def compare(
 
 def _guides(
     tasks: Mapping[str, TabularTask],
-    searchers: Sequence[str],
+    methods: Mapping[str, Method],
     sources: str | None,
     leave_one_out: bool,
     on_step: OnStep,
 ) -> dict[tuple[str, str], PredictorChoice | None]:
     """The predictor of each task and method; wrong names are found before the first run."""
     space = next(iter(tasks.values())).space
-    learners = [method for method in searchers if learns_from_others(_guide_name(method))]
+    learners = [text for text, method in methods.items() if learns_from_others(method.guide)]
     if (sources is not None or leave_one_out) and not learners:
         raise InvalidArgumentError(
             f"sources need a predictor that learns from other tasks, such as evolution+meta-gnn, "
-            f"got the searchers {', '.join(searchers)}"
+            f"got the searchers {', '.join(methods)}"
         )
-    for method in searchers:
-        name = method.partition("+")[0]
-        if not needs_features(name):  # which come later; the question finds a wrong name, too
-            make_searcher(name, space, seed=0)
+    for method in methods.values():
+        if not method.features:  # which come later
+            make_searcher(method.name, space, seed=0)
     return {
-        (name, method): None
-        if (guide := _guide_name(method)) is None
+        (name, text): None
+        if method.guide is None
         else choose_predictor(
-            guide,
+            method.guide,
             task,
-            sources=sources if method in learners else None,
-            leave_one_out=leave_one_out and method in learners,
+            sources=sources if text in learners else None,
+            leave_one_out=leave_one_out and text in learners,
             on_step=on_step,
         )
         for name, task in tasks.items()
-        for method in searchers
+        for text, method in methods.items()
     }
-
-
-def _guide_name(method: str) -> str | None:
-    guide = method.partition("+")[2]
-    return None if guide in ("", "none") else guide
 
 
 def _folder(out: Path) -> Path:

@@ -10,8 +10,7 @@ from surrogate_nas._types import OnStep, silent
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.folders import cache_folder
 from surrogate_nas.errors import InvalidArgumentError
-from surrogate_nas.searchers.factory import guides_itself, needs_features
-from surrogate_nas.searchers.proxy import DEFAULT_PROXY
+from surrogate_nas.searchers.method import Method
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.training.proxies.table import ProxyTable
 from surrogate_nas.transfer import PredictorChoice
@@ -21,23 +20,20 @@ if TYPE_CHECKING:
 
 
 def method_proxies(
-    proxies: Sequence[str] | None, searcher: str, guide: PredictorChoice | None
+    proxies: Sequence[str] | None, method: Method, guide: PredictorChoice | None
 ) -> tuple[str, ...]:
     """The proxies that a search method reads.
 
     Args:
         proxies: Those that were asked for, or None.
-        searcher: Without its predictor; ``proxy:naswot`` reads naswot, which its predictor sees,
-            too.
-        guide: The predictor.
-
-    Raises:
-        UnknownNameError: If there is no such searcher.
+        method: ``proxy:naswot`` reads naswot, which its predictor sees, too.
+        guide: The predictor; None for the searcher's own one, if it has one.
     """
-    if needs_features(searcher):
-        _, _, only = searcher.removeprefix("hyperband:").partition(":")
-        return tuple(dict.fromkeys([*(proxies or ()), only or DEFAULT_PROXY]))
-    reads = guides_itself(searcher) if guide is None else guide.reads_features
+    if method.features:
+        return tuple(dict.fromkeys([*(proxies or ()), *method.features]))
+    if guide is None and method.own_guide is not None:
+        guide = PredictorChoice(method.own_guide)
+    reads = guide is not None and guide.reads_features
     return tuple(proxies) if proxies is not None and reads else ()
 
 
