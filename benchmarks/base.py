@@ -10,11 +10,12 @@ from typing import Any, NamedTuple, Self, cast
 import numpy as np
 
 from surrogate_nas._types import FloatArray, IntArray
-from surrogate_nas.benchmarks.index import RowIndex
+from surrogate_nas.benchmarks.index import TableRows
 from surrogate_nas.benchmarks.sources import METRICS, TEST, VALIDATION, ArraySource, TaskSource
 from surrogate_nas.errors import InvalidArgumentError, MissingRecordError
 from surrogate_nas.evaluation import Evaluation, Goal, TaskData, fingerprint
 from surrogate_nas.spaces.base import Architecture, Isomorphs, SearchSpace, frozen
+from surrogate_nas.spaces.rows import distinct
 
 
 class TabularTask:
@@ -143,10 +144,8 @@ class TabularTask:
         member = self._source.choices[self._member]
         if self._merged:
             member = self._whole.canonicalise(member)
-        keys, first, group = np.unique(
-            self._whole.index(member), return_index=True, return_inverse=True
-        )
-        return keys, first, group
+        first, group = distinct(self._whole, member)
+        return self._whole.index(member[first]), first, group
 
     def _by_architecture(self, column: FloatArray) -> FloatArray:
         """Mean over the rows of each architecture, NaN where none has a value: (n,)."""
@@ -202,8 +201,8 @@ class TabularTask:
     # Reading --------------------------------------------------------------------------------
 
     @cached_property
-    def _index(self) -> RowIndex:
-        return RowIndex(self._whole, self._groups[0], merged=self._merged)
+    def _index(self) -> TableRows:
+        return TableRows(self._whole, self._groups[0], merged=self._merged)
 
     def rows(self, choices: IntArray) -> IntArray:
         """Position in `values` of each encoding (n, decisions), -1 where it has none: (n,)."""

@@ -10,11 +10,12 @@ import numpy as np
 
 from surrogate_nas._types import IntArray
 from surrogate_nas.spaces.base import Architecture, SearchSpace
+from surrogate_nas.spaces.rows import RowIndex
 
 _BLOCK = 1 << 16  # a block's intermediate arrays stay in the processor's cache
 
 
-class RowIndex:
+class TableRows:
     """Finds the row of an encoding: one array access in a small space, else bisection."""
 
     def __init__(self, space: SearchSpace, keys: IntArray, *, merged: bool) -> None:
@@ -27,7 +28,7 @@ class RowIndex:
             merged: Whether encodings with one canonical form share a row.
         """
         self._space = space
-        self._keys = keys
+        self._keys = RowIndex(space, keys)
         self._merged = merged
 
     def row(self, arch: Architecture) -> int:
@@ -89,7 +90,4 @@ class RowIndex:
         """Row of each valid encoding (n, decisions), -1 where there is none: int64 (n,)."""
         if self._merged:
             choices = self._space.canonicalise(choices)
-        numbers = self._space.index(choices)
-        place = np.searchsorted(self._keys, numbers)
-        place[place == len(self._keys)] = 0
-        return np.where(self._keys[place] == numbers, place, -1)
+        return self._keys.find(choices)

@@ -10,6 +10,7 @@ import numpy as np
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.errors import ArchitectureError, InvalidArgumentError
 from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.spaces.rows import distinct
 
 VALIDATION, TEST, METRICS = "validation", "test", "metrics/"
 """Names of a task's columns: the goal's, the hidden one's, and the prefix of all others."""
@@ -106,6 +107,6 @@ def _checked(space: SearchSpace, choices: IntArray) -> IntArray:
             f"row {row} of choices, {choices[row].tolist()}, is not an architecture of "
             f"{space.name!r} (sizes of the decisions: {space.sizes})"
         )
-    if len(np.unique(space.index(choices))) < len(choices):
+    if len(distinct(space, choices)[0]) < len(choices):
         raise InvalidArgumentError("choices must be different: an encoding has two rows")
     return choices

@@ -18,6 +18,7 @@ from surrogate_nas.benchmarks.table_writer import TableSpec, write_table
 from surrogate_nas.errors import FormatError, InvalidArgumentError
 from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.spaces.rows import distinct
 
 _NAME = re.compile(r"\w[\w.+-]*")
 _SHOWN = 5  # bad rows in a message
@@ -144,13 +145,13 @@ def install(spec: TableSpec, *, skipped: tuple[str, ...] = (), repeated: int = 0
 
 def _isomorphic(spec: TableSpec) -> int:
     """Number of canonical forms whose encodings have different values."""
-    index = spec.space.index(spec.space.canonicalise(spec.choices))
-    _, first, group = np.unique(index, return_index=True, return_inverse=True)
-    if len(first) == len(index):
+    rows = len(spec.choices)
+    first, group = distinct(spec.space, spec.space.canonicalise(spec.choices))
+    if len(first) == rows:
         return 0
-    differ = np.zeros(len(index), dtype=np.bool_)
+    differ = np.zeros(rows, dtype=np.bool_)
     for task in spec.tasks:
-        values = task.values.reshape(len(index), -1)
+        values = task.values.reshape(rows, -1)
         differ |= differs(values, values[first[group]]).any(axis=1)
     return len(np.unique(group[differ]))
 

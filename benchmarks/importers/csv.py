@@ -28,6 +28,7 @@ from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec
 from surrogate_nas.errors import InvalidArgumentError, UnknownNameError
 from surrogate_nas.evaluation import Goal
 from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.spaces.rows import distinct
 
 
 def import_csv(
@@ -152,8 +153,7 @@ def _different(
 ) -> tuple[IntArray, int]:
     """The first row of each encoding among good ones, and how many others agree with it."""
     good = np.flatnonzero(~np.isin(rows.places, list(rows.bad)))
-    index = space.index(choices[good])
-    _, leading, group = np.unique(index, return_index=True, return_inverse=True)
+    leading, group = distinct(space, choices[good])
     first = good[leading]
     if len(first) == len(good):
         return good, 0

@@ -18,6 +18,7 @@ from surrogate_nas.predictors.structure.features import StructuralFeatures
 from surrogate_nas.predictors.structure.paths import unique_rows
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.spaces.restricted import RestrictedSpace
+from surrogate_nas.spaces.rows import RowIndex, distinct
 
 _WIDTH = 64
 _BATCH = 256
@@ -62,12 +63,12 @@ def group_tasks(tasks: Sequence[TaskData]) -> list[SourceGroup]:
 def _group(tasks: Sequence[TaskData], members: Sequence[int]) -> SourceGroup:
     space = whole_space(tasks[members[0]].space)
     choices = np.concatenate([tasks[i].choices for i in members])
-    index, first = np.unique(space.index(choices), return_index=True)
+    known = choices[distinct(space, choices)[0]]
+    index = RowIndex.of(space, known)
     scores = np.full((len(index), len(members)), np.nan, dtype=np.float32)
     for column, i in enumerate(members):
-        rows = np.searchsorted(index, space.index(tasks[i].choices))
-        scores[rows, column] = normal_scores(tasks[i].values)
-    return SourceGroup(space, choices[first], scores, tuple(members))
+        scores[index.find(tasks[i].choices), column] = normal_scores(tasks[i].values)
+    return SourceGroup(space, known, scores, tuple(members))
 
 
 def terms_of(groups: Sequence[SourceGroup]) -> SourceTerms:

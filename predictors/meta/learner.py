@@ -44,6 +44,7 @@ from surrogate_nas.predictors.scores import normal_scores
 from surrogate_nas.predictors.structure.features import StructuralFeatures
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.spaces.operations import ATTRIBUTES
+from surrogate_nas.spaces.rows import RowIndex, distinct
 
 # Of structural features in the kernel. Weights have parameters for each, in this order.
 _FAMILIES = ("without", "order", "through", "weighted", "without_max", "skip", "widths")
@@ -301,7 +302,7 @@ def _pool(space: SearchSpace) -> IntArray:
     if space.enumerable:
         return space.unique()
     drawn = space.keys(space.sample_choices(np.random.default_rng(0), _SAMPLE))
-    return drawn[np.unique(space.index(drawn), return_index=True)[1]]
+    return drawn[distinct(space, drawn)[0]]
 
 
 class _View:
@@ -323,7 +324,7 @@ class _View:
         vectors = torch.linalg.eigh(centred.T @ centred)[1].flip(1)[:, :_COMPONENTS]
         size = (centred @ vectors).square().sum(dim=1).mean().sqrt()
         self._components = vectors / size if size > 0 else vectors
-        self._index = space.index(pool)
+        self._rows = RowIndex.of(space, pool)
         self._inputs = self._of(pool, scores, hidden)
         self._last: IntArray | None = None  # a read-only array of the whole pool
         if space.enumerable:
@@ -336,12 +337,11 @@ class _View:
         if choices is self._last:
             return self._inputs
         keys = self._space.keys(np.asarray(choices))
-        number = self._space.index(keys)
-        if np.array_equal(number, self._index):
+        row = self._rows.find(keys)
+        if row is self._rows.all:
             self._last = None if choices.flags.writeable else choices
             return self._inputs
-        row = np.minimum(np.searchsorted(self._index, number), len(self._index) - 1)
-        if np.array_equal(self._index[row], number):
+        if (row >= 0).all():
             return self._inputs.take(torch.from_numpy(row))
         return self._of(keys, *self._model.encode(self._read(keys)))
 

@@ -18,6 +18,7 @@ from surrogate_nas.predictors.calibration import interval_std, least_std
 from surrogate_nas.predictors.feature_predictor import OTHERS
 from surrogate_nas.predictors.meta.encoder import group_tasks, whole_space
 from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.spaces.rows import RowIndex
 
 _PENALTIES = 10.0 ** np.arange(-1, 5)
 
@@ -72,10 +73,8 @@ class TransferRidge(MetaPredictor):
 
     def rows(self, space: SearchSpace, choices: IntArray) -> FloatArray:
         """Scores of encodings (n, decisions) in the sources, 0 where there is none: (n, t)."""
-        number = space.index(space.keys(np.asarray(choices)))
-        row = np.minimum(np.searchsorted(self._index, number), len(self._index) - 1)
-        known = self._index[row] == number
-        return np.where(known[:, None], self._scores[row], 0.0)
+        row = RowIndex(space, self._index).find(space.keys(np.asarray(choices)))
+        return np.where((row >= 0)[:, None], self._scores[row], 0.0)
 
     def tensors(self) -> dict[str, npt.NDArray[Any]]:
         """Numbers of the encodings, and their scores."""

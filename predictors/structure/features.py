@@ -12,12 +12,12 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from surrogate_nas._types import FloatArray, IntArray
-from surrogate_nas.errors import ArchitectureError
 from surrogate_nas.predictors.structure.columns import common_strings, feature_columns
 from surrogate_nas.predictors.structure.paths import Catalogue, Paths
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.spaces.graphs import ArchGraphs
 from surrogate_nas.spaces.restricted import RestrictedSpace
+from surrogate_nas.spaces.rows import RowIndex, distinct
 
 _PATHS = ("without", "order", "through", "weighted", "without_max", "skip", "widths")
 
@@ -48,7 +48,7 @@ class StructuralFeatures:
     def __init__(self, space: SearchSpace) -> None:
         """Prepare the features of ``space``; prefer `of`, which keeps them."""
         self._space = space
-        self._numbers: IntArray | None = None
+        self._rows: RowIndex | None = None
         self._matrix: FloatArray | None = None
         self._layout: FeatureLayout
         self._columns: IntArray
@@ -73,7 +73,7 @@ class StructuralFeatures:
         self.families = tuple(self._layout.families[i] for i in self._columns)
         self.operations = self._layout.operations
         if space.enumerable or isinstance(space, RestrictedSpace):
-            self._numbers = space.index(pool)
+            self._rows = RowIndex.of(space, pool)
             matrix.setflags(write=False)
             self._matrix = matrix
 
@@ -95,18 +95,11 @@ class StructuralFeatures:
         In a space with merged isomorphs, those of the canonical forms.
         """
         keys = self._space.keys(np.asarray(choices))
-        if self._numbers is None or self._matrix is None:
+        if self._rows is None or self._matrix is None:
             graphs = self._space.graphs(keys).pruned()
             return np.asarray(self._layout.rows(graphs)[:, self._columns])
-        number = self._space.index(keys)
-        if np.array_equal(number, self._numbers):
-            return self._matrix
-        row = np.minimum(np.searchsorted(self._numbers, number), len(self._numbers) - 1)
-        strange = self._numbers[row] != number
-        if strange.any():
-            example = keys[np.flatnonzero(strange)[0]].tolist()
-            raise ArchitectureError(f"{example} is not an architecture of {self._space!r}")
-        return self._matrix[row]
+        row = self._rows.require(keys)
+        return self._matrix if row is self._rows.all else self._matrix[row]
 
     def columns(self, families: Iterable[str]) -> IntArray:
         """Positions of the columns of some families: int (m,)."""
@@ -152,4 +145,4 @@ def _pool(space: SearchSpace) -> IntArray:
         return space.unique()
     drawn = space.keys(space.sample_choices(np.random.default_rng(0), _SAMPLE))
     drawn = drawn[: np.searchsorted(space.graphs(drawn).offsets, _NODES)]
-    return drawn[np.unique(space.index(drawn), return_index=True)[1]]
+    return drawn[distinct(space, drawn)[0]]

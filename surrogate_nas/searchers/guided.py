@@ -18,6 +18,7 @@ from surrogate_nas.searchers.acquisition import ACQUISITIONS
 from surrogate_nas.searchers.base import Requirements, Searcher
 from surrogate_nas.searchers.predicted import PredictedObjective
 from surrogate_nas.spaces.base import Architecture
+from surrogate_nas.spaces.rows import distinct
 
 if TYPE_CHECKING:
     from surrogate_nas.predictors.scores import QuantileMap
@@ -299,7 +300,7 @@ class Guided(Searcher):
             )
             parts = [near, self.inner.visit(objective, self.steps)]
         keys = self.space.keys(np.concatenate(parts))
-        return keys[np.unique(self.space.index(keys), return_index=True)[1]]
+        return keys[distinct(self.space, keys)[0]]
 
 
 def _most_promising(candidates: IntArray, score: FloatArray, n: int) -> list[int]:

@@ -12,6 +12,7 @@ from surrogate_nas._types import BoolArray, IntArray
 from surrogate_nas.errors import ArchitectureError, InvalidArgumentError
 from surrogate_nas.spaces.base import Architecture, Isomorphs, SearchSpace, frozen
 from surrogate_nas.spaces.graphs import ArchGraphs
+from surrogate_nas.spaces.rows import RowIndex
 
 
 class RestrictedSpace(SearchSpace):
@@ -28,6 +29,7 @@ class RestrictedSpace(SearchSpace):
         self.isomorphs = whole.isomorphs
         self.definition = whole.definition
         self._members = np.unique(whole.index(whole.keys(choices)))
+        self._rows = RowIndex(whole, self._members)
 
     @property
     def identity(self) -> str:
@@ -43,10 +45,7 @@ class RestrictedSpace(SearchSpace):
         """Which encodings are valid and belong to the subset: bool (n,)."""
         choices = np.asarray(choices)
         valid = self.whole.valid(choices)
-        number = self.whole.index(self.whole.keys(choices[valid]))
-        place = np.searchsorted(self._members, number)
-        place[place == len(self._members)] = 0
-        valid[valid] = self._members[place] == number
+        valid[valid] = self._rows.find(self.whole.keys(choices[valid])) >= 0
         return valid
 
     def canonicalise(self, choices: IntArray) -> IntArray:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from surrogate_nas._types import FloatArray, IntArray
-from surrogate_nas.errors import ArchitectureError
 from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.spaces.rows import RowIndex
 
 
 class ProxyTable:
@@ -36,7 +36,7 @@ class ProxyTable:
         self.names = tuple(names)
         self.identity = identity
         self._space = space
-        self._numbers = space.index(space.unique())
+        self._rows = RowIndex.of(space, space.unique())
         columns = [_standard_ranks(column) for column in values.T]
         self._ranks = np.stack(columns, axis=1).astype(np.float32)
 
@@ -46,13 +46,8 @@ class ProxyTable:
         Raises:
             ArchitectureError: If a row is not part of the space.
         """
-        number = self._space.index(self._space.keys(np.asarray(choices)))
-        row = np.minimum(np.searchsorted(self._numbers, number), len(self._numbers) - 1)
-        strange = self._numbers[row] != number
-        if strange.any():
-            example = np.asarray(choices)[np.argmax(strange)].tolist()
-            raise ArchitectureError(f"{example} is not an architecture of {self._space!r}")
-        return np.asarray(self._ranks[row])
+        keys = self._space.keys(np.asarray(choices))
+        return np.asarray(self._ranks[self._rows.require(keys)])
 
 
 def _standard_ranks(values: FloatArray) -> FloatArray:
