@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -93,9 +93,13 @@ class Trial:
             raise InvalidArgumentError(
                 "a Trial has either an evaluation or an error, exactly one of them"
             )
-        if self.evaluation is not None and not math.isfinite(self.evaluation.value):
+        if self.evaluation is None:
+            return
+        values = self.evaluation.values
+        if not values or not all(map(math.isfinite, values)):
+            what, got = ("value", str(values[0])) if len(values) == 1 else ("values", str(values))
             raise InvalidArgumentError(
-                f"the value of a Trial must be finite, got {self.evaluation.value}; "
+                f"the {what} of a Trial must be finite, got {got}; "
                 "report a diverged training as an error"
             )
 
@@ -249,6 +253,44 @@ class PlacedObjective(Objective, Protocol):
     def on(self, device: str) -> Objective:
         """The same on one of them."""
         ...
+
+
+@runtime_checkable
+class Budgeted(Objective, Protocol):
+    """An objective that evaluates at some budgets only: a table."""
+
+    @property
+    def budgets(self) -> Sequence[int]:
+        """Epochs that can be evaluated, ascending."""
+        ...
+
+
+@runtime_checkable
+class Stopping(Objective, Protocol):
+    """An objective that may end an evaluation before its budget."""
+
+    @property
+    def stop(self) -> Callable[[int, float], bool] | None:
+        """Whether to end after this epoch with this value; None where nothing is ended."""
+        ...
+
+
+def check_one_goal(goals: Sequence[Goal], who: str) -> None:
+    """Refuse several goals for what serves one, and none.
+
+    Args:
+        goals: Of an objective or a stored search.
+        who: Serves one goal, for the message.
+
+    Raises:
+        InvalidArgumentError: If there is not exactly one.
+    """
+    if len(goals) != 1:
+        named = ", ".join(goal.metric for goal in goals) or "none"
+        raise InvalidArgumentError(
+            f"{who} serves one goal, got {len(goals)} ({named}); give an objective with one of "
+            "them, the others may be metrics of its evaluations"
+        )
 
 
 Report = Callable[[int, float], None]

@@ -18,7 +18,15 @@ from surrogate_nas.errors import (
     SpaceExhaustedError,
     UnknownNameError,
 )
-from surrogate_nas.evaluation import Objective, PlacedObjective, Proposal, Trial
+from surrogate_nas.evaluation import (
+    Budgeted,
+    Objective,
+    PlacedObjective,
+    Proposal,
+    Stopping,
+    Trial,
+    check_one_goal,
+)
 from surrogate_nas.parallel import Pool, one_thread, spread
 from surrogate_nas.records import SearchResult, Stop
 from surrogate_nas.searchers.base import Searcher
@@ -64,9 +72,10 @@ def search(
     A proposal with a smaller budget is that part of a trial, so a search over several budgets
     makes more evaluations, at the same cost in epochs.
 
-    An exception of the objective is a failed trial. The searcher never sees hidden metrics. A
-    keyboard interrupt ends the search early; what was evaluated is in the result. An objective
-    that remembers trials (`surrogate_nas.store.Stored`) is resumed.
+    An exception of the objective is a failed trial, as is an evaluation with another number of
+    values than there are goals, or with one that is not finite. The searcher never sees hidden
+    metrics. A keyboard interrupt ends the search early; what was evaluated is in the result. An
+    objective that remembers trials (`surrogate_nas.store.Stored`) is resumed.
 
     Args:
         searcher: Proposes architectures; its state advances.
@@ -80,12 +89,15 @@ def search(
         callbacks: Called with each finished trial, in order.
 
     Raises:
-        InvalidArgumentError: If an argument is out of range, or the space has fewer than
-            ``trials`` architectures.
+        InvalidArgumentError: If an argument is out of range, the space has fewer than
+            ``trials`` architectures, or the searcher serves one goal and the objective has
+            several.
     """
     memory = objective if isinstance(objective, Remembering) else None
     inner = objective if memory is None else memory.objective
     check_arguments(inner, trials=trials, batch=batch, workers=workers, budget=budget)
+    if not searcher.serves_several_goals:
+        check_one_goal(inner.goals, f"the searcher {type(searcher).__name__}")
     loop = _Loop(searcher, inner, memory, trials, batch, budget, tuple(callbacks))
     stopped: Stop | None = None
     start = time.perf_counter()
@@ -125,9 +137,8 @@ def check_arguments(
             f"trials must be at most {available}, the number of architectures that can be "
             f"searched here, got {trials}"
         )
-    recorded = getattr(objective, "budgets", None)
-    if budget is not None and recorded is not None and budget not in recorded:
-        listed = ", ".join(map(str, recorded))
+    if budget is not None and isinstance(objective, Budgeted) and budget not in objective.budgets:
+        listed = ", ".join(map(str, objective.budgets))
         raise InvalidArgumentError(f"budget must be one of those recorded ({listed}), got {budget}")
     if budget is not None and budget < 1:
         raise InvalidArgumentError(f"budget must be at least 1, got {budget}")
@@ -135,8 +146,9 @@ def check_arguments(
 
 def whole_budget(objective: Objective, budget: int | None = None) -> int | None:
     """Epochs of one whole trial: ``budget``, else the largest recorded, None if unknown."""
-    recorded: Sequence[int] = getattr(objective, "budgets", ())
-    return max(recorded, default=None) if budget is None else budget
+    if budget is None and isinstance(objective, Budgeted):
+        return max(objective.budgets, default=None)
+    return budget
 
 
 def _size(space: SearchSpace) -> int:
@@ -209,7 +221,7 @@ class _Loop:
         budget = self._budget_of(proposal)
         if trial.evaluation is None or budget in (None, trial.evaluation.budget):
             return True
-        stops = getattr(self.objective, "stop", None) is not None
+        stops = isinstance(self.objective, Stopping) and self.objective.stop is not None
         return stops and trial.evaluation.budget < (budget or 0)
 
     def _diverge(self, told: list[Trial]) -> None:
@@ -309,7 +321,13 @@ def attempt(
         MissingDependencyError: Likewise.
     """
     try:
-        return Trial(proposal, objective.evaluate(proposal.arch, budget=budget, seed=seed))
+        evaluation = objective.evaluate(proposal.arch, budget=budget, seed=seed)
+        wanted, given = [goal.metric for goal in objective.goals], len(evaluation.values)
+        if given != len(wanted):
+            raise InvalidArgumentError(
+                f"an evaluation must have a value for each goal ({', '.join(wanted)}), got {given}"
+            )
+        return Trial(proposal, evaluation)
     except (UnknownNameError, MissingDependencyError):
         raise
     except Exception as error:

@@ -52,9 +52,12 @@ class Searcher(ABC):
         rng: Its source of randomness; the same seed gives the same proposals.
         variant: Name of the argument that follows a colon in a searcher's name, as ``sampler``
             in ``"optuna:tpe"``; None if it takes none.
+        serves_several_goals: Whether it reads all values of an evaluation; of one that does not,
+            `surrogate_nas.run.search` refuses objectives with several goals.
     """
 
     variant: ClassVar[str | None] = None
+    serves_several_goals: ClassVar[bool] = False
 
     @classmethod
     def requirements(cls, variant: str | None = None) -> Requirements:
