@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 
 from surrogate_nas._types import IntArray
-from surrogate_nas.spaces.base import Architecture, SearchSpace
+from surrogate_nas.spaces.base import ENUMERABLE, Architecture, SearchSpace
 from surrogate_nas.spaces.rows import RowIndex
 
 _BLOCK = 1 << 16  # a block's intermediate arrays stay in the processor's cache
@@ -30,20 +30,21 @@ class TableRows:
         self._space = space
         self._keys = RowIndex(space, keys)
         self._merged = merged
+        self._dense_fits = space.encodings < ENUMERABLE
 
     def row(self, arch: Architecture) -> int:
         """Row of one architecture, -1 where there is none or it is of another space."""
         number = self._space.number(arch)
         if number < 0:
             return -1
-        if self._space.enumerable:
+        if self._dense_fits:
             return self._dense_view[number]
         return int(self._search(np.array([arch.choices]))[0])
 
     def rows(self, choices: IntArray) -> IntArray:
         """Row of each encoding (n, decisions), -1 where there is none: int32 or int64 (n,)."""
         choices = np.asarray(choices)
-        if self._space.enumerable:
+        if self._dense_fits:
             found = np.empty(len(choices), dtype=np.int32)
             for start in range(0, len(choices), _BLOCK):
                 part = slice(start, start + _BLOCK)

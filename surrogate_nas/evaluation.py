@@ -188,9 +188,12 @@ def fingerprint(space: SearchSpace, choices: IntArray, values: FloatArray) -> st
     Two tables of the same measurements have the same fingerprint, whatever they are called and
     in whatever order their rows stand.
     """
-    order = np.argsort(space.index(choices), kind="stable")
+    numbers = space.index(choices)
+    order = np.argsort(numbers, kind="stable")
+    if numbers.dtype.kind == "i":
+        numbers = numbers.astype("<i8", copy=False)
     digest = hashlib.sha256(space.identity.encode())
-    digest.update(np.ascontiguousarray(space.index(choices)[order], dtype="<i8").tobytes())
+    digest.update(numbers[order].tobytes())
     with np.errstate(divide="ignore"):
         magnitude = np.where(values == 0, 0, np.floor(np.log10(np.abs(values))))
     scale = 10.0 ** (3 - magnitude)

@@ -232,4 +232,4 @@ def neighbours(module: str) -> set[str]:
 def test_no_two_files_import_each_other() -> None:
     imports = {module: neighbours(module) for module in MODULES}
     pairs = [(a, b) for a, others in imports.items() for b in others if a in imports[b] and a < b]
-    assert pairs == [("surrogate_nas.spaces.base", "surrogate_nas.spaces.restricted")]
+    assert not pairs

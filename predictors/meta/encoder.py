@@ -16,8 +16,7 @@ from surrogate_nas.predictors.meta.unseen_space import SourceTerms
 from surrogate_nas.predictors.scores import normal_scores
 from surrogate_nas.predictors.structure.features import StructuralFeatures
 from surrogate_nas.predictors.structure.paths import unique_rows
-from surrogate_nas.spaces.base import SearchSpace
-from surrogate_nas.spaces.restricted import RestrictedSpace
+from surrogate_nas.spaces.base import RestrictedSpace, SearchSpace
 from surrogate_nas.spaces.rows import RowIndex, distinct
 
 _WIDTH = 64

@@ -79,7 +79,10 @@ class TransferRidge(MetaPredictor):
     def tensors(self) -> dict[str, npt.NDArray[Any]]:
         """Numbers of the encodings, and their scores."""
         self._checked_fit()
-        return {"index": self._index, "scores": self._scores}
+        index = self._index
+        if index.dtype.kind == "S":  # which files of weights do not know
+            index = index.view(np.uint8).reshape(len(index), -1)
+        return {"index": index, "scores": self._scores}
 
     def settings(self) -> dict[str, Any]:
         """The seed and the space."""
@@ -95,7 +98,11 @@ class TransferRidge(MetaPredictor):
         """The meta-learner that `tensors` and `settings` came from."""
         learner = cls(seed=settings["seed"])
         learner._space_name = settings["space"]
-        learner._index = tensors["index"].astype(np.int64)
+        index = tensors["index"]
+        if index.ndim == 2:
+            learner._index = np.ascontiguousarray(index).view(f"S{index.shape[1]}")[:, 0]
+        else:
+            learner._index = index.astype(np.int64)
         learner._scores = tensors["scores"]
         return learner
 

@@ -14,9 +14,8 @@ import numpy as np
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.predictors.structure.columns import common_strings, feature_columns
 from surrogate_nas.predictors.structure.paths import Catalogue, Paths
-from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.spaces.base import RestrictedSpace, SearchSpace
 from surrogate_nas.spaces.graphs import ArchGraphs
-from surrogate_nas.spaces.restricted import RestrictedSpace
 from surrogate_nas.spaces.rows import RowIndex, distinct
 
 _PATHS = ("without", "order", "through", "weighted", "without_max", "skip", "widths")
@@ -34,7 +33,7 @@ _NODES = 18_000  # of the graphs in a sample: larger graphs have more paths, and
 class StructuralFeatures:
     """The features of one space, by `of`; columns that are constant in it are left out.
 
-    Spaces that can be enumerated are computed once a process and then looked up.
+    Spaces that can be listed are computed once a process and then looked up.
 
     Attributes:
         names: Name of each column, for example ``count[skip]``.
@@ -52,14 +51,13 @@ class StructuralFeatures:
         self._matrix: FloatArray | None = None
         self._layout: FeatureLayout
         self._columns: IntArray
+        pool = _pool(space)
         if isinstance(space, RestrictedSpace):
             whole = StructuralFeatures.of(space.whole)
             self._layout = whole._layout
             self._columns = whole._columns
-            pool = space.unique()
             matrix = whole.transform(pool)
         else:
-            pool = _pool(space)
             graphs = space.graphs(pool).pruned()
             self._layout = FeatureLayout(graphs)
             matrix = self._layout.rows(graphs)
@@ -72,7 +70,7 @@ class StructuralFeatures:
         self.names = tuple(self._layout.names[i] for i in self._columns)
         self.families = tuple(self._layout.families[i] for i in self._columns)
         self.operations = self._layout.operations
-        if space.enumerable or isinstance(space, RestrictedSpace):
+        if space.enumerable:
             self._rows = RowIndex.of(space, pool)
             matrix.setflags(write=False)
             self._matrix = matrix

@@ -74,7 +74,7 @@ class Searcher(ABC):
         self.rng = np.random.default_rng(seed)
         # Keys and, beside them, the encodings that were met: known ones need no canonical form.
         self._seen: set[Architecture] = set()
-        self._numbers: list[int] = []  # of the same in the space
+        self._taken: list[tuple[int, ...]] = []  # the choices of the same
         self._next_number = 0
 
     def ask(self, n: int = 1) -> list[Proposal]:
@@ -127,16 +127,19 @@ class Searcher(ABC):
     def visit(self, objective: PredictedObjective, steps: int) -> IntArray:
         """Encodings that this search meets on predictions, repeated or not: (m, decisions).
 
-        It goes on in a fork that is thrown away.
+        It goes on in a fork that is thrown away, and ends early where that uses up the space.
         """
         fork = self.fork()
-        met = []
+        met: list[tuple[int, ...]] = []
         for _ in range(0, steps, _STRIDE):
-            proposals = fork.ask(_STRIDE)
+            try:
+                proposals = fork.ask(_STRIDE)
+            except SpaceExhaustedError:
+                break
             evaluations = objective.evaluate_all([proposal.arch for proposal in proposals])
             fork.tell(Trial(p, e) for p, e in zip(proposals, evaluations, strict=True))
             met += [proposal.arch.choices for proposal in proposals]
-        return np.array(met)
+        return np.array(met, dtype=np.int16).reshape(len(met), len(self.space.sizes))
 
     def _shared(self) -> dict[int, Any]:
         """What a fork does not copy, by ``id``, and what it has instead."""
@@ -151,14 +154,14 @@ class Searcher(ABC):
         if arch in self._seen:
             return False
         self._seen.add(arch)
-        self._numbers.append(self.space.number(arch))
+        self._taken.append(arch.choices)
         key = self.space.key(arch)
         if key is arch or key == arch:
             return True
         if key in self._seen:
             return False
         self._seen.add(key)
-        self._numbers.append(self.space.number(key))
+        self._taken.append(key.choices)
         return True
 
     @abstractmethod
@@ -198,5 +201,7 @@ class Searcher(ABC):
 
     def _free(self, keys: IntArray) -> BoolArray:
         """Which of these keys (n, decisions) were neither proposed nor told: bool (n,)."""
-        taken = np.array(self._numbers, dtype=np.int64)
+        if not self._taken:
+            return np.ones(len(keys), dtype=np.bool_)
+        taken = self.space.index(np.array(self._taken))
         return np.isin(self.space.index(keys), taken, invert=True)

@@ -57,8 +57,9 @@ class Guided(Searcher):
     """Proposes what a predictor, fitted to the trials so far, finds most promising.
 
     The inner searcher is told every real trial and proposes until enough are known. From then
-    on the candidates are all architectures in a space that can be listed, else what a fork of
-    the inner searcher visits on the predictions, and the neighbours of the best known ones.
+    on the candidates are all architectures in a space (or a part of one) that can be listed, else
+    what a fork of the inner searcher visits on the predictions, and the neighbours of the best
+    known ones.
     They are compared by an acquisition function (see `surrogate_nas.searchers.acquisition`): the
     upper confidence bound, but for the first ten proposals of a predictor with a prior the expected
     improvement, which soon tries what the sources disagree about. Before the first result a

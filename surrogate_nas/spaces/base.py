@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import copy
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import repeat
-from typing import Literal, Self, get_args
+from typing import Self
 
 import numpy as np
 
@@ -20,56 +16,34 @@ from surrogate_nas.errors import (
     SurrogateNASError,
     UnknownNameError,
 )
+from surrogate_nas.spaces.architecture import Architecture, Decision, Kind, frozen
+from surrogate_nas.spaces.encodings import ENUMERABLE, Encodings, Isomorphs
 from surrogate_nas.spaces.graphs import ArchGraphs
+from surrogate_nas.spaces.rows import RowIndex
 
-Isomorphs = Literal["separate", "merged"]
-
-ENUMERABLE = 100_000
-"""Spaces with fewer encodings are enumerated, scored and cached as a whole."""
+__all__ = [
+    "ENUMERABLE",
+    "Architecture",
+    "Decision",
+    "Isomorphs",
+    "Kind",
+    "RestrictedSpace",
+    "SearchSpace",
+    "frozen",
+]
 
 _TRIES = 20_000  # draws for one sample: enough where one encoding in a thousand is valid
 _MOVES = 100  # draws for one mutation or crossover; then the neighbours are listed
 _NOTHING_FOUND = "space {!r}: no valid encoding found by sampling"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Architecture:
-    """One architecture: its space's name and one option number a decision."""
-
-    space: str
-    choices: tuple[int, ...]
-
-
-Kind = Literal["categorical", "ordinal", "number"]
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """A decision and the names of its options.
-
-    Attributes:
-        name: Its name, unique in its space.
-        options: Names of the options.
-        kind: ``"categorical"``: options are only equal or different; ``"ordinal"``: their order
-            counts; ``"number"``: so do their values.
-        values: The number that each option stands for, on the scale on which equal steps mean
-            equally much; None where the options are no numbers.
-    """
-
-    name: str
-    options: tuple[str, ...]
-    kind: Kind = "categorical"
-    values: tuple[float, ...] | None = None
-
-
-class SearchSpace(ABC):
+class SearchSpace(Encodings, ABC):
     """A finite space of encodings ``choices``: one int a decision.
 
     A subclass sets `name` and `decisions`, and defines `graphs`, `parse` and `format`; where not
     every encoding is valid or several encodings are one network, also `valid` and
-    `canonicalise`. Batch forms take and give int arrays (n, decisions). Where the space is below
-    `ENUMERABLE`, the forms for one architecture read tables that the batch forms fill once; a
-    larger space may override `is_valid` and `canonical` for speed.
+    `canonicalise`. Batch forms take and give int arrays (n, decisions). A space of `ENUMERABLE`
+    encodings or more may override `is_valid` and `canonical` for speed.
 
     Attributes:
         name: The registered name.
@@ -80,224 +54,8 @@ class SearchSpace(ABC):
             for all others, which have their name.
     """
 
-    name: str
-    decisions: tuple[Decision, ...]
-    isomorphs: Isomorphs = "separate"
-    definition: str | None = None
-
-    @property
-    def identity(self) -> str:
-        """What tells this space from all others: its name, where that is registered."""
-        return self.name
-
-    @cached_property
-    def sizes(self) -> tuple[int, ...]:
-        """Number of options of each decision."""
-        return tuple(len(decision.options) for decision in self.decisions)
-
-    @cached_property
-    def encodings(self) -> int:
-        """Number of encodings, valid or not."""
-        return math.prod(self.sizes)
-
-    @cached_property
-    def size(self) -> int:
-        """Number of different keys, counted by enumeration (spaces below `ENUMERABLE`)."""
-        return len(self.unique())
-
-    @property
-    def countable(self) -> bool:
-        """Whether `size` is known: by enumeration, or because a subclass has another way."""
-        return self.enumerable or type(self).size is not SearchSpace.size
-
-    # Encodings as numbers -----------------------------------------------------------------
-
-    @cached_property
-    def _radix(self) -> IntArray:
-        weights = [1]
-        for size in reversed(self.sizes[1:]):
-            weights.append(weights[-1] * size)
-        if weights[-1] * self.sizes[0] >= 2**63:
-            raise InvalidArgumentError(
-                f"space {self.name!r} has more than 2**63 encodings, so they have no number"
-            )
-        return np.array(weights[::-1], dtype=np.int64)
-
-    def index(self, choices: IntArray) -> IntArray:
-        """Mixed-radix number of each encoding, the first decision most significant.
-
-        Args:
-            choices: int (n, decisions), in range.
-
-        Returns:
-            int64 (n,).
-        """
-        return np.asarray(np.asarray(choices, dtype=np.int64) @ self._radix)
-
-    def from_index(self, index: IntArray) -> IntArray:
-        """Inverse of `index`: int16 (n, decisions)."""
-        numbers = np.asarray(index, dtype=np.int64)[:, None] // self._radix
-        return np.asarray(numbers % np.array(self.sizes), dtype=np.int16)
-
-    def all_choices(self) -> IntArray:
-        """All valid encodings in the order of `index`: int16 (n, decisions).
-
-        Raises:
-            InvalidArgumentError: If the space is not below `ENUMERABLE`.
-        """
-        return self._enumeration
-
-    def unique(self) -> IntArray:
-        """One encoding for each key, in the order of `index`: int16 (n, decisions)."""
-        return self._unique
-
-    @cached_property
-    def _enumeration(self) -> IntArray:
-        if not self.enumerable:
-            raise InvalidArgumentError(
-                f"space {self.name!r} has {self.encodings} encodings, too many to list them all "
-                f"(limit {ENUMERABLE}); sample it instead"
-            )
-        choices = self.from_index(np.arange(self.encodings))
-        return frozen(choices[self.valid(choices)])
-
-    @cached_property
-    def _unique(self) -> IntArray:
-        numbers = np.unique(self.index(self.keys(self._enumeration)))
-        return frozen(self.from_index(numbers))
-
-    @cached_property
-    def enumerable(self) -> bool:
-        """Whether all encodings can be listed and scored at once."""
-        return self.encodings < ENUMERABLE
-
-    # Validity and equality ----------------------------------------------------------------
-
-    def active(self, choices: IntArray) -> BoolArray:
-        """Which decisions say something about each encoding: bool (n, decisions).
-
-        All do, unless a subclass has conditions; an inactive decision has its first option.
-        """
-        return np.ones(np.shape(choices), dtype=np.bool_)
-
-    def valid(self, choices: IntArray) -> BoolArray:
-        """Which encodings are architectures: bool (n,). All are, unless a subclass says so."""
-        return np.ones(len(choices), dtype=np.bool_)
-
-    def canonicalise(self, choices: IntArray) -> IntArray:
-        """Canonical encoding of each by the community's own rule of isomorphism: (n, decisions)."""
-        return np.asarray(choices)
-
-    def keys(self, choices: IntArray) -> IntArray:
-        """Batch form of `key`: int (n, decisions)."""
-        return self.canonicalise(choices) if self.isomorphs == "merged" else np.asarray(choices)
-
-    def is_valid(self, arch: Architecture) -> bool:
-        """Whether this is an architecture of this space."""
-        number = self.number(arch)
-        if number < 0:
-            return False
-        if self.enumerable:
-            return bool(self._validity[number])
-        return bool(self.valid(np.array([arch.choices]))[0])
-
-    def number(self, arch: Architecture) -> int:
-        """`index` of one encoding; -1 where it is out of range or of another space."""
-        if arch.space != self.name or len(arch.choices) != len(self.sizes):
-            return -1
-        number = 0
-        for choice, size in zip(arch.choices, self.sizes, strict=True):
-            if not 0 <= choice < size:
-                return -1
-            number = number * size + int(choice)
-        return number
-
-    @cached_property
-    def _validity(self) -> bytes:
-        return self.valid(self.from_index(np.arange(self.encodings))).tobytes()
-
-    @cached_property
-    def _canonical_numbers(self) -> IntArray:
-        canonical = self.canonicalise(self.from_index(np.arange(self.encodings)))
-        return self.index(canonical).astype(np.int32)
-
-    def check(self, arch: Architecture) -> Architecture:
-        """Return ``arch``, or raise `ArchitectureError` if it is not part of this space."""
-        if not self.is_valid(arch):
-            raise ArchitectureError(
-                f"{arch.choices} of space {arch.space!r} is not an architecture of {self.name!r} "
-                f"(sizes of the decisions: {self.sizes})"
-            )
-        return arch
-
-    def check_all(self, choices: IntArray) -> IntArray:
-        """Batch form of `check`: return ``choices``, int (n, decisions).
-
-        Raises:
-            InvalidArgumentError: If the shape or type is another.
-            ArchitectureError: If a row is not part of this space; the message shows the first.
-        """
-        choices = np.asarray(choices)
-        if (
-            choices.ndim != 2
-            or choices.shape[1] != len(self.sizes)
-            or choices.dtype.kind not in "iu"
-        ):
-            raise InvalidArgumentError(
-                f"choices of {self.name!r} must be integers of the shape (n, {len(self.sizes)}), "
-                f"got {choices.dtype} of the shape {choices.shape}"
-            )
-        inside = (choices >= 0) & (choices < np.array(self.sizes))
-        good: BoolArray = np.logical_and.reduce(inside, axis=1)
-        good[good] = self.valid(choices[good])
-        if not good.all():
-            self.check(self._wrap(choices[np.argmin(good)]))
-        return choices
-
-    def canonical(self, arch: Architecture) -> Architecture:
-        """Canonical form by the community's own rule of isomorphism.
-
-        Raises:
-            ArchitectureError: If the encoding is not part of this space.
-        """
-        number = self.number(arch)
-        if number < 0:
-            return self.check(arch)
-        if not self.enumerable:
-            return self._wrap(self.canonicalise(np.array([arch.choices]))[0])
-        number = int(self._canonical_numbers[number])
-        choices = []
-        for size in reversed(self.sizes):
-            number, choice = divmod(number, size)
-            choices.append(choice)
-        return self._wrap(choices[::-1])
-
-    def key(self, arch: Architecture) -> Architecture:
-        """What a search treats as the same: the encoding, or its canonical form if merged."""
-        return self.canonical(arch) if self.isomorphs == "merged" else arch
-
-    def with_isomorphs(self, isomorphs: Isomorphs) -> Self:
-        """This space with another rule of what counts as the same architecture.
-
-        Raises:
-            InvalidArgumentError: If it is neither ``"separate"`` nor ``"merged"``.
-        """
-        if isomorphs not in get_args(Isomorphs):
-            raise InvalidArgumentError(
-                f"isomorphs must be 'separate' or 'merged', got {isomorphs!r}"
-            )
-        if isomorphs == self.isomorphs:
-            return self
-        other = copy.copy(self)
-        for cached in ("size", "_unique"):
-            other.__dict__.pop(cached, None)
-        other.isomorphs = isomorphs
-        return other
-
     def restricted(self, choices: IntArray) -> SearchSpace:
         """The part of this space whose keys are those of ``choices`` (n, decisions)."""
-        from surrogate_nas.spaces.restricted import RestrictedSpace
-
         return RestrictedSpace(self, choices)
 
     # Moves --------------------------------------------------------------------------------
@@ -405,9 +163,7 @@ class SearchSpace(ABC):
             int16 (n, decisions), zeros where a text is no architecture, and by its position the
             error that `parse` raises for it.
         """
-        numbers = self._numbers(texts)
-        choices = self.from_index(np.maximum(numbers, 0))
-        good = numbers >= 0
+        choices, good = self._read_all(texts)
         good[good] = self.valid(choices[good])
         errors = {}
         for position in np.flatnonzero(~good).tolist():
@@ -417,49 +173,18 @@ class SearchSpace(ABC):
                 choices[position], errors[position] = 0, error
         return choices, errors
 
-    def _numbers(self, texts: Sequence[str]) -> IntArray:
-        """`index` of the texts that consist of `_pieces`, -1 for all others: int64 (n,)."""
-        numbers = np.full(len(texts), -1, dtype=np.int64)
-        pieces = self._pieces()
-        if pieces is None:
-            return numbers
-        separator, tables = pieces
-        last = len(tables) - 1
-        fitting = np.array([text.count(separator) == last for text in texts], dtype=np.bool_)
-        # One flat list: a list for each text would cost more than all the rest.
-        fit = [texts[i] for i in np.flatnonzero(fitting).tolist()]
-        flat = separator.join(fit).split(separator)
-        total = np.zeros(len(fit), dtype=np.int64)
-        for i, table in enumerate(tables):
-            column = map(table.get, flat[i :: last + 1], repeat(-1))
-            found = np.fromiter(column, dtype=np.int64, count=len(fit))
-            total = np.where((total < 0) | (found < 0), -1, total + found)
-        numbers[fitting] = total
-        return numbers
-
-    def _pieces(self) -> tuple[str, Sequence[Mapping[str, int]]] | None:
-        """What lets `parse_all` read many texts fast: pieces that a separator joins.
+    def _read_all(self, texts: Sequence[str]) -> tuple[IntArray, BoolArray]:
+        """Read those of the texts for which there is a fast way: none, unless a subclass has one.
 
         Returns:
-            The separator, and for each piece its texts with their numbers, which add up to the
-            `index` of an encoding. None where there is no such thing.
+            int16 (n, decisions), in range, and bool (n,), which of them were read.
         """
-        return None
-
-    def _joined(self, separator: str) -> tuple[str, Sequence[Mapping[str, int]]]:
-        """The pieces where an option a decision is a piece."""
-        return separator, [
-            {option: number * weight for number, option in enumerate(decision.options)}
-            for decision, weight in zip(self.decisions, self._radix.tolist(), strict=True)
-        ]
+        n = len(texts)
+        return np.zeros((n, len(self.sizes)), dtype=np.int16), np.zeros(n, dtype=np.bool_)
 
     @abstractmethod
     def format(self, arch: Architecture) -> str:
         """Write the community's notation; `parse` is the inverse."""
-
-    def architecture(self, choices: IntArray) -> Architecture:
-        """One encoding (decisions,) as an `Architecture`, checked."""
-        return self.check(self._wrap(choices))
 
     def _option(self, decision: int, name: str, text: str) -> int:
         """The number of a named option, for `parse` of ``text``."""
@@ -470,15 +195,101 @@ class SearchSpace(ABC):
             raise ArchitectureError(f"architecture {text!r}: {reason}")
         return options.index(name)
 
-    def _wrap(self, choices: Iterable[int] | IntArray) -> Architecture:
-        values = choices.tolist() if isinstance(choices, np.ndarray) else choices
-        return Architecture(self.name, tuple(values))
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(name={self.name!r}, isomorphs={self.isomorphs!r})"
+class RestrictedSpace(SearchSpace):
+    """A subset of a space: it samples, mutates and has neighbours inside it only."""
 
+    def __init__(self, whole: SearchSpace, choices: IntArray) -> None:
+        """Keep the part of ``whole`` whose keys are those of ``choices`` (n, decisions)."""
+        if len(choices) == 0:
+            raise InvalidArgumentError(f"a restriction of {whole.name!r} needs an architecture")
+        choices = whole.check_all(choices)
+        self.whole = whole
+        self.name = whole.name
+        self.decisions = whole.decisions
+        self.isomorphs = whole.isomorphs
+        self.definition = whole.definition
+        self._members = np.unique(whole.index(whole.keys(choices)))
+        self._rows = RowIndex(whole, self._members)
 
-def frozen(array: IntArray) -> IntArray:
-    """The same array, made read-only: for arrays that are handed out again and again."""
-    array.setflags(write=False)
-    return array
+    @property
+    def identity(self) -> str:
+        """That of the whole space."""
+        return self.whole.identity
+
+    def with_isomorphs(self, isomorphs: Isomorphs) -> Self:
+        """This subset with another rule of what counts as the same architecture."""
+        whole = self.whole.with_isomorphs(isomorphs)
+        return self if whole is self.whole else type(self)(whole, self._pool)
+
+    def valid(self, choices: IntArray) -> BoolArray:
+        """Which encodings are valid and belong to the subset: bool (n,)."""
+        choices = np.asarray(choices)
+        valid = self.whole.valid(choices)
+        valid[valid] = self._rows.find(self.whole.keys(choices[valid])) >= 0
+        return valid
+
+    def canonicalise(self, choices: IntArray) -> IntArray:
+        """Canonical encodings, as in the whole space."""
+        return self.whole.canonicalise(choices)
+
+    def canonical(self, arch: Architecture) -> Architecture:
+        """Canonical form, as in the whole space."""
+        return self.whole.canonical(arch)
+
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        """Draw uniformly from the encodings of the subset."""
+        return self._wrap(self._pool[int(rng.random() * len(self._pool))])
+
+    def sample_choices(self, rng: np.random.Generator, n: int) -> IntArray:
+        """Draw n encodings of the subset uniformly, with repetition: int16 (n, decisions)."""
+        pool = self._pool
+        return pool[rng.integers(len(pool), size=n)]
+
+    @cached_property
+    def enumerable(self) -> bool:
+        """Whether the subset can be listed, however large the whole is."""
+        return self._tabulated or self.size < ENUMERABLE
+
+    @cached_property
+    def _enumeration(self) -> IntArray:
+        # Of a larger space one encoding a key: nobody knows all encodings of a canonical form.
+        return self._unique if self.enumerable and not self._tabulated else super()._enumeration
+
+    @property
+    def _extent(self) -> str:
+        return f"{self.size} architectures"
+
+    @cached_property
+    def _pool(self) -> IntArray:
+        return self._enumeration if self.enumerable else self._unique
+
+    @cached_property
+    def size(self) -> int:
+        """Number of different keys."""
+        return len(self._members)
+
+    @cached_property
+    def _unique(self) -> IntArray:
+        return frozen(self.from_index(self._members))
+
+    def graphs(self, choices: IntArray) -> ArchGraphs:
+        """As in the whole space."""
+        return self.whole.graphs(choices)
+
+    def parse(self, text: str) -> Architecture:
+        """Read the community's notation; the architecture must be in the subset."""
+        arch = self.whole.parse(text)
+        if not self.is_valid(arch):
+            raise ArchitectureError(
+                f"architecture {text!r} is valid in {self.name!r}, but not among the {self.size} "
+                "that are available here"
+            )
+        return arch
+
+    def _read_all(self, texts: Sequence[str]) -> tuple[IntArray, BoolArray]:
+        return self.whole._read_all(texts)
+
+    def format(self, arch: Architecture) -> str:
+        """Write the community's notation."""
+        return self.whole.format(arch)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from surrogate_nas import registry
-from surrogate_nas._types import IntArray
+from surrogate_nas._types import BoolArray, IntArray
 from surrogate_nas.errors import ArchitectureError, FormatError
 from surrogate_nas.spaces.base import Architecture, Decision, SearchSpace
 from surrogate_nas.spaces.cells import line_graphs
 from surrogate_nas.spaces.chains import chain_graphs
 from surrogate_nas.spaces.definitions import NONE, read_definition
 from surrogate_nas.spaces.graphs import INPUT, OUTPUT, ArchGraphs, from_template
+from surrogate_nas.spaces.notation import option_pieces, read_pieces
 from surrogate_nas.spaces.operations import ATTRIBUTES, OPERATION_IDS, attributes
 
 
@@ -143,8 +144,8 @@ class CustomSpace(SearchSpace):
             )
         return self._wrap([self._option(i, name, text) for i, name in enumerate(names)])
 
-    def _pieces(self) -> tuple[str, Sequence[Mapping[str, int]]]:
-        return self._joined(self._separator)
+    def _read_all(self, texts: Sequence[str]) -> tuple[IntArray, BoolArray]:
+        return read_pieces(texts, self._separator, option_pieces(self.decisions))
 
     def format(self, arch: Architecture) -> str:
         """Write the names of the options, joined by the separator."""

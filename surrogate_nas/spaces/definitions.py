@@ -7,7 +7,7 @@ import json
 import math
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -196,7 +196,7 @@ class _Reader:
                 raise _Mistake(f"{key}.options: is missing, and there are no options for all")
             else:
                 found[name] = shared
-        self.check_number(len(found), [len(options) for options in found.values()])
+        self.check_number(len(found))
         return tuple(found.items())
 
     def names(self, count: int) -> list[str]:
@@ -206,11 +206,11 @@ class _Reader:
         if count < 1:
             raise _Mistake(f"decisions: must be at least 1, got {count}")
         if self.graph == "cell-on-edges":
-            self.check_number(count, [])
+            self.check_number(count)
             return [f"{source}->{target}" for source, target in cell_edges(cell_states(count))]
         return [_NAMES[self.graph].format(i + 1) for i in range(count)]
 
-    def check_number(self, count: int, sizes: Iterable[int]) -> None:
+    def check_number(self, count: int) -> None:
         if count < 1:
             raise _Mistake("decisions: needs at least one")
         if self.graph == "cell-on-edges" and len(cell_edges(cell_states(count))) != count:
@@ -219,8 +219,6 @@ class _Reader:
                 "decisions: a cell with operations on all edges has a decision for each pair of "
                 f"states ({fitting}, ...), got {count}"
             )
-        if math.prod(sizes) >= 2**63:
-            raise _Mistake("decisions: the space has more than 2**63 encodings")
 
     def read_edges(self, decisions: list[str]) -> tuple[tuple[int, int], ...]:
         if self.graph != "template":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from itertools import permutations
 
@@ -12,6 +12,7 @@ from surrogate_nas._types import BoolArray, IntArray
 from surrogate_nas.errors import ArchitectureError
 from surrogate_nas.spaces.base import Architecture, Decision, Isomorphs, SearchSpace, frozen
 from surrogate_nas.spaces.graphs import ArchGraphs, from_template
+from surrogate_nas.spaces.notation import option_pieces, read_pieces
 from surrogate_nas.spaces.operations import ATTRIBUTES, OPERATION_IDS
 
 LINKS: tuple[str, ...] = (
@@ -113,8 +114,8 @@ class NASBenchGraphSpace(SearchSpace):
             )
         return self._wrap(choices)
 
-    def _pieces(self) -> tuple[str, Sequence[Mapping[str, int]]]:
-        return self._joined("-")
+    def _read_all(self, texts: Sequence[str]) -> tuple[IntArray, BoolArray]:
+        return read_pieces(texts, "-", option_pieces(self.decisions))
 
     def format(self, arch: Architecture) -> str:
         """Write the pattern and the operations, ``0012-gcn-gat-skip-fc``."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
+from itertools import product
 
 import numpy as np
 
@@ -198,7 +199,41 @@ class NASBench101Space(SearchSpace):
         except ArchitectureError as error:
             raise ArchitectureError(f"architecture {text!r}: {error}") from None
 
+    def _read_all(self, texts: Sequence[str]) -> tuple[IntArray, BoolArray]:
+        choices, read = super()._read_all(texts)
+        halves = [text.partition(":") for text in texts]
+        labels = _labellings()
+        found = [labels.get(ops, (0, ())) for _, _, ops in halves]
+        nodes = np.array([count for count, _ in found], dtype=np.int64)
+        digits = np.array([len(matrix) for matrix, _, _ in halves], dtype=np.int64)
+        numbers = {edge: i for i, edge in enumerate(EDGES)}
+        for v in range(2, NODES + 1):
+            rows = np.flatnonzero((nodes == v) & (digits == v * v))
+            if not rows.size:
+                continue
+            joined = "".join(halves[i][0] for i in rows.tolist()).encode("ascii", "replace")
+            cells = np.frombuffer(joined, dtype=np.uint8).reshape(-1, v, v) - np.uint8(ord("0"))
+            good = (cells <= 1).all(axis=(1, 2)) & ~np.tril(cells).any(axis=(1, 2))
+            rows, cells = rows[good], cells[good]
+            place = [*range(v - 1), _OUTPUT]
+            for source, target in zip(*np.triu_indices(v, 1), strict=True):
+                choices[rows, numbers[place[source], place[target]]] = cells[:, source, target]
+            choices[rows, len(EDGES) :] = [found[i][1] for i in rows.tolist()]
+            read[rows] = True
+        return choices, read
+
     def format(self, arch: Architecture) -> str:
         """Write ``001001000:input,maxpool3x3,output``."""
         rows, ops = self.matrix(arch)
         return f"{''.join(map(str, rows.ravel().tolist()))}:{','.join(ops)}"
+
+
+@cache
+def _labellings() -> dict[str, tuple[int, tuple[int, ...]]]:
+    """By the text of the operations of a cell its number of nodes and its last 5 decisions."""
+    found = {}
+    for inner in range(INNER + 1):
+        for labels in product(range(len(OPERATIONS)), repeat=inner):
+            text = ",".join(["input", *(OPERATIONS[label] for label in labels), "output"])
+            found[text] = (inner + 2, (*labels, *(0,) * (INNER - inner)))
+    return found

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import product
-from operator import mul
 
 import numpy as np
 
-from surrogate_nas._types import IntArray
+from surrogate_nas._types import BoolArray, IntArray
 from surrogate_nas.errors import ArchitectureError
 from surrogate_nas.spaces.base import Architecture, Decision, SearchSpace
 from surrogate_nas.spaces.cells import cell_edges, line_graphs, unique_string_numbers
 from surrogate_nas.spaces.graphs import ArchGraphs
+from surrogate_nas.spaces.notation import Piece, read_pieces
 from surrogate_nas.spaces.operations import OPERATION_IDS, attributes
 
 OPERATIONS: tuple[str, ...] = (
@@ -67,19 +67,16 @@ class NASBench201Space(SearchSpace):
             raise ArchitectureError(f"architecture {text!r} is not of the form {_SHAPE}")
         return self._wrap([self._option(i, name, text) for i, name in enumerate(found.groups())])
 
-    def _pieces(self) -> tuple[str, Sequence[Mapping[str, int]]]:
-        """A piece for each state but the input: ``|op~0|op~1|`` and so on."""
-        tables = []
-        first = 0
+    def _read_all(self, texts: Sequence[str]) -> tuple[IntArray, BoolArray]:
+        pieces = []  # one for each state but the input: |op~0|op~1| and so on
         for state in (1, 2, 3):
-            weights = self._radix[first : first + state].tolist()
-            first += state
-            table = {}
-            for ops in product(range(len(OPERATIONS)), repeat=state):
-                text = "|".join(f"{OPERATIONS[op]}~{source}" for source, op in enumerate(ops))
-                table[f"|{text}|"] = sum(map(mul, ops, weights))
-            tables.append(table)
-        return "+", tables
+            choices = list(product(range(len(OPERATIONS)), repeat=state))
+            names = (
+                "|".join(f"{OPERATIONS[op]}~{source}" for source, op in enumerate(ops))
+                for ops in choices
+            )
+            pieces.append(Piece([f"|{name}|" for name in names], np.array(choices)))
+        return read_pieces(texts, "+", pieces)
 
     def format(self, arch: Architecture) -> str:
         """Write ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``."""

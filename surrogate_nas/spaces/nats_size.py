@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from surrogate_nas._types import IntArray
+from surrogate_nas._types import BoolArray, IntArray
 from surrogate_nas.errors import ArchitectureError
 from surrogate_nas.spaces.base import Architecture, Decision, SearchSpace
 from surrogate_nas.spaces.chains import chain_graphs
 from surrogate_nas.spaces.graphs import ArchGraphs
+from surrogate_nas.spaces.notation import option_pieces, read_pieces
 from surrogate_nas.spaces.operations import ATTRIBUTES, OPERATION_IDS, attributes
 
 CHANNELS: tuple[int, ...] = tuple(range(8, 65, 8))
@@ -53,8 +54,8 @@ class NATSSizeSpace(SearchSpace):
             )
         return self._wrap([self._option(i, width, text) for i, width in enumerate(widths)])
 
-    def _pieces(self) -> tuple[str, Sequence[Mapping[str, int]]]:
-        return self._joined(":")
+    def _read_all(self, texts: Sequence[str]) -> tuple[IntArray, BoolArray]:
+        return read_pieces(texts, ":", option_pieces(self.decisions))
 
     def format(self, arch: Architecture) -> str:
         """Write ``8:16:24:32:64``."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from surrogate_nas._types import IntArray
 from surrogate_nas.errors import ArchitectureError
-
-Numbers = npt.NDArray[Any]
-"""What `SearchSpace.index` makes of encodings: one sortable value each."""
+from surrogate_nas.spaces.numbering import Numbers
 
 
 class Numbered(Protocol):

@@ -16,10 +16,15 @@ from surrogate_nas.errors import (
     MissingRecordError,
 )
 from surrogate_nas.evaluation import Goal
-from surrogate_nas.spaces.base import ENUMERABLE, Architecture, Isomorphs, SearchSpace
+from surrogate_nas.spaces.base import (
+    ENUMERABLE,
+    Architecture,
+    Isomorphs,
+    RestrictedSpace,
+    SearchSpace,
+)
 from surrogate_nas.spaces.nas_bench_graph import NASBenchGraphSpace
 from surrogate_nas.spaces.nasbench201 import NASBench201Space
-from surrogate_nas.spaces.restricted import RestrictedSpace
 from tests.searchers.toys import ToySpace
 
 SMALL = ToySpace((3, 3, 3, 3))

@@ -5,16 +5,21 @@ import json
 import numpy as np
 import pytest
 
+from surrogate_nas._types import IntArray
 from surrogate_nas.cli import main
-from surrogate_nas.evaluation import FunctionObjective, TaskData
+from surrogate_nas.evaluation import FunctionObjective, Prediction, TaskData
 from surrogate_nas.predictors.gp import GaussianProcess
 from surrogate_nas.predictors.metrics import kendall_tau
 from surrogate_nas.run import search
+from surrogate_nas.searchers.evolution import RegularizedEvolution
 from surrogate_nas.searchers.factory import make_searcher
 from surrogate_nas.searchers.guided import Guided
+from surrogate_nas.searchers.predicted import PredictedObjective
+from surrogate_nas.searchers.random import RandomSearch
 from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.spaces.operations import ATTRIBUTES, OPERATION_IDS
+from tests.searchers.toys import Linear, ToySpace
 
 
 def _wishes(space: SearchSpace) -> FunctionObjective:
@@ -43,6 +48,44 @@ def test_a_guide_repeats_nothing(name: str, guided: int) -> None:
     result = search(searcher, _wishes(space), trials=searcher.initial + guided, batch=4)
     keys = {space.key(trial.arch) for trial in result.trials}
     assert len(keys) == len(result.trials) == searcher.initial + guided
+
+
+class _Logged(Linear):
+    """Notes how many candidates it is asked about."""
+
+    conditions = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[int] = []
+
+    def predict(self, choices: IntArray) -> Prediction:
+        self.asked.append(len(choices))
+        return super().predict(choices)
+
+
+@pytest.mark.parametrize("count", [40, 300])
+def test_a_part_of_a_large_space_is_compared_as_a_whole(count: int) -> None:
+    whole = open_space("nasbench101")
+    drawn = whole.keys(whole.sample_choices(np.random.default_rng(0), count))
+    part = whole.restricted(drawn)
+    predictor = _Logged()
+    searcher = Guided(RegularizedEvolution(part, seed=0), predictor)
+    result = search(searcher, _wishes(part), trials=30)
+    assert len(result.trials) == 30
+    assert set(predictor.asked) == {part.size}
+    assert len(predictor.asked) == 30 - searcher.initial
+
+
+def test_a_fork_that_uses_up_its_space_is_not_the_end() -> None:
+    space = ToySpace((4, 4))
+    searcher = RandomSearch(space, seed=0)
+    asked = {proposal.arch.choices for proposal in searcher.ask(space.size - 5)}
+    predictor = Linear().fit(TaskData("t", space, space.unique()[:1], np.zeros(1)))
+    met = searcher.visit(PredictedObjective(space, predictor), 400)
+    assert asked | set(map(tuple, met.tolist())) == set(map(tuple, space.unique().tolist()))
+    searcher.ask(5)
+    assert searcher.visit(PredictedObjective(space, predictor), 400).shape == (0, 2)
 
 
 @pytest.mark.parametrize("name", ["layerwise", "hierarchical"])
