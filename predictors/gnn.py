@@ -95,7 +95,11 @@ class GNN(Predictor):
 
     def _trained(self, graphs: GraphTensors, target: Tensor) -> tuple[GraphEncoder, nn.Linear]:
         encoder = GraphEncoder(
-            graphs.features.shape[1], width=self.width, hidden=self.hidden, layers=self.layers
+            graphs.features.shape[1],
+            width=self.width,
+            hidden=self.hidden,
+            layers=self.layers,
+            edition=graphs.edition,
         )
         head = nn.Linear(self.width, 1)
         network = nn.Sequential(encoder, head, nn.Flatten(0))

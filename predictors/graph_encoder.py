@@ -19,11 +19,11 @@ from surrogate_nas.predictors.structure.features import FAMILIES, StructuralFeat
 from surrogate_nas.predictors.structure.paths import unique_rows
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.spaces.graphs import INPUT, OUTPUT, ArchGraphs
-from surrogate_nas.spaces.operations import ATTRIBUTES, OPERATIONS
+from surrogate_nas.spaces.operations import EDITIONS, OPERATION_IDS, edition
 
 _PIECE = 32_768  # graphs encoded at once, so that the memory has room for their states
 _CHUNK = 1_000  # the same for what is read off the states, so that it stays in the cache
-
+_UNKNOWN = OPERATION_IDS["unknown"]
 
 _Distinct = tuple[tuple[MessageStep, ...], Tensor]
 
@@ -33,7 +33,8 @@ class GraphTensors:
     """Many architectures as tensors; the nodes and edges of one graph are consecutive.
 
     Attributes:
-        kinds: float32 (u, 7), the different nodes: position in `OPERATIONS`, and attributes.
+        kinds: float32 (u, 1 + k), the different nodes: position in `OPERATIONS`, and the first k
+            attributes, see `edition`.
         kind: int64 (nodes,), the row of each node in ``kinds``.
         edges: int64 (2, m), source and target node.
         graph: int64 (nodes,), the graph of each node, ascending.
@@ -49,6 +50,12 @@ class GraphTensors:
         default_factory=dict, init=False, repr=False
     )
 
+    @property
+    def edition(self) -> tuple[int, int]:
+        """See `surrogate_nas.spaces.operations.edition`."""
+        kinds = self.kinds.numpy()
+        return edition(kinds[:, 0], kinds[:, 1:])
+
     @classmethod
     def of(
         cls, space: SearchSpace, choices: IntArray, families: tuple[str, ...] = FAMILIES
@@ -63,7 +70,8 @@ class GraphTensors:
     @classmethod
     def from_graphs(cls, graphs: ArchGraphs, features: FloatArray) -> Self:
         """Graphs with standardised features (count, k)."""
-        rows = np.concatenate([graphs.op[:, None], graphs.attributes], axis=1, dtype=np.float32)
+        described = graphs.attributes[:, : edition(graphs.op, graphs.attributes)[1]]
+        rows = np.concatenate([graphs.op[:, None], described], axis=1, dtype=np.float32)
         kinds, kind = unique_rows(rows)
         return cls(
             torch.from_numpy(kinds),
@@ -167,7 +175,13 @@ class GraphEncoder(nn.Module):
     """
 
     def __init__(
-        self, features: int, *, width: int = 64, hidden: int = 32, layers: int = 3
+        self,
+        features: int,
+        *,
+        width: int = 64,
+        hidden: int = 32,
+        layers: int = 3,
+        edition: tuple[int, int] = EDITIONS[0],
     ) -> None:
         """Make an encoder with random weights from torch's generator, see `seeded`.
 
@@ -176,10 +190,12 @@ class GraphEncoder(nn.Module):
             width: Length of the vectors.
             hidden: Length of a node's state in each direction.
             layers: Steps along the edges.
+            edition: Number of operations and of attributes that it knows. Others are as unknown,
+                or absent.
         """
         super().__init__()
-        self.operation = nn.Embedding(len(OPERATIONS), hidden)
-        self.attributes = nn.Linear(len(ATTRIBUTES), hidden)
+        self.operation = nn.Embedding(edition[0], hidden)
+        self.attributes = nn.Linear(edition[1], hidden)
         self.ahead = nn.ModuleList(_GatedConv(hidden) for _ in range(layers))
         self.back = nn.ModuleList(_GatedConv(hidden) for _ in range(layers))
         self.structure = nn.Linear(features, width)
@@ -226,9 +242,13 @@ class GraphEncoder(nn.Module):
             yield self._vectors(op, graph, ahead, back, graphs.features[rows])
 
     def _kinds(self, graphs: GraphTensors) -> Tensor:
-        return torch.as_tensor(
-            self.operation(graphs.kinds[:, 0].long()) + self.attributes(graphs.kinds[:, 1:])
-        )
+        operation = graphs.kinds[:, 0].long()
+        operation = torch.where(operation < self.operation.num_embeddings, operation, _UNKNOWN)
+        described = graphs.kinds[:, 1:]
+        missing = self.attributes.in_features - described.shape[1]
+        if missing:  # a negative one cuts off what the weights do not know
+            described = nn.functional.pad(described, (0, missing))
+        return torch.as_tensor(self.operation(operation) + self.attributes(described))
 
     def _vectors(
         self, op: Tensor, graph: Tensor, ahead: Tensor, back: Tensor, features: Tensor

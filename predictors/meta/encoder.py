@@ -17,6 +17,7 @@ from surrogate_nas.predictors.scores import normal_scores
 from surrogate_nas.predictors.structure.features import StructuralFeatures
 from surrogate_nas.predictors.structure.paths import unique_rows
 from surrogate_nas.spaces.base import RestrictedSpace, SearchSpace
+from surrogate_nas.spaces.operations import EDITIONS
 from surrogate_nas.spaces.rows import RowIndex, distinct
 
 _WIDTH = 64
@@ -102,10 +103,10 @@ def graph_tensors(space: SearchSpace, choices: IntArray, names: Sequence[str]) -
 class MultiTaskEncoder(nn.Module):
     """A graph encoder with one linear head a task, trained on normal scores of values."""
 
-    def __init__(self, features: int, tasks: int) -> None:
+    def __init__(self, features: int, tasks: int, edition: tuple[int, int] = EDITIONS[0]) -> None:
         """Random weights from torch's generator, see `seeded`."""
         super().__init__()
-        self.encoder = GraphEncoder(features, width=_WIDTH)
+        self.encoder = GraphEncoder(features, width=_WIDTH, edition=edition)
         self.heads = nn.Linear(_WIDTH, tasks)
 
     def forward(self, graphs: GraphTensors) -> Tensor:
@@ -129,9 +130,18 @@ class MultiTaskEncoder(nn.Module):
         Raises:
             KeyError, RuntimeError: If it is of another kind.
         """
-        model = cls(state["encoder.structure.weight"].shape[1], len(state["heads.bias"]))
+        model = cls(
+            state["encoder.structure.weight"].shape[1],
+            len(state["heads.bias"]),
+            encoder_edition(state),
+        )
         model.load_state_dict({name: torch.from_numpy(a.copy()) for name, a in state.items()})
         return model.eval()
+
+
+def encoder_edition(state: Mapping[str, FloatArray]) -> tuple[int, int]:
+    """How many operations and attributes an encoder knows, see `GraphEncoder`."""
+    return len(state["encoder.operation.weight"]), state["encoder.attributes.weight"].shape[1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +177,7 @@ def train_encoder(job: EncoderJob) -> State:
             parts.append((tensors, scores, heads, usable))
     shares = torch.tensor([float(len(heads)) for _, _, heads, _ in parts])
     with seeded(job.seed):
-        model = MultiTaskEncoder(len(names), len(used))
+        model = MultiTaskEncoder(len(names), len(used), max(g.edition for g in graphs))
         optimiser = torch.optim.AdamW(model.parameters(), weight_decay=_DECAY)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=job.steps)
         for _ in range(job.steps):

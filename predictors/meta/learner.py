@@ -30,6 +30,7 @@ from surrogate_nas.predictors.meta.encoder import (
     EncoderJob,
     MultiTaskEncoder,
     State,
+    encoder_edition,
     graph_tensors,
     group_tasks,
     terms_of,
@@ -43,7 +44,7 @@ from surrogate_nas.predictors.meta.unseen_space import SizeScores, SourceTerms, 
 from surrogate_nas.predictors.scores import normal_scores
 from surrogate_nas.predictors.structure.features import StructuralFeatures
 from surrogate_nas.spaces.base import SearchSpace
-from surrogate_nas.spaces.operations import ATTRIBUTES
+from surrogate_nas.spaces.operations import EDITIONS, edition, widened
 from surrogate_nas.spaces.rows import RowIndex, distinct
 
 # Of structural features in the kernel. Weights have parameters for each, in this order.
@@ -52,7 +53,7 @@ _ENCODERS = 2
 _FOLDS = 8
 _COMPONENTS = 24  # of the learned encodings
 _TERMS = ("operations", "centre", "scale")  # the arrays of `SourceTerms`
-_OPERATION = 1 + len(ATTRIBUTES)  # columns of `SourceTerms.operations`
+_COLUMNS = [1 + attributes for _, attributes in EDITIONS]  # of `SourceTerms.operations`
 _SAMPLE = 4_096  # architectures of a task that the kernel learns from
 
 
@@ -169,6 +170,8 @@ class MetaGNN(MetaPredictor):
         """Encoders, the kernels, and the sources' statistics of features."""
         model = self._learnt
         found = {f"terms.{name}": getattr(model.terms, name) for name in _TERMS}
+        known = found["terms.operations"]
+        found["terms.operations"] = known[:, : 1 + edition(known[:, 0], known[:, 1:])[1]]
         for i, kernel in enumerate(model.kernels):
             found |= {f"kernel{i}.{name}": t.numpy() for name, t in kernel.state_dict().items()}
         for i, state in enumerate(model.states):
@@ -195,6 +198,10 @@ class MetaGNN(MetaPredictor):
         for i, kernel in enumerate(kernels):
             state = parts.pop(f"kernel{i}")
             kernel.load_state_dict({name: torch.from_numpy(a) for name, a in state.items()})
+        described = parts["terms"]["operations"]
+        if described.ndim != 2 or described.shape[1] not in _COLUMNS:
+            raise ValueError("its parts do not fit together")
+        parts["terms"]["operations"] = widened(described, _COLUMNS[-1])
         terms = SourceTerms(
             spaces=tuple(settings["spaces"]),
             features=tuple(settings["features"]),
@@ -203,7 +210,8 @@ class MetaGNN(MetaPredictor):
         columns = {len(terms.features), len(terms.centre), len(terms.scale)}
         columns |= {state["encoder.structure.weight"].shape[1] for state in parts.values()}
         heads = {len(state["heads.bias"]) for state in parts.values()}
-        if len(columns) != 1 or len(heads) != 1 or terms.operations.shape[1:] != (_OPERATION,):
+        editions = {encoder_edition(state) for state in parts.values()}
+        if len(columns) != 1 or len(heads) != 1 or not editions <= set(EDITIONS):
             raise ValueError("its parts do not fit together")
         learner = cls(seed=settings["seed"])
         learner._model = _Model(terms, [parts[name] for name in sorted(parts)], kernels)

@@ -10,15 +10,23 @@ from surrogate_nas._types import FloatArray
 from surrogate_nas.predictors.graph_encoder import GraphTensors
 from surrogate_nas.predictors.scores import normal_scores
 from surrogate_nas.predictors.structure.features import FeatureLayout
-from surrogate_nas.predictors.structure.paths import WEIGHTLESS
 from surrogate_nas.spaces.graphs import ArchGraphs
-from surrogate_nas.spaces.operations import ATTRIBUTES, OPERATION_IDS, STRUCTURAL_OPERATIONS
+from surrogate_nas.spaces.operations import (
+    ATTRIBUTES,
+    OPERATION_IDS,
+    STRUCTURAL_OPERATIONS,
+    WEIGHTLESS,
+)
 
 _SKIP = OPERATION_IDS["skip"]
+_LESS = [OPERATION_IDS[name] for name in ("skip", "max_pool", "avg_pool")]
 _FACTORS = [  # of the number of weights; a kernel is as high as it is wide
     ATTRIBUTES.index(name)
-    for name in ("kernel", "kernel", "channels_in", "channels_out", "expansion", "repetitions")
-]
+    for name in (
+        "kernel", "kernel", "channels_in", "channels_out", "expansion", "repetitions", "width"
+    )
+]  # fmt: skip
+_GROUPS = ATTRIBUTES.index("groups")
 
 
 @dataclass(frozen=True)
@@ -27,7 +35,7 @@ class SourceTerms:
 
     Attributes:
         spaces: Names of the spaces.
-        operations: float32 (a, 7), the operations with their attributes, see `Catalogue`.
+        operations: float32 (a, 12), the operations with their attributes, see `Catalogue`.
         features: Names of the structural features, in their order.
         centre: float32 (k,), mean of each feature over the spaces that have it.
         scale: float32 (k,), its standard deviation there.
@@ -45,8 +53,9 @@ class Translation:
 
     An unknown operation that has weights is read as a known one that has. One without weights,
     such as a pooling, does less than a skip and more than nothing: there is a reading for each.
-    The features count a known operation with unknown attributes, such as a larger kernel, as the
-    nearest one that the sources have.
+    Other operations without weights, such as a normalisation, are read as skips. The features
+    count a known operation with unknown attributes, such as a larger kernel, as the nearest one
+    that the sources have.
     """
 
     def __init__(self, graphs: ArchGraphs, terms: SourceTerms) -> None:
@@ -80,10 +89,13 @@ class Translation:
             op[unknown & ~idle] = weighted[0]
         if not idle.any():
             return [replace(graphs, op=op).pruned()]
+        less = idle & np.isin(op, _LESS)
         op[idle], attributes[idle] = _SKIP, 0
         passed = replace(graphs, op=op, attributes=attributes)
-        readings = [passed] if _SKIP in self._known else []
-        return [reading.pruned() for reading in (*readings, passed.only(~idle))]
+        readings = [passed] if _SKIP in self._known or not less.any() else []
+        if less.any():
+            readings.append(passed.only(~less))
+        return [reading.pruned() for reading in readings]
 
     def _listed(self, graphs: ArchGraphs) -> ArchGraphs:
         """The same with the nearest attributes that the sources' operations of a kind have."""
@@ -92,7 +104,9 @@ class Translation:
             listed = self._terms.operations[self._terms.operations[:, 0] == kind, 1:]
             if len(listed):
                 nodes = graphs.op == kind
-                apart = np.abs(attributes[nodes, None] - listed).sum(axis=2)
+                apart = np.zeros((int(nodes.sum()), len(listed)), dtype=np.float32)
+                for own, other in zip(attributes[nodes].T, listed.T, strict=True):
+                    apart += np.abs(own[:, None] - other)
                 attributes[nodes] = listed[apart.argmin(axis=1)]
         return replace(graphs, attributes=attributes)
 
@@ -118,5 +132,7 @@ class SizeScores:
 def _weights(graphs: ArchGraphs) -> FloatArray:
     """Number of weights of pruned graphs, up to a factor and roughly: float64 (n,)."""
     weighted = ~np.isin(graphs.op, [*WEIGHTLESS, *STRUCTURAL_OPERATIONS])
-    sizes = weighted * np.exp2(graphs.attributes[:, _FACTORS].sum(axis=1))
+    sizes = weighted * np.exp2(
+        graphs.attributes[:, _FACTORS].sum(axis=1) - graphs.attributes[:, _GROUPS]
+    )
     return np.bincount(graphs.graph, sizes, minlength=len(graphs)).astype(np.float64)

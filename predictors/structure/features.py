@@ -41,7 +41,7 @@ class StructuralFeatures:
             depth, order, without, through, without_max, sets or strings.
         centre: float32 (k,), mean of each column over the space (or a sample of it).
         scale: float32 (k,), standard deviation, never 0.
-        operations: float32 (a, 7), the operations of the space, see `Catalogue`.
+        operations: float32 (a, 12), the operations of the space, see `Catalogue`.
     """
 
     def __init__(self, space: SearchSpace) -> None:
@@ -114,7 +114,7 @@ class FeatureLayout:
     Attributes:
         names: Name of each column.
         families: Family of each column.
-        operations: float32 (a, 7), the operations, see `Catalogue`.
+        operations: float32 (a, 12), the operations, see `Catalogue`.
     """
 
     def __init__(self, graphs: ArchGraphs, others: FloatArray | None = None) -> None:

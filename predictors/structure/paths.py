@@ -13,6 +13,8 @@ from surrogate_nas.spaces.operations import (
     OPERATION_IDS,
     OPERATIONS,
     STRUCTURAL_OPERATIONS,
+    WEIGHTLESS,
+    widened,
 )
 
 PATHS_PER_GRAPH = 32
@@ -22,8 +24,6 @@ MANY_OPERATIONS = 12
 """Where widths make more operations than this, they do not make an operation another one."""
 
 _CHANNELS = [ATTRIBUTES.index(name) for name in ("channels_in", "channels_out")]
-WEIGHTLESS = tuple(OPERATION_IDS[name] for name in ("skip", "max_pool", "avg_pool"))
-"""Operations without weights."""
 _GOLDEN = (5**0.5 - 1) / 2
 
 
@@ -31,7 +31,7 @@ class Catalogue:
     """The operations that occur in a space; attributes count, so two kernels are two operations.
 
     Attributes:
-        operations: float32 (a, 7), the number in the shared vocabulary and the attributes of each
+        operations: float32 (a, 12), the number in the shared vocabulary and the attributes of each
             operation, in ascending order.
         names: A readable name of each.
         weighted: int (w,), catalogue numbers of the operations with weights.
@@ -41,7 +41,8 @@ class Catalogue:
     def __init__(self, graphs: ArchGraphs, others: FloatArray | None = None) -> None:
         """Collect the operations of graphs that show all of them, and others like `operations`."""
         computing = _computes(graphs.op)
-        others = np.zeros((0, 1 + len(ATTRIBUTES)), dtype=np.float32) if others is None else others
+        width = 1 + len(ATTRIBUTES)
+        others = np.zeros((0, width), np.float32) if others is None else widened(others, width)
         self._ignored: list[int] = []
         for ignored in ([], _CHANNELS):
             self._ignored = ignored

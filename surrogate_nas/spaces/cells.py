@@ -35,14 +35,14 @@ def line_graphs(op: IntArray, attributes: FloatArray, present: BoolArray) -> Arc
 
     Args:
         op: int (n, e), positions in `OPERATIONS`, for the e edges of a cell.
-        attributes: float (n, e, 6), log2 of `ATTRIBUTES`.
+        attributes: float (n, e, k), log2 of the first k of `ATTRIBUTES`; the others are absent.
         present: bool (n, e), which edges exist.
     """
     edge_slots, template, edges = _line_template(op.shape[1])
     ops = np.tile(template, (len(op), 1))
     ops[:, edge_slots] = op
     described = np.zeros((*ops.shape, len(ATTRIBUTES)), dtype=np.float32)
-    described[:, edge_slots] = attributes
+    described[:, edge_slots, : attributes.shape[2]] = attributes
     nodes = np.ones(ops.shape, dtype=np.bool_)
     nodes[:, edge_slots] = present
     return from_template(ops, described, edges, node_mask=nodes)

@@ -16,7 +16,7 @@ def chain_graphs(
 
     Args:
         op: int (n, t), positions in `OPERATIONS`.
-        attributes: float (n, t, 6), log2 of `ATTRIBUTES`.
+        attributes: float (n, t, k), log2 of the first k of `ATTRIBUTES`; the others are absent.
         present: bool (n, t), which layers exist; all if absent.
     """
     count, layers = op.shape
@@ -25,7 +25,7 @@ def chain_graphs(
     nodes = np.concatenate([ends, inner, ends], axis=1)
     ops = np.concatenate([ends * INPUT, op, ends * OUTPUT], axis=1)
     described = np.zeros((count, layers + 2, len(ATTRIBUTES)), dtype=np.float32)
-    described[:, 1:-1] = attributes
+    described[:, 1:-1, : attributes.shape[2]] = attributes
     graph = np.repeat(np.arange(count, dtype=np.int32), nodes.sum(axis=1))
     target = np.flatnonzero(graph[1:] == graph[:-1]).astype(np.int32) + np.int32(1)
     return ArchGraphs(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from surrogate_nas._types import BoolArray, FloatArray, IntArray
-from surrogate_nas.spaces.operations import ATTRIBUTES, OPERATION_IDS
+from surrogate_nas.spaces.operations import ATTRIBUTES, OPERATION_IDS, widened
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,8 @@ class ArchGraphs:
 
     Attributes:
         op: Operation of each node, int16 (nodes,), a position in `OPERATIONS`.
-        attributes: float32 (nodes, 6), log2 of `ATTRIBUTES`, 0 where absent.
+        attributes: float32 (nodes, 11), log2 of `ATTRIBUTES`, 0 where absent; fewer columns, of
+            the first attributes alone, get zeros for the others.
         edges: int32 (2, m), source and target node; ordered by target, then source.
         graph: int32 (nodes,), the graph of each node, ascending.
         count: Number of graphs.
@@ -31,6 +32,10 @@ class ArchGraphs:
     edges: IntArray
     graph: IntArray
     count: int
+
+    def __post_init__(self) -> None:
+        if self.attributes.shape[1] < len(ATTRIBUTES):
+            object.__setattr__(self, "attributes", widened(self.attributes))
 
     def __len__(self) -> int:
         return self.count
@@ -81,7 +86,7 @@ class ArchGraphs:
 
         Returns:
             op: int16 (count, t), -1 where padded; the output is at the last real node.
-            attributes: float32 (count, t, 6).
+            attributes: float32 (count, t, 11).
             adjacency: bool (count, t, t), ``[g, i, j]`` for an edge from i to j.
         """
         offsets = self.offsets
@@ -119,7 +124,7 @@ def from_template(
 
     Args:
         op: int (n, t), the operation in each of t slots; slot 0 is the input, the last the output.
-        attributes: float (n, t, 6).
+        attributes: float (n, t, k), the first k of `ATTRIBUTES`; the others are absent.
         edges: int (2, e), the template's edges, each from a lower to a higher slot.
         node_mask: bool (n, t), which slots exist; all if absent. An edge at a missing slot goes.
         edge_mask: bool (n, e), which edges exist; all if absent.

@@ -393,7 +393,7 @@ def test_graphs_are_topologically_ordered(space: SearchSpace) -> None:
     assert (graphs.op != 0).all()  # none is unknown
     arrays = (graphs.op, graphs.attributes, graphs.edges, graphs.graph)
     assert [array.dtype.name for array in arrays] == ["int16", "float32", "int32", "int32"]
-    assert graphs.attributes.shape == (graphs.op.size, 6)
+    assert graphs.attributes.shape == (graphs.op.size, 11)
 
 
 def test_a_batch_of_graphs_is_the_graphs_one_by_one(space: SearchSpace) -> None:

@@ -106,7 +106,7 @@ def test_none_bridges_a_layer_of_a_chain() -> None:
     )
     assert _graph(space, "none:none:none") == (["input", "output"], [[0, 1]])
     attributes = space.graphs(np.array([[2, 0, 0]])).attributes
-    expected = [np.log2(3), 0, 0, np.log2(24.5), 0, 0]
+    expected = [np.log2(3), 0, 0, np.log2(24.5), *[0] * 7]
     np.testing.assert_allclose(attributes[1], expected, rtol=1e-6)
 
 

@@ -13,7 +13,7 @@ TEMPLATE = np.array([[3, 2, 0, 0, 1, 1], [4, 3, 2, 1, 3, 2]])
 
 def _diamonds() -> ArchGraphs:
     op = np.array([[IN, CONV, SKIP, SUM, OUT]] * 3)
-    described = np.zeros((3, 5, 6))
+    described = np.zeros((3, 5, len(ATTRIBUTES)))
     described[:, 1] = attributes(kernel=3)
     nodes = np.array([[1, 1, 1, 1, 1], [1, 0, 1, 1, 1], [1, 1, 1, 1, 1]], dtype=bool)
     edges = np.ones((3, 6), dtype=bool)
@@ -55,7 +55,7 @@ def test_pruned_keeps_paths_and_both_ends() -> None:
 def test_dense_pads_at_the_end() -> None:
     op, described, adjacency = _diamonds().dense()
     assert op[1].tolist() == [IN, SKIP, SUM, OUT, -1]
-    assert described.shape == (3, 5, 6)
+    assert described.shape == (3, 5, 11)
     np.testing.assert_allclose(described[0, 1], attributes(kernel=3))
     assert not described[1].any()
     assert np.argwhere(adjacency[1]).tolist() == [[0, 1], [1, 2], [2, 3]]
@@ -81,5 +81,5 @@ def test_operations_are_never_renumbered() -> None:
 
 def test_attributes_are_logarithms() -> None:
     np.testing.assert_allclose(
-        attributes(kernel=3, channels_out=64), [np.log2(3), 0, 0, 6, 0, 0], rtol=1e-6
+        attributes(kernel=3, channels_out=64), [np.log2(3), 0, 0, 6, *[0] * 7], rtol=1e-6
     )
