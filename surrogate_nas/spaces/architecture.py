@@ -1,13 +1,10 @@
-"""One architecture, and the decisions that it consists of."""
+"""What an architecture is to all of this program: a space's name and numbers of options."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from surrogate_nas._types import IntArray
-
-Kind = Literal["categorical", "ordinal", "number"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -16,25 +13,6 @@ class Architecture:
 
     space: str
     choices: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """A decision and the names of its options.
-
-    Attributes:
-        name: Its name, unique in its space.
-        options: Names of the options.
-        kind: ``"categorical"``: options are only equal or different; ``"ordinal"``: their order
-            counts; ``"number"``: so do their values.
-        values: The number that each option stands for, on the scale on which equal steps mean
-            equally much; None where the options are no numbers.
-    """
-
-    name: str
-    options: tuple[str, ...]
-    kind: Kind = "categorical"
-    values: tuple[float, ...] | None = None
 
 
 def frozen(array: IntArray) -> IntArray:

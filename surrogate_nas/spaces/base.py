@@ -16,7 +16,8 @@ from surrogate_nas.errors import (
     SurrogateNASError,
     UnknownNameError,
 )
-from surrogate_nas.spaces.architecture import Architecture, Decision, Kind, frozen
+from surrogate_nas.spaces.architecture import Architecture, frozen
+from surrogate_nas.spaces.decisions import Decision, Kind, Scale
 from surrogate_nas.spaces.encodings import ENUMERABLE, Encodings, Isomorphs
 from surrogate_nas.spaces.graphs import ArchGraphs
 from surrogate_nas.spaces.rows import RowIndex
@@ -45,6 +46,10 @@ class SearchSpace(Encodings, ABC):
     `canonicalise`. Batch forms take and give int arrays (n, decisions). A space of `ENUMERABLE`
     encodings or more may override `is_valid` and `canonical` for speed.
 
+    Decisions may have conditions, see `Decision`. An encoding is valid only where inactive
+    decisions have their first option, so that what they would say never makes two architectures
+    of one. All moves keep to that.
+
     Attributes:
         name: The registered name.
         decisions: The decisions, in the order of an encoding.
@@ -61,20 +66,28 @@ class SearchSpace(Encodings, ABC):
     # Moves --------------------------------------------------------------------------------
 
     def sample(self, rng: np.random.Generator) -> Architecture:
-        """Draw uniformly from the valid encodings."""
+        """Draw uniformly from the valid encodings.
+
+        Where decisions have conditions, those that are active are drawn uniformly.
+        """
         for _ in range(_TRIES):
             draws = rng.random(len(self.sizes)).tolist()
-            arch = self._wrap(int(x * n) for x, n in zip(draws, self.sizes, strict=True))
+            drawn = [int(x * n) for x, n in zip(draws, self.sizes, strict=True)]
+            if self._conditions is not None:
+                active = self._conditions.active_of(drawn)
+                drawn = [x if counts else 0 for x, counts in zip(drawn, active, strict=True)]
+            arch = self._wrap(drawn)
             if self.is_valid(arch):
                 return arch
         raise SurrogateNASError(_NOTHING_FOUND.format(self.name))
 
     def sample_choices(self, rng: np.random.Generator, n: int) -> IntArray:
-        """Draw n valid encodings uniformly, with repetition: int16 (n, decisions)."""
+        """Draw n encodings as `sample` does, with repetition: int16 (n, decisions)."""
         parts: list[IntArray] = []
         missing = n
         for _ in range(_TRIES):
-            drawn = rng.integers(self.sizes, size=(missing, len(self.sizes)), dtype=np.int16)
+            shape = missing, len(self.sizes)
+            drawn = self.settled(rng.integers(self.sizes, size=shape, dtype=np.int16))
             drawn = drawn[self.valid(drawn)]
             parts.append(drawn)
             missing -= len(drawn)
@@ -83,18 +96,32 @@ class SearchSpace(Encodings, ABC):
         raise SurrogateNASError(_NOTHING_FOUND.format(self.name))
 
     def mutate(self, arch: Architecture, rng: np.random.Generator) -> Architecture:
-        """Change one decision, drawn uniformly, to another option; the result is valid.
+        """Change one active decision, drawn uniformly, to another option; the result is valid.
 
-        Where no single change is valid, the result is a sample.
+        Of an unordered decision all other options are equally likely, of an ordered one the near
+        are likelier, see `Scale`. Decisions that become active are drawn uniformly. Where no
+        single change is valid, the result is a sample.
         """
         choices = arch.choices
-        for _ in range(_MOVES):
+        conditions, candidates = self._conditions, self._open
+        active: Sequence[bool] = ()
+        if conditions is not None:
+            active = conditions.active_of(choices)
+            candidates = tuple(i for i in candidates if active[i])
+        for _ in range(_MOVES if candidates else 0):
             # One draw for both decision and option: calls into the generator dominate the cost.
-            place = rng.random() * len(self._open)
-            i = self._open[int(place)]
-            option = int(place % 1 * (self.sizes[i] - 1))
-            option += option >= choices[i]
-            mutant = Architecture(self.name, (*choices[:i], option, *choices[i + 1 :]))
+            place = rng.random() * len(candidates)
+            i = candidates[int(place)]
+            scale = self._scales[i]
+            if scale is None:
+                option = int(place % 1 * (self.sizes[i] - 1))
+                option += option >= choices[i]
+            else:
+                option = scale.move(choices[i], place % 1)
+            changed: Sequence[int] = (*choices[:i], option, *choices[i + 1 :])
+            if conditions is not None:
+                changed = conditions.changed(changed, active, rng)
+            mutant = self._wrap(changed)
             if self.is_valid(mutant):
                 return mutant
         near = self.neighbour_choices(np.array([choices]))
@@ -104,19 +131,34 @@ class SearchSpace(Encodings, ABC):
     def _open(self) -> tuple[int, ...]:
         return tuple(i for i, size in enumerate(self.sizes) if size > 1)
 
+    @cached_property
+    def _scales(self) -> tuple[Scale | None, ...]:
+        return tuple(Scale(d) if d.ordered else None for d in self.decisions)
+
     def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
-        """Uniform crossover: each decision from either parent; ``a`` if no child is valid."""
+        """Uniform crossover: each decision from either parent; ``a`` if no child is valid.
+
+        What is inactive in one parent comes from the other.
+        """
         for _ in range(_MOVES):
             draws = rng.random(len(self.sizes)).tolist()
-            child = self._wrap(
-                x if p < 0.5 else y for x, y, p in zip(a.choices, b.choices, draws, strict=True)
-            )
+            if self._conditions is None:
+                child = self._wrap(
+                    x if p < 0.5 else y for x, y, p in zip(a.choices, b.choices, draws, strict=True)
+                )
+            else:
+                from_a = [p < 0.5 for p in draws]
+                child = self._wrap(self._conditions.crossed(a.choices, b.choices, from_a))
             if self.is_valid(child):
                 return child
         return a
 
     def neighbours(self, arch: Architecture) -> Iterator[Architecture]:
-        """Valid architectures that differ in one decision, each key once, never ``arch``'s own."""
+        """Valid architectures that differ in one decision, each key once, never ``arch``'s own.
+
+        Of ordered decisions with many options these are the near ones, see `Scale`. Decisions
+        that a change makes active or inactive have their first option.
+        """
         for row in self.neighbour_choices(np.array([arch.choices])):
             yield self._wrap(row)
 
@@ -127,15 +169,18 @@ class SearchSpace(Encodings, ABC):
             choices: int (n, decisions).
 
         Returns:
-            int16 (m, decisions), in the order of the decisions and options.
+            int16 (m, decisions), in the order of the decisions and options; of ordered decisions
+            the nearest first.
         """
         base = np.asarray(choices, dtype=np.int16)
         parts = []
         for i, n in enumerate(self.sizes):
-            moved = np.repeat(base[:, None, :], n, axis=1)
-            moved[:, :, i] = np.arange(n)
-            parts.append(moved[base[:, i : i + 1] != np.arange(n)])
-        found = np.concatenate(parts)
+            scale = self._scales[i]
+            options = np.arange(n)[None] if scale is None else scale.near()[base[:, i]]
+            moved = np.repeat(base[:, None, :], options.shape[1], axis=1)
+            moved[:, :, i] = options
+            parts.append(moved[base[:, i : i + 1] != options])
+        found = self.settled(np.concatenate(parts))
         found = found[self.valid(found)]
         number = self.index(self.keys(found))
         fresh = ~np.isin(number, self.index(self.keys(base)))
@@ -221,6 +266,10 @@ class RestrictedSpace(SearchSpace):
         """This subset with another rule of what counts as the same architecture."""
         whole = self.whole.with_isomorphs(isomorphs)
         return self if whole is self.whole else type(self)(whole, self._pool)
+
+    def active(self, choices: IntArray) -> BoolArray:
+        """As in the whole space."""
+        return self.whole.active(choices)
 
     def valid(self, choices: IntArray) -> BoolArray:
         """Which encodings are valid and belong to the subset: bool (n,)."""

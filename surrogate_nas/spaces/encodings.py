@@ -11,7 +11,9 @@ import numpy as np
 
 from surrogate_nas._types import BoolArray, IntArray
 from surrogate_nas.errors import ArchitectureError, InvalidArgumentError
-from surrogate_nas.spaces.architecture import Architecture, Decision, frozen
+from surrogate_nas.spaces.architecture import Architecture, frozen
+from surrogate_nas.spaces.conditions import Conditions
+from surrogate_nas.spaces.decisions import Decision
 from surrogate_nas.spaces.numbering import Numbering, Numbers
 
 Isomorphs = Literal["separate", "merged"]
@@ -133,13 +135,31 @@ class Encodings:
     def active(self, choices: IntArray) -> BoolArray:
         """Which decisions say something about each encoding: bool (n, decisions).
 
-        All do, unless a subclass has conditions; an inactive decision has its first option.
+        All do but those whose condition does not hold; these have their first option.
         """
-        return np.ones(np.shape(choices), dtype=np.bool_)
+        if self._conditions is None:
+            return np.ones(np.shape(choices), dtype=np.bool_)
+        return self._conditions.active(np.asarray(choices))
+
+    @cached_property
+    def _conditions(self) -> Conditions | None:
+        conditional = any(decision.when for decision in self.decisions)
+        return Conditions(self.decisions) if conditional else None
+
+    def settled(self, choices: IntArray) -> IntArray:
+        """The same with the first option wherever a decision is inactive: (n, decisions)."""
+        choices = np.asarray(choices)
+        return choices if self._conditions is None else self._conditions.settle(choices)
 
     def valid(self, choices: IntArray) -> BoolArray:
-        """Which encodings are architectures: bool (n,). All are, unless a subclass says so."""
-        return np.ones(len(choices), dtype=np.bool_)
+        """Which encodings are architectures: bool (n,).
+
+        All but those where an inactive decision does not have its first option, unless a
+        subclass says otherwise.
+        """
+        if self._conditions is None:
+            return np.ones(len(choices), dtype=np.bool_)
+        return np.asarray((self.settled(choices) == choices).all(axis=1))
 
     def canonicalise(self, choices: IntArray) -> IntArray:
         """Canonical encoding of each by the community's own rule of isomorphism: (n, decisions)."""

@@ -9,7 +9,7 @@ from itertools import repeat
 import numpy as np
 
 from surrogate_nas._types import BoolArray, IntArray
-from surrogate_nas.spaces.architecture import Decision
+from surrogate_nas.spaces.decisions import Decision
 
 
 @dataclass(frozen=True, slots=True)

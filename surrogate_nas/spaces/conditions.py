@@ -1,0 +1,186 @@
+"""Which decisions count in an encoding, where some depend on what others have."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from surrogate_nas._types import BoolArray, IntArray
+from surrogate_nas.errors import InvalidArgumentError, UnknownNameError
+from surrogate_nas.spaces.decisions import Condition, Decision
+
+_STATES = 100_000  # for counting: combinations of what later conditions ask for
+
+Clause = tuple[int, tuple[bool, ...]]
+"""A decision's position, and with which of its options the clause holds."""
+
+
+class Conditions:
+    """The conditions of a space's decisions.
+
+    A decision is active where its condition holds and all decisions that it names are active.
+    """
+
+    def __init__(self, decisions: Sequence[Decision]) -> None:
+        """Read the conditions.
+
+        Raises:
+            InvalidArgumentError: If one names no decision or option, or if they go in a circle.
+        """
+        self._sizes = [len(decision.options) for decision in decisions]
+        self._positions = {decision.name: i for i, decision in enumerate(decisions)}
+        self._decisions = decisions
+        self._clauses = [self._read(d.when, f"decision {d.name!r}: when") for d in decisions]
+        self._order = self._sorted()
+        self._conditional = [i for i in self._order if self._clauses[i]]
+
+    def clauses(self, when: Condition | None, key: str) -> tuple[Clause, ...]:
+        """A condition by positions; ``key`` is what messages call it.
+
+        Raises:
+            InvalidArgumentError: If it names no decision or option.
+        """
+        return self._read(when, key)
+
+    def _read(self, when: Condition | None, key: str) -> tuple[Clause, ...]:
+        clauses = []
+        for name, options in when or ():
+            if name not in self._positions:
+                raise InvalidArgumentError(
+                    f"{key}: {UnknownNameError('decision', name, self._positions)}"
+                )
+            position = self._positions[name]
+            listed = self._decisions[position].options
+            for option in options:
+                if option not in listed:
+                    reason = UnknownNameError(f"{name} option", option, listed)
+                    raise InvalidArgumentError(f"{key}: {reason}")
+            clauses.append((position, tuple(option in options for option in listed)))
+        return tuple(clauses)
+
+    def _sorted(self) -> list[int]:
+        """All decisions, each after those that its condition names."""
+        order: list[int] = []
+        done, waiting = set[int](), list(range(len(self._clauses)))
+        while waiting:
+            ready = [i for i in waiting if all(j in done for j, _ in self._clauses[i])]
+            if not ready:
+                names = ", ".join(repr(self._decisions[i].name) for i in waiting[:3])
+                raise InvalidArgumentError(
+                    f"the conditions of the decisions {names} go in a circle; a condition names "
+                    "decisions that do not depend on it"
+                )
+            order += ready
+            done.update(ready)
+            waiting = [i for i in waiting if i not in done]
+        return order
+
+    def active(self, choices: IntArray) -> BoolArray:
+        """Which decisions count in each encoding: bool (n, decisions)."""
+        active = np.ones(choices.shape, dtype=np.bool_)
+        for i in self._conditional:
+            active[:, i] = self.holds(self._clauses[i], choices, active)
+        return active
+
+    def holds(self, clauses: Sequence[Clause], choices: IntArray, active: BoolArray) -> BoolArray:
+        """Where all clauses hold, given which decisions are active: bool (n,)."""
+        found = np.ones(len(choices), dtype=np.bool_)
+        for j, holding in clauses:
+            found &= active[:, j] & np.array(holding)[choices[:, j]]
+        return found
+
+    def settle(self, choices: IntArray) -> IntArray:
+        """The encodings with the first option wherever a decision is inactive: (n, decisions)."""
+        return np.where(self.active(choices), choices, np.zeros((), dtype=choices.dtype))
+
+    def active_of(self, choices: Sequence[int]) -> list[bool]:
+        """As `active`, of one encoding."""
+        active = [True] * len(choices)
+        for i in self._conditional:
+            active[i] = all(active[j] and holds[choices[j]] for j, holds in self._clauses[i])
+        return active
+
+    def changed(
+        self, choices: Sequence[int], was: Sequence[bool], rng: np.random.Generator
+    ) -> list[int]:
+        """One encoding settled after a change; decisions that were not active are drawn."""
+        found, active = list(choices), [True] * len(choices)
+        for i in self._conditional:
+            active[i] = all(active[j] and holds[found[j]] for j, holds in self._clauses[i])
+            if not active[i]:
+                found[i] = 0
+            elif not was[i]:
+                found[i] = int(rng.random() * self._sizes[i])
+        return found
+
+    def crossed(self, a: Sequence[int], b: Sequence[int], from_a: Sequence[bool]) -> list[int]:
+        """A child's encoding: decisions of a parent, or of the one in which they are active."""
+        active_a, active_b = self.active_of(a), self.active_of(b)
+        found, active = [0] * len(a), [True] * len(a)
+        for i in self._order:
+            active[i] = all(active[j] and holds[found[j]] for j, holds in self._clauses[i])
+            if active[i]:
+                takes_a = from_a[i] if active_a[i] == active_b[i] else active_a[i]
+                found[i] = a[i] if takes_a else b[i]
+        return found
+
+    # Counting -----------------------------------------------------------------------------
+
+    def count(self) -> int | None:
+        """Number of encodings without those that differ in inactive decisions alone.
+
+        None where the conditions are too entangled to count.
+        """
+        total = 1
+        for group in self._groups():
+            found = self._count(group)
+            if found is None:
+                return None
+            total *= found
+        return total
+
+    def _groups(self) -> list[list[int]]:
+        """Decisions that conditions connect, in the order of `_order`."""
+        root = list(range(len(self._sizes)))
+
+        def find(i: int) -> int:
+            while root[i] != i:
+                root[i] = i = root[root[i]]
+            return i
+
+        for i, clauses in enumerate(self._clauses):
+            for j, _ in clauses:
+                root[find(i)] = find(j)
+        groups: dict[int, list[int]] = {}
+        for i in self._order:
+            groups.setdefault(find(i), []).append(i)
+        return list(groups.values())
+
+    def _count(self, group: list[int]) -> int | None:
+        """By one pass over the decisions, with what later conditions ask for as the state."""
+        last = {clause: i for i in group for clause in self._clauses[i]}
+        asked: dict[int, list[Clause]] = {}
+        for clause in last:
+            asked.setdefault(clause[0], []).append(clause)
+        states: Counter[frozenset[Clause]] = Counter({frozenset(): 1})  # the clauses that hold
+        for i in group:
+            after: Counter[frozenset[Clause]] = Counter()
+            gone = {clause for clause in self._clauses[i] if last[clause] == i}
+            outcomes = Counter(
+                frozenset(c for c in asked.get(i, ()) if c[1][option])
+                for option in range(self._sizes[i])
+            )
+            for held, ways in states.items():
+                kept = held - gone
+                if all(clause in held for clause in self._clauses[i]):
+                    for fresh, options in outcomes.items():
+                        after[kept | fresh] += ways * options
+                else:
+                    after[kept] += ways
+            states = after
+            if len(states) > _STATES:
+                return None
+        return math.prod([sum(states.values())])
