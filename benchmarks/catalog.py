@@ -4,39 +4,18 @@ from __future__ import annotations
 
 import functools
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from surrogate_nas import registry
 from surrogate_nas.benchmarks.base import Benchmark, TabularTask
 from surrogate_nas.benchmarks.folders import tables_folder
 from surrogate_nas.benchmarks.hdf5 import HDF5Benchmark, StoredTask
+from surrogate_nas.benchmarks.listing import Listing
 from surrogate_nas.benchmarks.published import PUBLISHED, Published, how_to_get
 from surrogate_nas.errors import SurrogateNASError, UnknownNameError
 from surrogate_nas.spaces.base import Isomorphs
 
 _SUFFIXES = (".h5", ".hdf5")
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """What the list of benchmarks tells about one of them.
-
-    Attributes:
-        name: What `open_benchmark` takes.
-        space: Name of its space; None if it cannot be read.
-        tasks: Names of its tasks.
-        architectures: Number of rows; None if it cannot be read.
-        available: Whether it can be searched now.
-        how_to_get: How to make it available, or why it is not.
-    """
-
-    name: str
-    space: str | None
-    tasks: tuple[str, ...]
-    architectures: int | None
-    available: bool
-    how_to_get: str
 
 
 def installed_tables() -> dict[str, Path]:

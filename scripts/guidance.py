@@ -16,7 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from surrogate_nas.reporting.statistics import holm, method, signed_rank
+from surrogate_nas.errors import FormatError
+from surrogate_nas.records import ComparisonRecord
+from surrogate_nas.reporting.statistics import holm, signed_rank
 
 _AT = (20, 50, 100, 200)
 _SIGNIFICANT = 0.05
@@ -29,17 +31,13 @@ def pairs(files: Iterable[Path]) -> Pairs:
     """All runs of guided searchers beside the runs of the same searchers alone."""
     found: Pairs = {}
     for file in files:
-        runs = json.loads(file.read_text(encoding="utf-8"))["runs"]
-        alone = {
-            (run["searcher"], run["task"], run["seed"]): run
-            for run in runs
-            if run["predictor"] is None
-        }
+        runs = ComparisonRecord.from_json(json.loads(file.read_text(encoding="utf-8"))).runs
+        alone = {(run.searcher, run.task, run.seed): run for run in runs if run.predictor is None}
         for run in runs:
-            other = alone.get((run["searcher"], run["task"], run["seed"]))
-            if run["predictor"] is not None and other is not None:
-                both = np.log([run["ranks"], other["ranks"]])
-                found.setdefault((method(run), f"{file}: {run['task']}"), []).append(both)
+            other = alone.get((run.searcher, run.task, run.seed))
+            if run.predictor is not None and other is not None:
+                both = np.log(np.array([run.ranks, other.ranks], dtype=np.float64))
+                found.setdefault((run.method, f"{file}: {run.task}"), []).append(both)
     return found
 
 
@@ -51,7 +49,10 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="compare.json")
-    found = pairs(parser.parse_args().files)
+    try:
+        found = pairs(parser.parse_args().files)
+    except FormatError as error:
+        parser.error(str(error))
     if not found:
         parser.error("there is no searcher that was run guided and alone")
     for name in dict.fromkeys(guided for guided, _ in found):

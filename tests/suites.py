@@ -11,6 +11,7 @@ import numpy as np
 from surrogate_nas.benchmarks.folders import tables_folder
 from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec, write_table
 from surrogate_nas.evaluation import Goal
+from surrogate_nas.records import MetaTrainingRecord
 from surrogate_nas.spaces import open_space
 from surrogate_nas.transfer import meta_train, suite_tasks
 
@@ -39,5 +40,5 @@ def table(
     write_table(tables_folder() / f"{name}.h5", TableSpec(name, opened, choices, specs))
 
 
-def trained(out: Path, suite: str, **changes: Any) -> dict[str, Any]:
+def trained(out: Path, suite: str, **changes: Any) -> MetaTrainingRecord:
     return meta_train(suite_tasks(suite), predictor="transfer-ridge", out=out, **changes)

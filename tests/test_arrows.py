@@ -50,8 +50,9 @@ OPEN = frozenset({LAYER["errors"]})
 WORKFLOWS = {
     "search": frozenset({"verify", "proxies"}),
     "verify": frozenset({"search"}),
-    "compare": frozenset({"proxies"}),
-    "evaluate": frozenset({"proxies"}),
+    "experiment": frozenset({"proxies"}),
+    "compare": frozenset({"experiment", "proxies"}),
+    "evaluate": frozenset({"experiment", "proxies"}),
 }
 
 HEAVY = frozenset({"h5py", "matplotlib", "optuna", "pandas", "scipy", "sklearn", "torch"})

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import wilcoxon
 
+from surrogate_nas.records.comparison import ComparisonRecord, Run, Summary
 from tests.scripts import load_script
 
 SEEDS = 12
@@ -19,13 +20,18 @@ def write(folder: Path, factors: dict[str, float]) -> Path:
     runs = []
     for task, factor in factors.items():
         for seed in range(SEEDS):
-            ranks = 1000.0 + 10 * seed + np.zeros(50)
-            noisy = ranks * factor * (1 + seed / 100)
-            for predictor, found in ((None, ranks), ("gp", noisy)):
-                run = {"task": task, "searcher": "local", "predictor": predictor, "seed": seed}
-                runs.append({**run, "ranks": found.tolist()})
+            rank = 10_000_000 + 100_000 * seed
+            noisy = round(rank * factor * (1 + seed / 100))
+            for predictor, found in ((None, rank), ("gp", noisy)):
+                ranks = (found,) * 50
+                runs.append(Run(task, "local", predictor, None, seed, 0, (), ranks, (), ()))
+    return kept(folder, *runs)
+
+
+def kept(folder: Path, *runs: Run) -> Path:
     path = folder / "compare.json"
-    path.write_text(json.dumps({"runs": runs}), encoding="utf-8")
+    record = ComparisonRecord("table", runs, Summary((), (), (), ()))
+    path.write_text(json.dumps(record.to_json()), encoding="utf-8")
     return path
 
 
@@ -60,8 +66,16 @@ def test_no_loss_is_told(
 def test_nothing_to_compare_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = tmp_path / "compare.json"
+    with pytest.raises(SystemExit, match="2"):
+        printed(kept(tmp_path), monkeypatch, capsys)
+    assert "no searcher that was run guided and alone" in capsys.readouterr().err
+
+
+def test_another_file_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "other.json"
     path.write_text(json.dumps({"runs": []}), encoding="utf-8")
     with pytest.raises(SystemExit, match="2"):
         printed(path, monkeypatch, capsys)
-    assert "no searcher that was run guided and alone" in capsys.readouterr().err
+    assert "has no 'benchmark'" in capsys.readouterr().err

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 
 SUMMARY = "list what can be searched"
 DESCRIPTION = "List the tables that can be searched, and how those that are missing are obtained."
@@ -28,11 +27,12 @@ def run(arguments: argparse.Namespace) -> int:
             for benchmark in found:
                 if benchmark.available:
                     open_benchmark(benchmark.name).check()
-    rows = [asdict(benchmark) for benchmark in found]
     if arguments.json:
-        write_json({"benchmarks": rows})
+        from surrogate_nas.records import BenchmarksRecord
+
+        write_json(BenchmarksRecord(tuple(found)))
     else:
         from surrogate_nas.reporting.terminal import print_benchmarks
 
-        print_benchmarks(rows)
+        print_benchmarks(found)
     return 0

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from surrogate_nas._types import IntArray
+    from surrogate_nas.records import BuildRecord
     from surrogate_nas.spaces.base import SearchSpace
     from surrogate_nas.workflows.build import Built, Task
 
@@ -123,11 +124,11 @@ def run(arguments: argparse.Namespace) -> int:
             ray=arguments.ray,
             gpus_per_trial=arguments.gpus_per_trial or 0.0,
         )
-    answer = _answer(arguments, built)
+    record = _record(arguments, built)
     if arguments.json:
-        write_json(answer)
+        write_json(record)
     else:
-        _show(answer)
+        _show(record)
     return 0
 
 
@@ -151,40 +152,39 @@ def build_visibly(
         raise
 
 
-def _answer(arguments: argparse.Namespace, built: Built) -> dict[str, Any]:
-    return {
-        "path": str(built.path),
-        "log": str(built.log),
-        "space": arguments.space,
-        "tasks": arguments.dataset,
-        "architectures": built.architectures,
-        "seeds": arguments.seeds,
-        "epochs": arguments.epochs,
-        "trainings": built.trainings,
-        "trained": built.trained,
-        "failed": [
-            dict(zip(("task", "arch", "seed", "error"), failure, strict=True))
-            for failure in built.failed
-        ],
-        "seconds": built.seconds,
-    }
+def _record(arguments: argparse.Namespace, built: Built) -> BuildRecord:
+    from surrogate_nas.records import BuildRecord, FailedTraining
+
+    return BuildRecord(
+        path=built.path,
+        log=built.log,
+        space=arguments.space,
+        tasks=tuple(arguments.dataset),
+        architectures=built.architectures,
+        seeds=arguments.seeds,
+        epochs=arguments.epochs,
+        trainings=built.trainings,
+        trained=built.trained,
+        failed=tuple(FailedTraining(*failure) for failure in built.failed),
+        seconds=built.seconds,
+    )
 
 
-def _show(answer: dict[str, Any]) -> None:
+def _show(built: BuildRecord) -> None:
     from surrogate_nas.reporting.terminal import counted
 
     print(
-        f"{answer['path']}: {counted(answer['architectures'], 'architecture')} of "
-        f"{answer['space']} on {', '.join(answer['tasks'])}, {counted(answer['seeds'], 'seed')}; "
-        f"{counted(answer['trained'], 'training')} in {answer['seconds']:.0f} s"
+        f"{built.path}: {counted(built.architectures, 'architecture')} of "
+        f"{built.space} on {', '.join(built.tasks)}, {counted(built.seeds, 'seed')}; "
+        f"{counted(built.trained, 'training')} in {built.seconds:.0f} s"
     )
-    failed = answer["failed"]
+    failed = built.failed
     if failed:
         print(
-            f"{len(failed):,} of {answer['trainings']:,} trainings failed; to repeat them, delete "
-            f"their lines from {answer['log']}:"
+            f"{len(failed):,} of {built.trainings:,} trainings failed; to repeat them, delete "
+            f"their lines from {built.log}:"
         )
     for failure in failed[:_SHOWN]:
-        print(f"  {failure['task']} {failure['arch']} seed {failure['seed']}: {failure['error']}")
+        print(f"  {failure.task} {failure.arch} seed {failure.seed}: {failure.error}")
     if len(failed) > _SHOWN:
         print(f"  and {len(failed) - _SHOWN:,} more")

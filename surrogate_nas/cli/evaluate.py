@@ -4,18 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from surrogate_nas.cli.console import (
-    add_source_options,
-    add_table_options,
-    names,
-    note,
-    numbers,
-    only_json,
-    positive,
-    progress,
-    write_json,
-)
-from surrogate_nas.cli.proxy_options import add_image_options, add_proxies_option
+from surrogate_nas.cli.console import note, numbers, only_json, progress, write_json
+from surrogate_nas.cli.experiment_options import add_experiment_options, experiment
 
 SUMMARY = "measure a predictor"
 DESCRIPTION = """\
@@ -26,7 +16,6 @@ EXAMPLE = "surrogate-nas evaluate --predictor gp --task cora,arxiv --train-sizes
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of this command."""
-    add_table_options(parser)
     option = parser.add_argument
     option(
         "--predictor",
@@ -36,8 +25,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "other tasks; auto: meta-gnn where weights fit that never saw the task, else gp; or a file "
         "of weights",
     )
-    add_source_options(parser)
-    option("--task", type=names, metavar="T,…", help="default: all tasks of the benchmark")
     option(
         "--train-sizes",
         type=numbers,
@@ -46,48 +33,29 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="how many architectures it learns from; 0 needs a predictor that has learnt from "
         "other tasks (default: 20,50,100)",
     )
-    option(
-        "--seeds",
-        type=positive,
-        default=5,
-        metavar="K",
-        help="repetitions with other architectures (default: %(default)s)",
-    )
-    option("--workers", type=positive, metavar="W", help="processes (default: all cores)")
-    add_proxies_option(parser)
-    add_image_options(parser)
+    add_experiment_options(parser, seeds=5, repetitions="repetitions with other architectures")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate, and report."""
     with only_json(arguments.json):
-        from surrogate_nas.benchmarks.catalog import open_benchmark
         from surrogate_nas.workflows.evaluate import evaluate
 
-        opened = open_benchmark(arguments.benchmark)
-        tasks = arguments.task or list(opened.tasks)
-        total = len(tasks) * len(arguments.train_sizes) * arguments.seeds
-        with progress(f"{arguments.predictor} on {opened.name}", total) as advance:
-            results = evaluate(
+        wanted = experiment(arguments)
+        total = len(wanted.tasks) * len(arguments.train_sizes) * wanted.seeds
+        benchmark, _ = wanted.open()
+        with progress(f"{arguments.predictor} on {benchmark.name}", total) as advance:
+            record = evaluate(
                 arguments.predictor,
-                arguments.benchmark,
-                tasks=tasks,
+                wanted,
                 train_sizes=arguments.train_sizes,
-                seeds=arguments.seeds,
-                workers=arguments.workers,
-                isomorphs=arguments.isomorphs,
-                sources=arguments.sources,
-                leave_one_out=arguments.leave_one_out,
-                proxies=arguments.proxies,
-                dataset=arguments.dataset,
-                data_dir=arguments.data_dir,
                 on_result=advance,
                 on_step=note,
             )
     if arguments.json:
-        write_json({"results": results})
+        write_json(record)
     else:
         from surrogate_nas.reporting.terminal import print_evaluation
 
-        print_evaluation(arguments.predictor, results)
+        print_evaluation(arguments.predictor, record.results)
     return 0

@@ -20,6 +20,7 @@ from surrogate_nas.cli import (
 
 if TYPE_CHECKING:
     from surrogate_nas.benchmarks.importers.base import Imported, Listener
+    from surrogate_nas.records import ImportRecord
 
 SUMMARY = "make a table of a file"
 DESCRIPTION = "Make a table of published results or of one's own, to be searched by its name."
@@ -118,8 +119,7 @@ def run(arguments: argparse.Namespace) -> int:
             "values: all are kept, and --isomorphs merged takes their mean"
         )
     if arguments.json:
-        also = {"also": [_keys(table) for table in made.also]} if made.also else {}
-        write_json(_keys(made) | {"seconds": seconds} | also)
+        write_json(_record(made, seconds))
     else:
         for table in (made, *made.also):
             print(
@@ -134,13 +134,17 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _keys(table: Imported) -> dict[str, object]:
-    return {
-        "name": table.name,
-        "path": str(table.path),
-        "architectures": table.architectures,
-        "tasks": table.tasks,
-    }
+def _record(made: Imported, seconds: float) -> ImportRecord:
+    from surrogate_nas.records import ABSENT, ImportRecord, TableRecord
+
+    return ImportRecord(
+        made.name,
+        made.path,
+        made.architectures,
+        made.tasks,
+        seconds,
+        tuple(TableRecord(t.name, t.path, t.architectures, t.tasks) for t in made.also) or ABSENT,
+    )
 
 
 def _import(arguments: argparse.Namespace) -> Imported:

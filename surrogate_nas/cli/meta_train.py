@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     with only_json(arguments.json):
         from surrogate_nas.transfer import held_out_tasks, meta_train, suite_tasks
 
-        result = meta_train(
+        record = meta_train(
             suite_tasks(arguments.suite),
             predictor=arguments.predictor,
             holdout=held_out_tasks(arguments.suite, arguments.holdout),
@@ -54,9 +54,9 @@ def run(arguments: argparse.Namespace) -> int:
             on_step=note,
         )
     if arguments.json:
-        write_json(result)
+        write_json(record)
     else:
         from surrogate_nas.reporting.terminal import print_meta_training
 
-        print_meta_training(result, arguments.out)
+        print_meta_training(record, arguments.out)
     return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from surrogate_nas.cli.console import natural, only_json, positive, progress, write_json
 from surrogate_nas.cli.network_options import (
@@ -14,6 +14,7 @@ from surrogate_nas.cli.network_options import (
 )
 
 if TYPE_CHECKING:
+    from surrogate_nas.records import SupernetRecord
     from surrogate_nas.spaces.base import SearchSpace
     from surrogate_nas.training.supernet import SupernetEpoch, SupernetSearch
 
@@ -66,11 +67,11 @@ def run(arguments: argparse.Namespace) -> int:
                 settings=arguments.settings,
                 watch=lambda point: advance(_progress(space, point)),
             )
-    answer = _answer(arguments, space, found)
+    record = _record(arguments, space, found)
     if arguments.json:
-        write_json(answer)
+        write_json(record)
     else:
-        _show(answer, _options(arguments))
+        _show(record, _options(arguments))
     return 0
 
 
@@ -88,39 +89,41 @@ def _progress(space: SearchSpace, point: SupernetEpoch) -> str:
     return f"validation loss {point.validation_loss:.3g}, {space.format(point.architecture)}"
 
 
-def _answer(
+def _record(
     arguments: argparse.Namespace, space: SearchSpace, found: SupernetSearch
-) -> dict[str, Any]:
+) -> SupernetRecord:
+    from surrogate_nas.records import SupernetPoint, SupernetRecord
+
     rows = zip(space.decisions, found.probabilities.tolist(), strict=True)
-    return {
-        "space": space.name,
-        "dataset": arguments.dataset,
-        "method": arguments.method,
-        "epochs": arguments.epochs,
-        "seed": arguments.seed,
-        "arch": space.format(found.architecture),
-        "probabilities": {
+    return SupernetRecord(
+        space=space.name,
+        dataset=arguments.dataset,
+        method=arguments.method,
+        epochs=arguments.epochs,
+        seed=arguments.seed,
+        arch=space.format(found.architecture),
+        probabilities={
             decision.name: dict(zip(decision.options, row, strict=True)) for decision, row in rows
         },
-        "seconds": found.curve[-1].seconds,
-        "curve": [
-            {
-                "epoch": point.epoch,
-                "loss": point.loss,
-                "validation_loss": point.validation_loss,
-                "arch": space.format(point.architecture),
-                "seconds": point.seconds,
-            }
+        seconds=found.curve[-1].seconds,
+        curve=tuple(
+            SupernetPoint(
+                epoch=point.epoch,
+                loss=point.loss,
+                validation_loss=point.validation_loss,
+                arch=space.format(point.architecture),
+                seconds=point.seconds,
+            )
             for point in found.curve
-        ],
-    }
+        ),
+    )
 
 
-def _show(answer: dict[str, Any], options: str) -> None:
+def _show(done: SupernetRecord, options: str) -> None:
     from surrogate_nas.reporting.terminal import counted
 
-    print(f"{answer['method']} on {answer['dataset']}, seed {answer['seed']}: {answer['arch']}")
-    for node, row in answer["probabilities"].items():
+    print(f"{done.method} on {done.dataset}, seed {done.seed}: {done.arch}")
+    for node, row in done.probabilities.items():
         print(f"  {node}: " + ", ".join(f"{name} {share:.2f}" for name, share in row.items()))
-    print(f"{counted(answer['epochs'], 'epoch')}, {answer['seconds']:.1f} seconds")
-    print(f"train it: surrogate-nas train {answer['arch']} {options}")
+    print(f"{counted(done.epochs, 'epoch')}, {done.seconds:.1f} seconds")
+    print(f"train it: surrogate-nas train {done.arch} {options}")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from surrogate_nas.cli.console import (
     check_file,
@@ -25,8 +24,9 @@ from surrogate_nas.cli.network_options import (
 )
 
 if TYPE_CHECKING:
+    from surrogate_nas.records import TrainingRecord
     from surrogate_nas.training.objective import Training
-    from surrogate_nas.training.trainer import Epoch
+    from surrogate_nas.training.record import Epoch
 
 SUMMARY = "train one architecture"
 DESCRIPTION = """\
@@ -109,11 +109,11 @@ def run(arguments: argparse.Namespace) -> int:
                 settings=arguments.settings,
             )
             note(f"the network is in {arguments.export}")
-    answer = _answer(arguments, text, training)
+    record = _record(arguments, text, training)
     if arguments.json:
-        write_json(answer)
+        write_json(record)
     else:
-        _show(answer)
+        _show(record)
     return 0
 
 
@@ -121,30 +121,32 @@ def _progress(point: Epoch) -> str:
     return f"loss {point.loss:.3g}, validation accuracy {point.validation_accuracy:.2f} %"
 
 
-def _answer(arguments: argparse.Namespace, text: str, training: Training) -> dict[str, Any]:
+def _record(arguments: argparse.Namespace, text: str, training: Training) -> TrainingRecord:
+    from surrogate_nas.records import TrainingRecord
+
     last = training.curve[-1] if training.curve else None
-    return {
-        "arch": text,
-        "dataset": arguments.dataset,
-        "epochs": arguments.epochs,
-        "seed": arguments.seed,
-        "validation_accuracy": None if last is None else last.validation_accuracy,
-        "test_accuracy": None if last is None else last.test_accuracy,
-        "seconds": 0.0 if last is None else last.seconds,
-        "parameters": training.parameters,
-        "flops": training.flops,
-        "curve": [asdict(point) for point in training.curve],
-    }
+    return TrainingRecord(
+        arch=text,
+        dataset=arguments.dataset,
+        epochs=arguments.epochs,
+        seed=arguments.seed,
+        validation_accuracy=None if last is None else last.validation_accuracy,
+        test_accuracy=None if last is None else last.test_accuracy,
+        seconds=0.0 if last is None else last.seconds,
+        parameters=training.parameters,
+        flops=training.flops,
+        curve=training.curve,
+    )
 
 
-def _show(answer: dict[str, Any]) -> None:
-    print(f"{answer['arch']} on {answer['dataset']}, seed {answer['seed']}")
-    print(f"{answer['parameters']:,} parameters, {answer['flops']:,} multiply-adds an example")
-    if answer["curve"]:
+def _show(done: TrainingRecord) -> None:
+    print(f"{done.arch} on {done.dataset}, seed {done.seed}")
+    print(f"{done.parameters:,} parameters, {done.flops:,} multiply-adds an example")
+    if done.curve:
         from surrogate_nas.reporting.terminal import counted
 
         print(
-            f"after {counted(answer['epochs'], 'epoch')}: "
-            f"validation {answer['validation_accuracy']:.2f} %, "
-            f"test {answer['test_accuracy']:.2f} %, {answer['seconds']:.1f} seconds"
+            f"after {counted(done.epochs, 'epoch')}: "
+            f"validation {done.validation_accuracy:.2f} %, "
+            f"test {done.test_accuracy:.2f} %, {done.seconds:.1f} seconds"
         )

@@ -1,12 +1,24 @@
 """Typed results with ``to_json``: the only place where the JSON of a command is made.
 
-One file for each command; `surrogate_nas.records.schema` knows all of them.
+`surrogate_nas.records.schema` knows which command answers with which record.
 """
 
 from surrogate_nas.records.base import ABSENT as ABSENT
 from surrogate_nas.records.base import Absence as Absence
 from surrogate_nas.records.base import JsonRecord as JsonRecord
+from surrogate_nas.records.comparison import ComparisonRecord as ComparisonRecord
+from surrogate_nas.records.measurement import Measurement as Measurement
+from surrogate_nas.records.measurement import MeasurementRecord as MeasurementRecord
+from surrogate_nas.records.meta_training import MetaTrainingRecord as MetaTrainingRecord
 from surrogate_nas.records.results import SearchResult as SearchResult
 from surrogate_nas.records.results import Standing as Standing
 from surrogate_nas.records.results import Stop as Stop
 from surrogate_nas.records.results import standing as standing
+from surrogate_nas.records.tables import BenchmarksRecord as BenchmarksRecord
+from surrogate_nas.records.tables import ImportRecord as ImportRecord
+from surrogate_nas.records.tables import TableRecord as TableRecord
+from surrogate_nas.records.training import BuildRecord as BuildRecord
+from surrogate_nas.records.training import FailedTraining as FailedTraining
+from surrogate_nas.records.training import SupernetPoint as SupernetPoint
+from surrogate_nas.records.training import SupernetRecord as SupernetRecord
+from surrogate_nas.records.training import TrainingRecord as TrainingRecord

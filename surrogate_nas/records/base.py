@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import math
 import os
 import types
@@ -88,14 +89,14 @@ def _read(hint: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(hint) and isinstance(value, dict):
         return _read_fields(hint, value, where)
     if hasattr(hint, "_fields") and isinstance(value, list):  # a named tuple
-        kinds = typing.get_type_hints(hint)
+        kinds = _hints(hint)
         if len(value) == len(kinds):
             pairs = zip(kinds.items(), value, strict=True)
             return hint(*(_read(kind, item, f"{where}.{name}") for (name, kind), item in pairs))
     if (origin is Literal and value in inner) or (hint is type(None) and value is None):
         return value
     if hint is float and type(value) in (int, float):
-        return float(value)
+        return value
     if hint in (str, int, bool) and type(value) is hint:
         return value
     raise FormatError(f"{where} should be {_name(hint)}, got {value!r:.80}")
@@ -116,7 +117,7 @@ def _read_one_of(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
 
 
 def _read_fields(kind: Any, value: dict[str, Any], where: str) -> Any:
-    hints = typing.get_type_hints(kind)
+    hints = _hints(kind)
     found = {}
     for field in dataclasses.fields(kind):
         if field.name in value:
@@ -124,6 +125,11 @@ def _read_fields(kind: Any, value: dict[str, Any], where: str) -> Any:
         elif field.default is dataclasses.MISSING:
             raise FormatError(f"{where} has no {field.name!r}")
     return kind(**found)
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
 
 
 def _name(hint: Any) -> str:

@@ -12,7 +12,8 @@ import numpy as np
 
 from surrogate_nas._types import FloatArray
 from surrogate_nas.benchmarks.base import TabularTask
-from surrogate_nas.records import SearchResult
+from surrogate_nas.records import ComparisonRecord, SearchResult
+from surrogate_nas.records.comparison import Summary
 from surrogate_nas.reporting.statistics import Grid, band, by_cost, grid
 
 if TYPE_CHECKING:
@@ -84,9 +85,7 @@ def _limit(axes: Axes, values: FloatArray, optimum: float) -> None:
     axes.set_ylim(low - margin, high + margin)
 
 
-def draw_comparison(
-    folder: Path, result: Mapping[str, Any], sizes: Mapping[str, int]
-) -> list[Path]:
+def draw_comparison(folder: Path, result: ComparisonRecord, sizes: Mapping[str, int]) -> list[Path]:
     """Draw anytime curves over trials and over cost, and the average ranks of the methods.
 
     Args:
@@ -99,16 +98,16 @@ def draw_comparison(
     """
     import matplotlib as mpl
 
-    table = grid(result["runs"], sizes)
+    table = grid(result.runs, sizes)
     trials = np.arange(1, table.percent.shape[-1] + 1, dtype=np.float64)
     spent, percent = by_cost(table)
-    title = result["benchmark"]
+    title = result.benchmark
     paths = [folder / name for name in ("by_trials.png", "by_cost.png", "ranks.png")]
     with mpl.rc_context(_STYLE):
         _save(_curves(table, trials, table.percent, "trials", title), paths[0])
         _save(_curves(table, spent, percent, "cost (epochs)", title), paths[1])
         if len(table.methods) > 1:
-            _save(_ranks(result["summary"], title), paths[2])
+            _save(_ranks(result.summary, title), paths[2])
     return paths if len(table.methods) > 1 else paths[:2]
 
 
@@ -155,30 +154,30 @@ def _curve(ax: Axes, x: FloatArray, samples: FloatArray, number: int, name: str)
         ax.fill_between(x, *limits, color=colour, alpha=0.18, lw=0)
 
 
-def _ranks(summary: Mapping[str, Any], title: str) -> Figure:
+def _ranks(summary: Summary, title: str) -> Figure:
     """Average ranks among the methods; a bar joins those that do not differ significantly."""
     from matplotlib.figure import Figure
 
-    rows = sorted(summary["methods"], key=lambda row: row["average_rank"][-1])
-    at, count = summary["at"][-1], len(rows)
+    rows = sorted(summary.methods, key=lambda row: row.average_rank[-1])
+    at, count = summary.at[-1], len(rows)
     after = "1 trial" if at == 1 else f"{at} trials"
     same = {
-        frozenset((test["better"], test["worse"]))
-        for test in summary["tests"]
-        if test["at"] == at and test["p_holm"] >= _ALPHA
+        frozenset((test.better, test.worse))
+        for test in summary.tests
+        if test.at == at and test.p_holm >= _ALPHA
     }
     figure = Figure(figsize=(7, 1.5 + 0.4 * count), layout="constrained")
     axes = figure.subplots()
     for y, row in enumerate(rows):
-        place = row["average_rank"][-1]
+        place = row.average_rank[-1]
         axes.plot([1, place], [y, y], color="#d0d0d0", lw=1.2, zorder=1)
         axes.scatter(place, y, s=46, color=_COLOURS[0], zorder=2)
         axes.annotate(f"{place:.2f}", (place, y), (8, -3.5), textcoords="offset points")
-    groups = _groups([row["method"] for row in rows], same)
+    groups = _groups([row.method for row in rows], same)
     for step, (first, last) in enumerate(groups):
         x = count * (1.12 + 0.04 * step)
         axes.plot([x, x], [first - 0.15, last + 0.15], color="#444444", lw=4)
-    axes.set_yticks(range(count), [row["method"] for row in rows])
+    axes.set_yticks(range(count), [row.method for row in rows])
     axes.set_xticks(range(1, count + 1))
     axes.set(
         xlim=(0.95, count * (1.15 + 0.04 * len(groups))),

@@ -5,13 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from surrogate_nas._types import FloatArray
-
-Run = Mapping[str, Any]
+from surrogate_nas.records.comparison import MethodSummary, PairTest, Run, Summary, TaskSummary
 
 _RESAMPLES = 1_000
 
@@ -43,68 +41,60 @@ def grid(runs: Sequence[Run], sizes: Mapping[str, int]) -> Grid:
         runs: Of `surrogate_nas.workflows.compare.compare`, one for each method, task and seed.
         sizes: Number of architectures of each task.
     """
-    cells = {(method(run), run["task"], run["seed"]): run for run in runs}
+    cells = {(run.method, run.task, run.seed): run for run in runs}
     methods, tasks, seeds = (tuple(dict.fromkeys(part)) for part in zip(*cells, strict=True))
-    shape = (len(methods), len(tasks), len(seeds), len(runs[0]["ranks"]))
+    shape = (len(methods), len(tasks), len(seeds), len(runs[0].ranks))
     every = [cells[key] for key in itertools.product(methods, tasks, seeds)]
-    ranks = np.array([run["ranks"] for run in every], dtype=np.float64).reshape(shape)
-    costs = np.array([run["costs"] for run in every], dtype=np.float64).reshape(shape)
+    ranks = np.array([run.ranks for run in every], dtype=np.float64).reshape(shape)
+    costs = np.array([run.costs for run in every], dtype=np.float64).reshape(shape)
     rows = np.array([sizes[task] for task in tasks], dtype=np.float64)[:, None, None]
     ranks = np.where(np.isnan(ranks), rows, ranks)
     return Grid(methods, tasks, ranks, 100 * ranks / rows, costs)
 
 
-def method(run: Run) -> str:
-    """The searcher with its predictor."""
-    searcher, predictor = run["searcher"], run["predictor"]
-    return f"{searcher}" if predictor is None else f"{searcher}+{predictor}"
-
-
-def summarise(runs: Sequence[Run], sizes: Mapping[str, int]) -> dict[str, Any]:
+def summarise(runs: Sequence[Run], sizes: Mapping[str, int]) -> Summary:
     """Mean and median ranks, average ranks of the methods, and tests between them.
 
     A quarter of the trials, half of them, and all are looked at.
 
-    Returns:
-        ``at``: numbers of trials; ``methods``: for each its ``mean_rank``, ``median_rank`` and
-        ``mean_percent`` in the table over all tasks and seeds, and its ``average_rank`` among
-        the methods (1 is best), one value for each of ``at``; ``tasks``: ``mean_rank`` and
-        ``median_rank`` on each task; ``tests``: see `compare_pairs`, for each of ``at``.
+    Args:
+        runs: See `grid`.
+        sizes: Number of architectures of each task.
     """
     table = grid(runs, sizes)
     length = table.ranks.shape[-1]
-    at = sorted({max(1, length // 4), max(1, length // 2), length})
+    at = tuple(sorted({max(1, length // 4), max(1, length // 2), length}))
     ranks = table.ranks[..., np.array(at) - 1]
     percent = table.percent[..., np.array(at) - 1]
     among = average_ranks(ranks)
-    return {
-        "at": at,
-        "methods": [
-            {
-                "method": name,
-                "mean_rank": ranks[m].mean(axis=(0, 1)).tolist(),
-                "median_rank": np.median(ranks[m], axis=(0, 1)).tolist(),
-                "mean_percent": percent[m].mean(axis=(0, 1)).tolist(),
-                "average_rank": among[m].tolist(),
-            }
-            for m, name in enumerate(table.methods)
-        ],
-        "tasks": [
-            {
-                "task": task,
-                "method": name,
-                "mean_rank": ranks[m, t].mean(axis=0).tolist(),
-                "median_rank": np.median(ranks[m, t], axis=0).tolist(),
-            }
-            for t, task in enumerate(table.tasks)
-            for m, name in enumerate(table.methods)
-        ],
-        "tests": [
-            {"at": n, **test}
-            for i, n in enumerate(at)
-            for test in compare_pairs(table.methods, ranks[..., i])
-        ],
-    }
+    methods = tuple(
+        MethodSummary(
+            method=name,
+            mean_rank=_floats(ranks[m].mean(axis=(0, 1))),
+            median_rank=_floats(np.median(ranks[m], axis=(0, 1))),
+            mean_percent=_floats(percent[m].mean(axis=(0, 1))),
+            average_rank=_floats(among[m]),
+        )
+        for m, name in enumerate(table.methods)
+    )
+    tasks = tuple(
+        TaskSummary(
+            task=task,
+            method=name,
+            mean_rank=_floats(ranks[m, t].mean(axis=0)),
+            median_rank=_floats(np.median(ranks[m, t], axis=0)),
+        )
+        for t, task in enumerate(table.tasks)
+        for m, name in enumerate(table.methods)
+    )
+    tests = tuple(
+        test for i, n in enumerate(at) for test in compare_pairs(table.methods, ranks[..., i], n)
+    )
+    return Summary(at, methods, tasks, tests)
+
+
+def _floats(array: FloatArray) -> tuple[float, ...]:
+    return tuple(array.tolist())
 
 
 def average_ranks(ranks: FloatArray) -> FloatArray:
@@ -121,32 +111,31 @@ def average_ranks(ranks: FloatArray) -> FloatArray:
     return np.asarray(rankdata(ranks, axis=0).mean(axis=(1, 2)))
 
 
-def compare_pairs(methods: Sequence[str], ranks: FloatArray) -> list[dict[str, Any]]:
+def compare_pairs(methods: Sequence[str], ranks: FloatArray, at: int) -> list[PairTest]:
     """Wilcoxon's signed-rank test of each pair of methods, paired over task and seed.
 
     Args:
         methods: Their names.
         ranks: float (methods, tasks, seeds), smaller is better.
-
-    Returns:
-        For each pair: ``better`` and ``worse`` by the mean, ``p_one_sided`` of that order, ``p``
-        two-sided, and ``p_holm``, which is corrected for the number of pairs (Holm, "A simple
-        sequentially rejective multiple test procedure", 1979).
+        at: The number of trials after which they are.
     """
     flat = ranks.reshape(len(methods), -1)
-    tests: list[dict[str, Any]] = []
-    for i, j in itertools.combinations(range(len(methods)), 2):
-        better, worse = (i, j) if flat[i].mean() <= flat[j].mean() else (j, i)
-        tests.append(
-            {
-                "better": methods[better],
-                "worse": methods[worse],
-                "p_one_sided": signed_rank(flat[better], flat[worse], "less"),
-                "p": signed_rank(flat[better], flat[worse], "two-sided"),
-            }
+    pairs = [
+        (i, j) if flat[i].mean() <= flat[j].mean() else (j, i)
+        for i, j in itertools.combinations(range(len(methods)), 2)
+    ]
+    p = [signed_rank(flat[better], flat[worse], "two-sided") for better, worse in pairs]
+    return [
+        PairTest(
+            at=at,
+            better=methods[better],
+            worse=methods[worse],
+            p_one_sided=signed_rank(flat[better], flat[worse], "less"),
+            p=two_sided,
+            p_holm=corrected,
         )
-    corrected = holm([test["p"] for test in tests])
-    return [{**test, "p_holm": p} for test, p in zip(tests, corrected, strict=True)]
+        for (better, worse), two_sided, corrected in zip(pairs, p, holm(p), strict=True)
+    ]
 
 
 def signed_rank(a: FloatArray, b: FloatArray, alternative: str) -> float:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from surrogate_nas.benchmarks.base import TabularTask
+from surrogate_nas.benchmarks.listing import Listing
 from surrogate_nas.evaluation import Trial
-from surrogate_nas.records import SearchResult, standing
+from surrogate_nas.records import (
+    ComparisonRecord,
+    Measurement,
+    MetaTrainingRecord,
+    SearchResult,
+    standing,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,16 +28,16 @@ _BEST = 5
 _PLAIN_WIDTH = 160  # of a file or a pipe, which has no width of its own
 
 
-def print_benchmarks(rows: Sequence[Mapping[str, Any]]) -> None:
+def print_benchmarks(rows: Sequence[Listing]) -> None:
     """Print what can be searched."""
     table = _table("benchmark", "space", "tasks", ">architectures", "available")
     for row in rows:
-        available = "yes" if row["available"] else f"no: {row['how_to_get']}"
+        available = "yes" if row.available else f"no: {row.how_to_get}"
         table.add_row(
-            row["name"],
-            row["space"] or "–",
-            ", ".join(row["tasks"]),
-            "–" if row["architectures"] is None else f"{row['architectures']:,}",
+            row.name,
+            row.space or "–",
+            ", ".join(row.tasks),
+            "–" if row.architectures is None else f"{row.architectures:,}",
             available,
         )
     _console().print(table)
@@ -108,24 +116,24 @@ def _cells(task: TabularTask, trial: Trial) -> tuple[str, ...]:
     return task.space.format(trial.arch), _number(value), _number(place.test), rank
 
 
-def print_comparison(result: Mapping[str, Any]) -> None:
+def print_comparison(result: ComparisonRecord) -> None:
     """Print the summary of a comparison."""
-    console, summary = _console(), result["summary"]
-    at = summary["at"]
-    tasks = len({row["task"] for row in summary["tasks"]})
-    runs = len(result["runs"]) // len(summary["methods"])
+    console, summary = _console(), result.summary
+    at = summary.at
+    tasks = len({row.task for row in summary.tasks})
+    runs = len(result.runs) // len(summary.methods)
     console.print(
-        f"{result['benchmark']}: rank in the table of the best so far, {counted(runs, 'run')} of "
+        f"{result.benchmark}: rank in the table of the best so far, {counted(runs, 'run')} of "
         f"each method on {counted(tasks, 'task')}",
         style="bold",
     )
     heads = [f">{what} @{n}" for what in ("mean", "median") for n in at]
     table = _table("method", *heads, f">average rank @{at[-1]}")
-    for row in summary["methods"]:
-        cells = [f"{v:,.1f}" for key in ("mean_rank", "median_rank") for v in row[key]]
-        table.add_row(row["method"], *cells, f"{row['average_rank'][-1]:.2f}")
+    for row in summary.methods:
+        cells = [f"{v:,.1f}" for v in (*row.mean_rank, *row.median_rank)]
+        table.add_row(row.method, *cells, f"{row.average_rank[-1]:.2f}")
     console.print(table)
-    tests = [test for test in summary["tests"] if test["at"] == at[-1]]
+    tests = [test for test in summary.tests if test.at == at[-1]]
     if not tests:
         return
     console.print(
@@ -133,44 +141,44 @@ def print_comparison(result: Mapping[str, Any]) -> None:
     )
     table = _table("better", "worse", ">p", ">p one-sided, uncorrected")
     for test in tests:
-        table.add_row(
-            test["better"], test["worse"], f"{test['p_holm']:.2g}", f"{test['p_one_sided']:.2g}"
-        )
+        table.add_row(test.better, test.worse, f"{test.p_holm:.2g}", f"{test.p_one_sided:.2g}")
     console.print(table)
 
 
-def print_evaluation(predictor: str, results: Sequence[Mapping[str, Any]]) -> None:
+def print_evaluation(predictor: str, results: Sequence[Measurement]) -> None:
     """Print a predictor's quality, as means over the seeds."""
     console = _console()
-    seeds = len({row["seed"] for row in results})
+    seeds = len({row.seed for row in results})
     console.print(f"{predictor}, mean of {counted(seeds, 'seed')}", style="bold")
-    metrics = [key for key in results[0] if key not in ("task", "train_size", "seed")]
+    names = [field.name for field in fields(Measurement)]
+    metrics = [name for name in names if name not in ("task", "train_size", "seed")]
     table = _table("task", ">labels", *(f">{name.replace('_', ' ')}" for name in metrics))
-    for task, size in dict.fromkeys((row["task"], row["train_size"]) for row in results):
-        rows = [row for row in results if (row["task"], row["train_size"]) == (task, size)]
+    for task, size in dict.fromkeys((row.task, row.train_size) for row in results):
+        rows = [row for row in results if (row.task, row.train_size) == (task, size)]
         table.add_row(task, str(size), *_means(rows, metrics))
-    if len({row["task"] for row in results}) > 1:
+    if len({row.task for row in results}) > 1:
         table.add_section()
-        for size in dict.fromkeys(row["train_size"] for row in results):
-            rows = [row for row in results if row["train_size"] == size]
+        for size in dict.fromkeys(row.train_size for row in results):
+            rows = [row for row in results if row.train_size == size]
             table.add_row("all", str(size), *_means(rows, metrics))
     console.print(table)
 
 
-def _means(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
-    known = ([row[name] for row in rows if row[name] is not None] for name in names)
+def _means(rows: Sequence[Measurement], names: Sequence[str]) -> list[str]:
+    columns = ([getattr(row, name) for row in rows] for name in names)
+    known = ([value for value in column if value is not None] for column in columns)
     return [f"{float(np.mean(values)):.3g}" if values else "–" for values in known]
 
 
-def print_meta_training(result: Mapping[str, Any], path: str) -> None:
+def print_meta_training(result: MetaTrainingRecord, path: str) -> None:
     """Print what a predictor was meta-trained on, and how well it does on held-out tasks."""
     console = _console()
     console.print(
-        f"learnt from {counted(result['labels'], 'value')} of "
-        f"{counted(len(result['tasks']), 'task')} in "
-        f"{result['seconds']:.0f} s: {', '.join(result['tasks'])}\n{path}"
+        f"learnt from {counted(result.labels, 'value')} of "
+        f"{counted(len(result.tasks), 'task')} in "
+        f"{result.seconds:.0f} s: {', '.join(result.tasks)}\n{path}"
     )
-    held_out = result["held_out"]
+    held_out = result.held_out
     if held_out:
         sizes = list(dict.fromkeys(size for taus in held_out.values() for size in taus))
         table = _table(

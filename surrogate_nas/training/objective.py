@@ -28,7 +28,8 @@ from surrogate_nas.training.networks.base import (
     find_build,
 )
 from surrogate_nas.training.recipes import DEFAULT_RECIPE, Recipe, recipe_named
-from surrogate_nas.training.trainer import Epoch, Watcher, train
+from surrogate_nas.training.record import Epoch
+from surrogate_nas.training.trainer import Watcher, train
 
 _SEEDS = 2**63  # of torch's generators
 

@@ -1,4 +1,4 @@
-"""What a table keeps of one training, and what makes it."""
+"""Points of a learning curve, what a table keeps of one training, and what makes it."""
 
 from __future__ import annotations
 
@@ -28,6 +28,25 @@ class Record:
     parameters: int
     flops: int
     latency: float
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One point of a learning curve.
+
+    Attributes:
+        epoch: From 1 on.
+        loss: Mean cross-entropy of the training batches.
+        validation_accuracy: In %.
+        test_accuracy: In %, for reports only.
+        seconds: Since the training began, evaluations and earlier runs included.
+    """
+
+    epoch: int
+    loss: float
+    validation_accuracy: float
+    test_accuracy: float
+    seconds: float
 
 
 class Recorder(Protocol):

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -20,27 +20,9 @@ from surrogate_nas.training.checkpoints import read_checkpoint, write_checkpoint
 from surrogate_nas.training.datasets.base import Dataset
 from surrogate_nas.training.devices import DeviceExamples, find_device
 from surrogate_nas.training.recipes import DEFAULT_RECIPE, Recipe, recipe_named
+from surrogate_nas.training.record import Epoch
 
 _EVALUATION_BATCH = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """One point of a learning curve.
-
-    Attributes:
-        epoch: From 1 on.
-        loss: Mean cross-entropy of the training batches.
-        validation_accuracy: In %.
-        test_accuracy: In %, for reports only.
-        seconds: Since the training began, evaluations and earlier runs included.
-    """
-
-    epoch: int
-    loss: float
-    validation_accuracy: float
-    test_accuracy: float
-    seconds: float
 
 
 Watcher = Callable[[Epoch], object]

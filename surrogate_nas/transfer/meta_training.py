@@ -9,7 +9,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from surrogate_nas.predictors.meta.weights import (
     cannot_write,
     write_weights,
 )
+from surrogate_nas.records import MetaTrainingRecord
 from surrogate_nas.registry import load
 from surrogate_nas.searchers.method import AUTO
 from surrogate_nas.spaces.base import SearchSpace
@@ -49,7 +49,7 @@ def meta_train(
     seed: int = 0,
     workers: int | None = None,
     on_step: OnStep = silent,
-) -> dict[str, Any]:
+) -> MetaTrainingRecord:
     """Meta-train on tasks, measure on others, and keep the weights in a file.
 
     A run that was stopped goes on where it was when it is started again with the same arguments.
@@ -63,10 +63,6 @@ def meta_train(
         seed: Of all randomness.
         workers: Processes; None for all cores.
         on_step: Called with a text for each part of the work that is done.
-
-    Returns:
-        ``tasks``, ``labels``, ``seconds``, and ``held_out``, Kendall tau by task and number of
-        labels.
 
     Raises:
         InvalidArgumentError: If no task is left, or ``out`` has another suffix.
@@ -95,12 +91,12 @@ def meta_train(
     )
     write_weights(out, learner.tensors(), settings)
     shutil.rmtree(checkpoint, ignore_errors=True)
-    return {
-        "tasks": [full_name(task) for task in sources],
-        "labels": settings.labels,
-        "seconds": time.perf_counter() - started,
-        "held_out": measured,
-    }
+    return MetaTrainingRecord(
+        tasks=tuple(full_name(task) for task in sources),
+        labels=settings.labels,
+        seconds=time.perf_counter() - started,
+        held_out=measured,
+    )
 
 
 def source_settings(predictor: str, sources: Sequence[TabularTask], seed: int = 0) -> Settings:

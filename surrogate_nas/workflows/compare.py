@@ -11,28 +11,31 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from surrogate_nas._types import OnStep, silent
 from surrogate_nas._version import __version__
 from surrogate_nas.benchmarks.base import TabularTask
-from surrogate_nas.benchmarks.catalog import kept_task, open_benchmark
+from surrogate_nas.benchmarks.catalog import kept_task
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Features
-from surrogate_nas.parallel import cores, each
-from surrogate_nas.records import SearchResult, Standing, standing
+from surrogate_nas.parallel import each
+from surrogate_nas.records import ComparisonRecord, SearchResult, Standing, standing
+from surrogate_nas.records.base import plain
+from surrogate_nas.records.comparison import KeptRun, Run, TrialRow
 from surrogate_nas.reporting.statistics import summarise
 from surrogate_nas.run import check_arguments, search
 from surrogate_nas.searchers.factory import make_searcher
 from surrogate_nas.searchers.method import Method
 from surrogate_nas.spaces.base import Isomorphs
-from surrogate_nas.transfer import PredictorChoice, choose_predictor, learns_from_others
-from surrogate_nas.workflows.proxies import method_proxies, task_proxies, unread
+from surrogate_nas.training.proxies.table import ProxyTable
+from surrogate_nas.transfer import PredictorChoice, learns_from_others
+from surrogate_nas.workflows.experiment import Experiment
+from surrogate_nas.workflows.proxies import method_proxies, unread
 
-COLUMNS = ("number", "arch", "value", "cost", "error", "test", "best_value", "best_rank")
-"""Of runs.csv, after task, searcher, predictor and seed."""
+Guides = Mapping[tuple[str, str], PredictorChoice | None]
+"""The predictor of each task and method."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,126 +72,78 @@ class RunSettings:
 
 
 def compare(
-    benchmark: str,
+    experiment: Experiment,
     *,
-    tasks: Sequence[str],
     searchers: Sequence[str],
     trials: int,
-    seeds: int,
     out: str | os.PathLike[str],
     batch: int = 5,
-    workers: int | None = None,
-    isomorphs: Isomorphs = "separate",
-    sources: str | None = None,
-    leave_one_out: bool = False,
-    proxies: Sequence[str] | None = None,
-    dataset: str | None = None,
-    data_dir: str | os.PathLike[str] | None = None,
     on_run: OnStep = silent,
     on_step: OnStep = silent,
-) -> dict[str, Any]:
+) -> ComparisonRecord:
     """Run every searcher on every task with every seed, and summarise.
 
     Each run is kept in ``out/runs`` as soon as it is finished, and never repeated. ``out`` also
     gets ``runs.csv`` with every trial, and ``compare.json`` with what is returned.
 
     Args:
-        benchmark: A registered name or the path of a table.
-        tasks: Names of tasks.
+        experiment: The tasks and seeds.
         searchers: Such as ``"evolution"`` or ``"evolution+gp"``; the predictor may be a file of
             weights, or ``auto``, see `surrogate_nas.transfer.choose_predictor`.
         trials: Evaluations of each run.
-        seeds: Number of runs of each searcher on each task, with the seeds 0, 1, …
         out: A folder, made if it does not exist.
         batch: See `surrogate_nas.run.search`.
-        workers: Processes; None for all cores.
-        isomorphs: See `TabularTask`.
-        sources: What meta-learners are trained on, see `surrogate_nas.transfer.choose_predictor`.
-        leave_one_out: Whether these are all other tasks of the benchmark.
-        proxies: Zero-cost proxies for the predictors that read them, or None. See
-            `surrogate_nas.workflows.proxies.task_proxies`.
-        dataset: Images for them, where the table records none.
-        data_dir: Where the files of the images are.
         on_run: Called with a text for each run that is finished, or was.
         on_step: Called with a text for each part of a meta-training, or of the proxies.
-
-    Returns:
-        ``benchmark``; ``runs``, a list of ``task``, ``searcher``, ``predictor``, ``guide``
-        (what ``auto`` means on this task, else the predictor), ``seed``, ``source_evaluations``
-        and, best so far after each whole trial, ``values``, ``ranks``, ``costs`` and ``test``;
-        ``summary``, see `surrogate_nas.reporting.statistics.summarise`.
 
     Raises:
         UnknownNameError: If there is no such benchmark, task, searcher or predictor.
         InvalidArgumentError: If a number is out of range, or ``out`` cannot be written.
     """
-    if seeds < 1:
-        raise InvalidArgumentError(f"seeds must be at least 1, got {seeds}")
     methods = {text: Method.parse(text) for text in searchers}
-    opened = open_benchmark(benchmark)
-    open_tasks = {name: opened.task(name, isomorphs=isomorphs) for name in tasks}
-    for task in open_tasks.values():
+    opened, found = experiment.open()
+    tasks = dict(zip(experiment.tasks, found, strict=True))
+    for task in found:
         check_arguments(task, trials=trials, batch=batch)
-    guides = _guides(open_tasks, methods, sources, leave_one_out, on_step)
-    read = {
-        (name, method): method_proxies(proxies, methods[method], guide)
-        for (name, method), guide in guides.items()
-    }
-    if proxies is not None and not any(read.values()):
-        raise unread(f"the searchers {', '.join(searchers)}")
-    tables = {
-        (name, names): task_proxies(
-            open_tasks[name],
-            names,
-            dataset=dataset,
-            data_dir=data_dir,
-            workers=workers,
-            on_step=on_step,
-        )
-        for name, names in dict.fromkeys((name, found) for (name, _), found in read.items())
-        if names
-    }
-    features = {key: tables.get((key[0], names)) for key, names in read.items()}
+    guides = _guides(experiment, tasks, methods, on_step)
+    features = _features(experiment, tasks, methods, guides, on_step)
     folder = _folder(Path(out))
     jobs = [
         RunSettings(
-            benchmark=benchmark,
+            benchmark=experiment.benchmark,
             task=name,
-            fingerprint=task.fingerprint,
-            isomorphs=isomorphs,
-            searcher=methods[method].name,
-            predictor=methods[method].predictor,
+            fingerprint=tasks[name].fingerprint,
+            isomorphs=experiment.isomorphs,
+            searcher=methods[text].name,
+            predictor=methods[text].predictor,
             seed=seed,
             trials=trials,
             batch=batch,
             weights=None if guide is None else guide.digest,
-            proxies=None if table is None else table.identity,
+            proxies=None if (table := features[name, text]) is None else table.identity,
         )
-        for name, task in open_tasks.items()
-        for method in searchers
-        for guide, table in [(guides[name, method], features[name, method])]
-        for seed in range(seeds)
+        for (name, text), guide in guides.items()
+        for seed in range(experiment.seeds)
     ]
-    records = _records(jobs, guides, features, folder, workers or cores(), on_run)
-    runs = [record["run"] for record in records]
-    sizes = {name: len(task) for name, task in open_tasks.items()}
-    result = {"benchmark": opened.name, "runs": runs, "summary": summarise(runs, sizes)}
-    _write(folder.parent / "compare.json", json.dumps(result))
-    _write_csv(folder.parent / "runs.csv", records)
-    return result
+    kept = _kept(jobs, guides, features, folder, experiment.processes, on_run)
+    runs = tuple(one.run for one in kept)
+    summary = summarise(runs, {name: len(task) for name, task in tasks.items()})
+    record = ComparisonRecord(opened.name, runs, summary)
+    _write(folder.parent / "compare.json", json.dumps(plain(record, finite=False)))
+    _write_csv(folder.parent / "runs.csv", kept)
+    return record
 
 
 def _guides(
+    experiment: Experiment,
     tasks: Mapping[str, TabularTask],
     methods: Mapping[str, Method],
-    sources: str | None,
-    leave_one_out: bool,
     on_step: OnStep,
-) -> dict[tuple[str, str], PredictorChoice | None]:
+) -> Guides:
     """The predictor of each task and method; wrong names are found before the first run."""
     space = next(iter(tasks.values())).space
     learners = [text for text, method in methods.items() if learns_from_others(method.guide)]
-    if (sources is not None or leave_one_out) and not learners:
+    if experiment.trains_learners and not learners:
         raise InvalidArgumentError(
             f"sources need a predictor that learns from other tasks, such as evolution+meta-gnn, "
             f"got the searchers {', '.join(methods)}"
@@ -198,17 +153,34 @@ def _guides(
             make_searcher(method.name, space, seed=0)
     return {
         (name, text): None
-        if method.guide is None
-        else choose_predictor(
-            method.guide,
-            task,
-            sources=sources if text in learners else None,
-            leave_one_out=leave_one_out and text in learners,
-            on_step=on_step,
-        )
+        if (guide := method.guide) is None
+        else experiment.predictor(guide, task, from_sources=text in learners, on_step=on_step)
         for name, task in tasks.items()
         for text, method in methods.items()
     }
+
+
+def _features(
+    experiment: Experiment,
+    tasks: Mapping[str, TabularTask],
+    methods: Mapping[str, Method],
+    guides: Guides,
+    on_step: OnStep,
+) -> dict[tuple[str, str], ProxyTable | None]:
+    """The proxies that each task and method reads, each table of them made once."""
+    proxies = experiment.proxies
+    read = {
+        (name, text): method_proxies(proxies, methods[text], guide)
+        for (name, text), guide in guides.items()
+    }
+    if proxies is not None and not any(read.values()):
+        raise unread(f"the searchers {', '.join(methods)}")
+    tables = {
+        (name, names): experiment.features(tasks[name], names, on_step)
+        for name, names in dict.fromkeys((name, found) for (name, _), found in read.items())
+        if names
+    }
+    return {key: tables.get((key[0], names)) for key, names in read.items()}
 
 
 def _folder(out: Path) -> Path:
@@ -224,35 +196,34 @@ def _folder(out: Path) -> Path:
     return folder
 
 
-def _records(
+def _kept(
     jobs: Sequence[RunSettings],
-    guides: Mapping[tuple[str, str], PredictorChoice | None],
+    guides: Guides,
     features: Mapping[tuple[str, str], Features | None],
     folder: Path,
     workers: int,
     on_run: OnStep,
-) -> list[dict[str, Any]]:
-    """The jobs' records, in their order; those that are missing are made now."""
-    records: list[dict[str, Any] | None] = [_read(folder / job.file) for job in jobs]
-    missing = [i for i, record in enumerate(records) if record is None]
+) -> list[KeptRun]:
+    """The jobs' runs, in their order; those that are missing are made now."""
+    found: list[KeptRun | None] = [_read(folder / job.file) for job in jobs]
+    missing = [i for i, kept in enumerate(found) if kept is None]
     for _ in range(len(jobs) - len(missing)):
         on_run("was there")
     work = functools.partial(_run_and_keep, folder)
     keys = [(jobs[i].task, jobs[i].method) for i in missing]
     todo = [(jobs[i], guides[key], features[key]) for i, key in zip(missing, keys, strict=True)]
-    for place, record in each(work, todo, workers=workers):
+    for place, kept in each(work, todo, workers=workers):
         job = jobs[missing[place]]
-        records[missing[place]] = record
+        found[missing[place]] = kept
         on_run(f"{job.task} {job.method} seed {job.seed}")
-    return [record for record in records if record is not None]
+    return [kept for kept in found if kept is not None]
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: Path) -> KeptRun | None:
     try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+        return KeptRun.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError):  # a file that is damaged is made anew
         return None
-    return record
 
 
 def _write(path: Path, text: str) -> None:
@@ -262,15 +233,14 @@ def _write(path: Path, text: str) -> None:
     part.replace(path)
 
 
-def _write_csv(path: Path, records: Sequence[dict[str, Any]]) -> None:
+def _write_csv(path: Path, kept: Sequence[KeptRun]) -> None:
     part = path.with_name(f"{path.name}.part")
     with open(part, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("task", "searcher", "predictor", "seed", *COLUMNS))
-        for record in records:
-            run = record["run"]
-            head = [run[key] for key in ("task", "searcher", "predictor", "seed")]
-            writer.writerows([*head, *row] for row in record["trials"])
+        writer.writerow(("task", "searcher", "predictor", "seed", *TrialRow._fields))
+        for run, trials in ((one.run, one.trials) for one in kept):
+            head = (run.task, run.searcher, run.predictor, run.seed)
+            writer.writerows([*head, *row] for row in trials)
     part.replace(path)
 
 
@@ -279,7 +249,7 @@ def _write_csv(path: Path, records: Sequence[dict[str, Any]]) -> None:
 
 def _run_and_keep(
     folder: Path, work: tuple[RunSettings, PredictorChoice | None, Features | None]
-) -> dict[str, Any]:
+) -> KeptRun:
     job, guide, features = work
     task = kept_task(job.benchmark, job.task, job.isomorphs, job.fingerprint)
     searcher = make_searcher(
@@ -293,14 +263,15 @@ def _run_and_keep(
     result = search(searcher, task, trials=job.trials, batch=job.batch)
     if result.stopped == "interrupted":
         raise KeyboardInterrupt
-    record = _record(job, task, result, guide)
-    _write(folder / job.file, json.dumps(record))
-    return record
+    kept = _kept_run(job, task, result, guide)
+    content = {"settings": asdict(job), **plain(kept, finite=False)}
+    _write(folder / job.file, json.dumps(content))
+    return kept
 
 
-def _record(
+def _kept_run(
     job: RunSettings, task: TabularTask, result: SearchResult, guide: PredictorChoice | None
-) -> dict[str, Any]:
+) -> KeptRun:
     sign, incumbents = task.goal.sign, result.incumbents
     best = {i: standing(task, result.trials[i]) for i in set(incumbents) if i is not None}
     standings = [Standing() if i is None else best[i] for i in incumbents]
@@ -310,31 +281,31 @@ def _record(
     for number, trial in enumerate(result.trials):
         evaluation = trial.evaluation
         rows.append(
-            (
-                number,
-                task.space.format(trial.arch),
-                None if evaluation is None else sign * evaluation.value,
-                None if evaluation is None else evaluation.cost,
-                trial.error,
-                None if evaluation is None else evaluation.hidden.get(task.goal.metric),
-                curve[number],
-                standings[number].rank,
+            TrialRow(
+                number=number,
+                arch=task.space.format(trial.arch),
+                value=None if evaluation is None else sign * evaluation.value,
+                cost=None if evaluation is None else evaluation.cost,
+                error=trial.error,
+                test=None if evaluation is None else evaluation.hidden.get(task.goal.metric),
+                best_value=curve[number],
+                best_rank=standings[number].rank,
             )
         )
     ends = _ends(job.trials, task.budgets[-1], result)
-    run = {
-        "task": job.task,
-        "searcher": job.searcher,
-        "predictor": job.predictor,
-        "guide": None if guide is None else guide.name,
-        "seed": job.seed,
-        "source_evaluations": 0 if guide is None else guide.source_evaluations,
-        "values": [curve[i] for i in ends],
-        "ranks": [standings[i].rank for i in ends],
-        "costs": result.costs[ends].tolist(),
-        "test": [standings[i].test for i in ends],
-    }
-    return {"settings": asdict(job), "run": run, "trials": rows}
+    run = Run(
+        task=job.task,
+        searcher=job.searcher,
+        predictor=job.predictor,
+        guide=None if guide is None else guide.name,
+        seed=job.seed,
+        source_evaluations=0 if guide is None else guide.source_evaluations,
+        values=tuple(curve[i] for i in ends),
+        ranks=tuple(standings[i].rank for i in ends),
+        costs=tuple(result.costs[ends].tolist()),
+        test=tuple(standings[i].test for i in ends),
+    )
+    return KeptRun(run, tuple(rows))
 
 
 def _ends(trials: int, whole: int, result: SearchResult) -> list[int]:

@@ -1,6 +1,7 @@
 """The command `build`."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -9,6 +10,7 @@ import pytest
 import surrogate_nas.workflows.build
 from surrogate_nas.benchmarks.hdf5 import HDF5Benchmark
 from surrogate_nas.cli import main
+from surrogate_nas.records import BuildRecord, FailedTraining
 
 SMALL = ["--epochs", "1", "--settings", "channels=2", "--device", "cpu", "--workers", "1"]
 
@@ -73,17 +75,20 @@ def test_gpus_need_a_cluster(capsys: pytest.CaptureFixture[str]) -> None:
 def test_failures_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     from surrogate_nas.cli.build import _show
 
-    failure = {"task": "digits", "arch": "a", "seed": 1, "error": "TrainingError: diverged"}
-    answer = {"path": "t.h5", "log": "t.h5.log", "architectures": 5, "space": "dense-cell"}
-    answer |= {"tasks": ["digits"], "seeds": 2, "trained": 10, "trainings": 10, "seconds": 1.0}
-    _show(answer | {"failed": [failure] * 6})
+    failure = FailedTraining("digits", "a", 1, "TrainingError: diverged")
+    record = BuildRecord(
+        path=Path("t.h5"), log=Path("t.h5.log"), space="dense-cell", tasks=("digits",),
+        architectures=5, seeds=2, epochs=1, trainings=10, trained=10, failed=(failure,) * 6,
+        seconds=1.0,
+    )  # fmt: skip
+    _show(record)
     shown = capsys.readouterr().out
     assert "5 architectures of dense-cell on digits, 2 seeds; 10 trainings in" in shown
     assert "6 of 10 trainings failed" in shown
     assert "digits a seed 1: TrainingError: diverged" in shown
     assert "delete their lines from t.h5.log" in shown
     assert "and 1 more" in shown
-    _show(answer | {"architectures": 1, "seeds": 1, "trained": 1, "failed": []})
+    _show(replace(record, architectures=1, seeds=1, trained=1, failed=()))
     assert "1 architecture of dense-cell on digits, 1 seed; 1 training in" in (
         capsys.readouterr().out
     )

@@ -21,6 +21,7 @@ from surrogate_nas.training.plan import plan_training
 from surrogate_nas.training.proxies.values import proxy_values
 from surrogate_nas.workflows.compare import compare
 from surrogate_nas.workflows.evaluate import evaluate
+from surrogate_nas.workflows.experiment import Experiment
 from surrogate_nas.workflows.proxies import all_proxies
 
 SPACE = open_space("dense-cell")
@@ -73,23 +74,22 @@ def test_a_search_by_the_value_itself_begins_with_the_best(
 
 
 def test_a_guide_learns_from_them(table: str, tmp_path: Path) -> None:
-    given: dict[str, Any] = {"tasks": ["snip"], "train_sizes": [12], "seeds": 2, "workers": 1}
-    tau = {
-        proxies: np.mean(
-            [result["kendall_tau"] for result in evaluate("gp", table, proxies=proxies, **given)]
-        )
-        for proxies in ((), ("snip",))
-    }
-    assert tau["snip",] > 0.75 > tau[()] + 0.1
-    runs: dict[str, Any] = {"tasks": ["snip"], "trials": 12, "seeds": 2, "workers": 1, "batch": 1}
+    without = Experiment(table, tasks=["snip"], seeds=2, workers=1)
+    with_them = replace(without, proxies=["snip"])
+    blind_tau, told_tau = (
+        np.mean([row.kendall_tau or 0 for row in evaluate("gp", on, train_sizes=[12]).results])
+        for on in (without, with_them)
+    )
+    assert told_tau > 0.75 > blind_tau + 0.1
+    runs: dict[str, Any] = {"trials": 12, "batch": 1, "out": tmp_path}
     searchers = ["random", "bayesian", "proxy:snip"]
-    bare = compare(table, searchers=searchers, out=tmp_path, **runs)["runs"]
+    bare = compare(without, searchers=searchers, **runs).runs
     blind = _proposals(tmp_path / "runs.csv")
-    seeing = compare(table, searchers=searchers, proxies=["snip"], out=tmp_path, **runs)["runs"]
+    seeing = compare(with_them, searchers=searchers, **runs).runs
     told = _proposals(tmp_path / "runs.csv")
     assert blind["random"] == told["random"]
     assert blind["bayesian"] != told["bayesian"]
-    assert all(run["ranks"] == [1] * 12 for run in [*bare[4:], *seeing[4:]])
+    assert all(run.ranks == (1,) * 12 for run in [*bare[4:], *seeing[4:]])
 
 
 def _proposals(path: Path) -> dict[str, list[str]]:

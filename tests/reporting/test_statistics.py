@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from scipy import stats
 
+from surrogate_nas.records.comparison import Run
 from surrogate_nas.reporting.statistics import (
     average_ranks,
     band,
@@ -17,13 +16,20 @@ from surrogate_nas.reporting.statistics import (
 )
 
 
-def made(
-    method: str, task: str, seed: int, ranks: list[int | None], cost: float = 2.0
-) -> dict[str, Any]:
+def made(method: str, task: str, seed: int, ranks: list[int | None], cost: float = 2.0) -> Run:
     searcher, plus, predictor = method.partition("+")
-    costs = [cost * (i + 1) for i in range(len(ranks))]
-    head = {"searcher": searcher, "predictor": predictor if plus else None}
-    return {**head, "task": task, "seed": seed, "ranks": ranks, "costs": costs}
+    return Run(
+        task=task,
+        searcher=searcher,
+        predictor=predictor if plus else None,
+        guide=None,
+        seed=seed,
+        source_evaluations=0,
+        values=(0.0,) * len(ranks),
+        ranks=tuple(ranks),
+        costs=tuple(cost * (i + 1) for i in range(len(ranks))),
+        test=(None,) * len(ranks),
+    )
 
 
 RUNS = [
@@ -41,40 +47,40 @@ SIZES = {"a": 50, "b": 200}
 
 def test_means_and_medians() -> None:
     found = summarise(RUNS, SIZES)
-    assert found["at"] == [1, 2, 4]
-    plain, guided = found["methods"]
-    assert (plain["method"], guided["method"]) == ("random", "local+gp")
+    assert found.at == (1, 2, 4)
+    plain, guided = found.methods
+    assert (plain.method, guided.method) == ("random", "local+gp")
     # Before its first success a run counts as the last of the table.
-    assert plain["mean_rank"] == [(40 + 50 + 200 + 100) / 4, 62.5, (9 + 7 + 50 + 60) / 4]
-    assert guided["median_rank"][-1] == 4
-    assert guided["mean_percent"][-1] == pytest.approx((2 + 6 + 2.5 + 7.5) / 4)
-    assert guided["average_rank"] == [(1.5 + 1 + 1.5 + 1.5) / 4, (1 + 1 + 1.5 + 1) / 4, 1]
-    row = next(r for r in found["tasks"] if r["task"] == "b" and r["method"] == "random")
-    assert row["mean_rank"] == [150, 100, 55]
+    assert plain.mean_rank == ((40 + 50 + 200 + 100) / 4, 62.5, (9 + 7 + 50 + 60) / 4)
+    assert guided.median_rank[-1] == 4
+    assert guided.mean_percent[-1] == pytest.approx((2 + 6 + 2.5 + 7.5) / 4)
+    assert guided.average_rank == ((1.5 + 1 + 1.5 + 1.5) / 4, (1 + 1 + 1.5 + 1) / 4, 1.0)
+    row = next(r for r in found.tasks if r.task == "b" and r.method == "random")
+    assert row.mean_rank == (150.0, 100.0, 55.0)
 
 
 def test_one_run_is_enough() -> None:
     found = summarise(RUNS[:1], SIZES)
-    assert found["tests"] == []
-    assert found["methods"][0]["average_rank"] == [1, 1, 1]
+    assert not found.tests
+    assert found.methods[0].average_rank == (1.0, 1.0, 1.0)
 
 
 def test_pairs_are_tested_by_scipy() -> None:
     ranks = np.random.default_rng(0).integers(1, 100, size=(3, 4, 5)).astype(np.float64)
     ranks[1] /= 3
-    found = compare_pairs(["x", "y", "z"], ranks)
-    assert (found[0]["better"], found[0]["worse"]) == ("y", "x")
+    found = compare_pairs(["x", "y", "z"], ranks, 5)
+    assert (found[0].better, found[0].worse) == ("y", "x")
     first = found[0]
     a, b = ranks[1].ravel(), ranks[0].ravel()
-    assert first["p"] == stats.wilcoxon(a, b).pvalue
-    assert first["p_one_sided"] == stats.wilcoxon(a, b, alternative="less").pvalue
-    assert first["p_one_sided"] < 0.01 < found[1]["p"]
-    assert [t["p_holm"] for t in found] == holm([t["p"] for t in found])
+    assert first.p == stats.wilcoxon(a, b).pvalue
+    assert first.p_one_sided == stats.wilcoxon(a, b, alternative="less").pvalue
+    assert first.p_one_sided < 0.01 < found[1].p
+    assert [t.p_holm for t in found] == holm([t.p for t in found])
 
 
 def test_methods_that_never_differ() -> None:
-    (found,) = compare_pairs(["x", "y"], np.ones((2, 3, 3)))
-    assert (found["p"], found["p_one_sided"], found["p_holm"]) == (1, 1, 1)
+    (found,) = compare_pairs(["x", "y"], np.ones((2, 3, 3)), 1)
+    assert (found.p, found.p_one_sided, found.p_holm) == (1, 1, 1)
 
 
 @pytest.mark.parametrize(

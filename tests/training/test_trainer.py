@@ -18,7 +18,8 @@ from surrogate_nas.errors import (
     UnknownNameError,
 )
 from surrogate_nas.training.recipes import RECIPES, Recipe
-from surrogate_nas.training.trainer import Epoch, train
+from surrogate_nas.training.record import Epoch
+from surrogate_nas.training.trainer import train
 from tests.training.data import squares
 
 DATA = squares()

@@ -41,6 +41,7 @@ from surrogate_nas.transfer import (
 )
 from surrogate_nas.workflows.compare import compare
 from surrogate_nas.workflows.evaluate import evaluate
+from surrogate_nas.workflows.experiment import Experiment
 from tests.suites import TASKS, table, trained
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -81,9 +82,9 @@ def test_held_out_names() -> None:
 def test_a_held_out_task_is_measured_and_not_learnt_from(home: Path) -> None:
     mine = open_benchmark("mine")
     found = trained(home / "w.safetensors", "mine", holdout=[mine.task("b")])
-    assert found["tasks"] == ["mine/a", "mine/c"]
-    assert found["labels"] == 600
-    taus = found["held_out"]["mine/b"]
+    assert found.tasks == ("mine/a", "mine/c")
+    assert found.labels == 600
+    taus = found.held_out["mine/b"]
     assert list(taus) == ["0", "5", "20", "100"]
     assert 0.5 < taus["0"] < 1
     settings = read_settings(home / "w.safetensors")
@@ -91,7 +92,7 @@ def test_a_held_out_task_is_measured_and_not_learnt_from(home: Path) -> None:
     assert settings.saw(open_space("nats-size"), "renamed", [mine.task("a").fingerprint])
     assert settings.saw(open_space("nats-size"), "A", ["fingerprint of a mean over more seeds"])
     assert not settings.saw(open_space("nasbench201"), "a", ["of another space"])
-    assert settings.held_out == found["held_out"]
+    assert settings.held_out == found.held_out
     with pytest.raises(InvalidArgumentError, match="no task is left"):
         trained(home / "w.safetensors", "mine:b", holdout=[mine.task("b")])
 
@@ -210,13 +211,12 @@ def test_what_auto_took_is_told(home: Path, capsys: pytest.CaptureFixture[str]) 
     captured = capsys.readouterr()
     assert "25 trials of this search" in captured.err
     assert json.loads(captured.out)["trials"] == found["trials"]
-    runs = compare(
-        "mine", tasks=["a"], searchers=["evolution+auto", "evolution"], trials=25, seeds=1,
-        workers=1, out=home / "compared",
-    )["runs"]  # fmt: skip
-    assert [(run["predictor"], run["guide"]) for run in runs] == [("auto", "gp"), (None, None)]
+    experiment = Experiment("mine", tasks=["a"], seeds=1, workers=1)
+    searchers = ["evolution+auto", "evolution"]
+    runs = compare(experiment, searchers=searchers, trials=25, out=home / "compared").runs
+    assert [(run.predictor, run.guide) for run in runs] == [("auto", "gp"), (None, None)]
     values = [trial["value"] for trial in found["trials"]]
-    assert runs[0]["values"] == np.maximum.accumulate(values).tolist()
+    assert list(runs[0].values) == np.maximum.accumulate(values).tolist()
 
 
 def test_sources_are_trained_once_and_never_on_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -333,7 +333,7 @@ def test_sources_and_what_is_held_out_are_told_apart_as_weights_are(home: Path) 
         choice = choose_predictor("transfer-ridge", a, sources=suite)
         assert choice.weights is not None
         assert [s.name for s in read_settings(choice.weights).tasks] == ["mine/b"]
-        assert trained(home / "w.safetensors", suite, holdout=[a])["tasks"] == ["mine/b"]
+        assert trained(home / "w.safetensors", suite, holdout=[a]).tasks == ("mine/b",)
 
 
 def test_a_cut_off_file_of_the_cache_is_made_again() -> None:
@@ -349,12 +349,12 @@ def test_a_cut_off_file_of_the_cache_is_made_again() -> None:
 
 def test_a_table_that_is_replaced_is_opened_again(home: Path) -> None:
     def best(seed: int) -> float:
-        found = compare(
-            "mine", tasks=["a"], searchers=["random"], trials=5, seeds=1, workers=1,
-            out=home / str(seed),
-        )  # fmt: skip
-        evaluate("forest", "mine", tasks=["a"], train_sizes=[20], seeds=1, workers=1)
-        return float(found["runs"][0]["values"][-1])
+        experiment = Experiment("mine", tasks=["a"], seeds=1, workers=1)
+        found = compare(experiment, searchers=["random"], trials=5, out=home / str(seed))
+        evaluate("forest", experiment, train_sizes=[20])
+        last = found.runs[0].values[-1]
+        assert last is not None
+        return last
 
     before = best(0)
     table("mine", offset=1000.0)

@@ -13,12 +13,14 @@ import pytest
 
 from surrogate_nas.errors import InvalidArgumentError, UnknownNameError
 from surrogate_nas.evaluation import TaskData
+from surrogate_nas.records import ComparisonRecord
 from surrogate_nas.reporting.plots import draw_comparison
 from surrogate_nas.reporting.terminal import print_comparison, print_evaluation
 from surrogate_nas.run import search
 from surrogate_nas.searchers.factory import make_searcher
 from surrogate_nas.workflows.compare import compare
 from surrogate_nas.workflows.evaluate import evaluate
+from surrogate_nas.workflows.experiment import Experiment
 from tests.searchers.toys import Linear
 from tests.tables import TABLE, toy_task
 
@@ -27,43 +29,44 @@ GUIDED = "local+tests.searchers.toys:Linear"
 SEARCHERS = ("random", GUIDED)
 
 
-def run(out: Path, **changes: Any) -> dict[str, Any]:
-    arguments: dict[str, Any] = {
-        "tasks": ("easy", "loss"), "searchers": SEARCHERS, "trials": 20, "seeds": 2, "workers": 1,
-    }  # fmt: skip
-    return compare(TABLE, out=out, **(arguments | changes))
+def run(out: Path, **changes: Any) -> ComparisonRecord:
+    shared: dict[str, Any] = {"tasks": ("easy", "loss"), "seeds": 2, "workers": 1}
+    own: dict[str, Any] = {"searchers": SEARCHERS, "trials": 20}
+    for key, value in changes.items():
+        (shared if hasattr(Experiment, key) else own)[key] = value
+    return compare(Experiment(TABLE, **shared), out=out, **own)
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ComparisonRecord]:
     out = tmp_path_factory.mktemp("compare")
     return out, run(out)
 
 
-def test_runs_are_those_of_search(done: tuple[Path, dict[str, Any]]) -> None:
+def test_runs_are_those_of_search(done: tuple[Path, ComparisonRecord]) -> None:
     _, result = done
-    cells = [(r["task"], r["searcher"], r["predictor"], r["seed"]) for r in result["runs"]]
+    cells = [(r.task, r.searcher, r.predictor, r.seed) for r in result.runs]
     assert cells == [
         (task, *method, seed)
         for task in ("easy", "loss")
         for method in (("random", None), ("local", "tests.searchers.toys:Linear"))
         for seed in (0, 1)
     ]
-    found = result["runs"][7]
+    found = result.runs[7]
     task = toy_task("loss", maximise=False)
     again = search(make_searcher(GUIDED, task.space, seed=1), task, trials=20, batch=5)
-    assert found["values"] == (-again.curve).tolist()
-    assert found["values"] == sorted(found["values"], reverse=True)  # a loss
-    assert found["ranks"] == [1 + int((-task.values < v).sum()) for v in found["values"]]
-    assert found["costs"] == [100.0 * (i + 1) for i in range(20)]
+    values = (-again.curve).tolist()
+    assert list(found.values) == values == sorted(values, reverse=True)  # a loss
+    assert list(found.ranks) == [1 + int((-task.values < value).sum()) for value in values]
+    assert list(found.costs) == [100.0 * (i + 1) for i in range(20)]
     hidden = [t.evaluation.hidden["loss"] for t in again.trials if t.evaluation]
-    assert found["test"] == [hidden[i] for i in again.incumbents if i is not None]
-    assert found["source_evaluations"] == 0
+    assert list(found.test) == [hidden[i] for i in again.incumbents if i is not None]
+    assert found.source_evaluations == 0
 
 
-def test_files(done: tuple[Path, dict[str, Any]]) -> None:
+def test_files(done: tuple[Path, ComparisonRecord]) -> None:
     out, result = done
-    assert json.loads((out / "compare.json").read_text()) == result
+    assert json.loads((out / "compare.json").read_text()) == result.to_json()
     with open(out / "runs.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 8 * 20
@@ -75,7 +78,7 @@ def test_files(done: tuple[Path, dict[str, Any]]) -> None:
     assert sorted(p.name for p in out.iterdir()) == ["compare.json", "runs", "runs.csv"]
 
 
-def test_processes_change_nothing(done: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+def test_processes_change_nothing(done: tuple[Path, ComparisonRecord], tmp_path: Path) -> None:
     assert run(tmp_path, workers=2) == done[1]
 
 
@@ -98,7 +101,7 @@ def test_finished_runs_are_not_repeated(tmp_path: Path) -> None:
         assert "was there" not in texts
 
 
-def test_a_killed_comparison_goes_on(done: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+def test_a_killed_comparison_goes_on(done: tuple[Path, ComparisonRecord], tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from tests.workflows.test_compare import run\n"
         "if __name__ == '__main__': run(Path(sys.argv[1]), workers=2)\n"
@@ -155,7 +158,7 @@ def test_pictures_and_tables(
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
     print_comparison(result)
     shown = capsys.readouterr().out
-    assert f"{result['summary']['methods'][0]['mean_rank'][-1]:,.1f}" in shown
+    assert f"{result.summary.methods[0].mean_rank[-1]:,.1f}" in shown
     assert ("Wilcoxon" in shown) == (methods > 1)
 
 
@@ -176,11 +179,8 @@ def supports(seeds: int) -> list[tuple[str, list[tuple[int, ...]]]]:
     Recorder.supports.clear()
     evaluate(
         "tests.workflows.test_compare:Recorder",
-        TABLE,
-        tasks=("easy", "hard"),
+        Experiment(TABLE, tasks=("easy", "hard"), seeds=seeds, workers=1),
         train_sizes=(10, 40),
-        seeds=seeds,
-        workers=1,
     )
     return [(d.name, sorted(map(tuple, d.choices.tolist()))) for d in Recorder.supports]
 
@@ -194,9 +194,8 @@ def test_supports_depend_on_task_size_and_seed_only() -> None:
 
 
 def test_evaluation_is_on_all_others(capsys: pytest.CaptureFixture[str]) -> None:
-    (found,) = evaluate(
-        "tests.searchers.toys:Linear", TABLE, tasks=("easy",), train_sizes=(60,), seeds=1
-    )
+    experiment = Experiment(TABLE, tasks=("easy",), seeds=1)
+    (found,) = evaluate("tests.searchers.toys:Linear", experiment, train_sizes=(60,)).results
     from scipy import stats
 
     task = toy_task("easy")
@@ -204,7 +203,7 @@ def test_evaluation_is_on_all_others(capsys: pytest.CaptureFixture[str]) -> None
     model = Linear(seed=0).fit(task.data(rows[:60]))
     mean = model.predict(task.choices[rows[60:]]).mean
     tau = stats.kendalltau(mean, task.values[rows[60:]]).statistic
-    assert found["kendall_tau"] == pytest.approx(tau)
+    assert found.kendall_tau == pytest.approx(tau)
     assert tau > 0.6
     print_evaluation("Linear", [found])
     assert f"{tau:.3g}" in capsys.readouterr().out
@@ -215,18 +214,18 @@ def test_evaluation_is_on_all_others(capsys: pytest.CaptureFixture[str]) -> None
 )
 def test_sizes_out_of_range(size: int, message: str) -> None:
     with pytest.raises(InvalidArgumentError, match=message):
-        evaluate("gp", TABLE, tasks=("easy",), train_sizes=(size,), seeds=1)
+        evaluate("gp", Experiment(TABLE, tasks=("easy",), seeds=1), train_sizes=(size,))
 
 
 def test_searches_over_several_budgets_are_compared_at_equal_cost(tmp_path: Path) -> None:
     result = run(tmp_path, tasks=("easy",), searchers=("random", "hyperband"), seeds=1)
-    plain, several = result["runs"]
-    assert plain["costs"] == [100.0 * (i + 1) for i in range(20)]
+    plain, several = result.runs
+    assert list(plain.costs) == [100.0 * (i + 1) for i in range(20)]
     for key in ("values", "ranks", "costs", "test"):
-        assert len(several[key]) == len(plain[key]) == 20
-    assert all(100 * i < cost <= 100 * (i + 1) for i, cost in enumerate(several["costs"]))
+        assert len(getattr(several, key)) == len(getattr(plain, key)) == 20
+    assert all(100 * i < cost <= 100 * (i + 1) for i, cost in enumerate(several.costs))
     with open(tmp_path / "runs.csv", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["searcher"] == "hyperband"]
     assert {row["cost"] for row in rows} == {"10.0", "100.0"}
     found = [row["value"] for row in rows if row["cost"] == "100.0"]
-    assert several["values"][-1] == max(map(float, found))
+    assert several.values[-1] == max(map(float, found))

@@ -16,8 +16,10 @@ from surrogate_nas.cli import main
 from surrogate_nas.errors import InvalidArgumentError, UnknownNameError
 from surrogate_nas.evaluation import Prediction, TaskData
 from surrogate_nas.predictors.base import Predictor
+from surrogate_nas.records import Measurement
 from surrogate_nas.registry import names
 from surrogate_nas.workflows.evaluate import evaluate
+from surrogate_nas.workflows.experiment import Experiment
 
 PRIOR = f"{__name__}:Convolutions"
 
@@ -39,10 +41,9 @@ class Convolutions(Predictor):
 
 def measured(
     predictor: str, tasks: Sequence[str], train_sizes: Sequence[Any], **options: Any
-) -> list[dict[str, Any]]:
-    return evaluate(
-        predictor, "cell-bench", tasks=tasks, train_sizes=train_sizes, seeds=1, workers=1, **options
-    )
+) -> tuple[Measurement, ...]:
+    experiment = Experiment("cell-bench", tasks, seeds=1, workers=1, **options)
+    return evaluate(predictor, experiment, train_sizes=train_sizes).results
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,9 @@ def test_mistakes_are_found_before_a_meta_training(
 
 def test_numbers_without_meaning_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     prior, one, some = measured(PRIOR, ["digits"], [0, 624, 600])
-    missing = [{key for key, value in row.items() if value is None} for row in (prior, one, some)]
+    missing = [
+        {key for key, value in row.to_json().items() if value is None} for row in (prior, one, some)
+    ]
     assert missing == [{"nll", "coverage_90"}, {"kendall_tau", "spearman"}, set()]
     command = ["evaluate", "--benchmark", "cell-bench", "--task", "digits", "--predictor", PRIOR]
     command += ["--train-sizes", "0", "--seeds", "2", "--workers", "1"]

@@ -1,0 +1,192 @@
+"""What ``surrogate-nas compare`` answers, and what it keeps of each run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from surrogate_nas.records.base import JsonRecord
+from surrogate_nas.records.frames import dataframe
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Run(JsonRecord):
+    """One search of a comparison.
+
+    The sequences have an entry for each whole trial, or for as many smaller ones as cost the same.
+
+    Attributes:
+        task: Name of the task.
+        searcher: The searcher, without its predictor.
+        predictor: Its predictor; null if it has none.
+        guide: What the predictor ``auto`` means on this task, else the predictor.
+        seed: Of all randomness.
+        source_evaluations: How many values of other tasks the predictor has learnt from.
+        values: The best validation value so far, in the metric's own sign; null before the first
+            success.
+        ranks: Its rank in the table: 1 + the number of architectures with a better value.
+        costs: What all trials so far cost, in epochs.
+        test: The test metric of the best so far, in its own sign.
+    """
+
+    task: str
+    searcher: str
+    predictor: str | None
+    guide: str | None
+    seed: int
+    source_evaluations: int
+    values: tuple[float | None, ...]
+    ranks: tuple[int | None, ...]
+    costs: tuple[float, ...]
+    test: tuple[float | None, ...]
+
+    @property
+    def method(self) -> str:
+        """The searcher with its predictor."""
+        return self.searcher if self.predictor is None else f"{self.searcher}+{self.predictor}"
+
+
+@dataclass(frozen=True, slots=True)
+class MethodSummary(JsonRecord):
+    """A method over all tasks and seeds; each sequence has a value for each number of trials.
+
+    Attributes:
+        method: The searcher with its predictor.
+        mean_rank: Mean rank in the table of the best so far.
+        median_rank: Likewise the median.
+        mean_percent: Mean rank in % of the table.
+        average_rank: Mean rank among the methods, 1 is best.
+    """
+
+    method: str
+    mean_rank: tuple[float, ...]
+    median_rank: tuple[float, ...]
+    mean_percent: tuple[float, ...]
+    average_rank: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSummary(JsonRecord):
+    """A method on one task, over the seeds.
+
+    Attributes:
+        task: Name of the task.
+        method: The searcher with its predictor.
+        mean_rank: Mean rank in the table of the best so far, for each number of trials.
+        median_rank: Likewise the median.
+    """
+
+    task: str
+    method: str
+    mean_rank: tuple[float, ...]
+    median_rank: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PairTest(JsonRecord):
+    """Wilcoxon's signed-rank test of two methods, paired over task and seed.
+
+    Attributes:
+        at: Number of trials.
+        better: The method with the smaller mean rank.
+        worse: The other one.
+        p_one_sided: The p-value of that order.
+        p: The two-sided p-value.
+        p_holm: The two-sided p-value, corrected for the number of pairs (Holm, "A simple
+            sequentially rejective multiple test procedure", 1979).
+    """
+
+    at: int
+    better: str
+    worse: str
+    p_one_sided: float
+    p: float
+    p_holm: float
+
+
+@dataclass(frozen=True, slots=True)
+class Summary(JsonRecord):
+    """Ranks of the methods of a comparison, and tests between them.
+
+    Attributes:
+        at: The numbers of trials that are looked at: a quarter, half and all.
+        methods: Each method over all tasks.
+        tasks: Each method on each task.
+        tests: Each pair of methods, for each number of trials.
+    """
+
+    at: tuple[int, ...]
+    methods: tuple[MethodSummary, ...]
+    tasks: tuple[TaskSummary, ...]
+    tests: tuple[PairTest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonRecord(JsonRecord):
+    """Search methods side by side.
+
+    Attributes:
+        benchmark: Name of the table.
+        runs: One for each task, method and seed.
+        summary: Over all of them.
+    """
+
+    benchmark: str
+    runs: tuple[Run, ...]
+    summary: Summary
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """A row for each run and trial: what each run had found by then.
+
+        Raises:
+            MissingDependencyError: If pandas is not installed.
+        """
+        head = ("task", "searcher", "predictor", "guide", "seed", "source_evaluations")
+        curves = {"value": "values", "rank": "ranks", "cost": "costs", "test": "test"}
+        rows = [
+            {name: getattr(run, name) for name in head}
+            | {"trial": trial}
+            | {name: getattr(run, curve)[trial - 1] for name, curve in curves.items()}
+            for run in self.runs
+            for trial in range(1, len(run.values) + 1)
+        ]
+        return dataframe(rows, [*head, "trial", *curves])
+
+    def __repr__(self) -> str:
+        methods = ", ".join(row.method for row in self.summary.methods)
+        return f"{type(self).__name__}({self.benchmark}, {len(self.runs)} runs of {methods})"
+
+
+# What is kept of each run -----------------------------------------------------------------------
+
+
+class TrialRow(NamedTuple):
+    """One trial of a run, a row of ``runs.csv``.
+
+    Values are in the metric's own sign; what a failed trial does not have is None.
+    """
+
+    number: int
+    arch: str
+    value: float | None
+    cost: float | None
+    error: str | None
+    test: float | None
+    best_value: float | None
+    best_rank: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRun(JsonRecord):
+    """A finished run as its file holds it, beside the settings that decide it.
+
+    Attributes:
+        run: The run.
+        trials: All of its trials.
+    """
+
+    run: Run
+    trials: tuple[TrialRow, ...]

@@ -1,0 +1,73 @@
+"""What ``surrogate-nas evaluate`` answers: measurements of a predictor."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from surrogate_nas.records.base import JsonRecord, plain
+from surrogate_nas.records.frames import dataframe
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement(JsonRecord):
+    """How good a predictor is on the architectures that it was not trained on.
+
+    What means nothing is null.
+
+    Attributes:
+        task: Name of the task.
+        train_size: Number of architectures that it learnt from.
+        seed: Which architectures these are.
+        kendall_tau: Kendall's τ-b of predicted and true values, 0 where one is constant; null
+            where fewer than two architectures are left to test on.
+        spearman: Likewise Spearman's ρ.
+        precision_at_10: Share of the 10 % predicted best that are among the true 10 % best.
+        regret_at_10: The best true value minus the best true value among the 10 predicted best.
+        nll: Mean negative log density of the true values under the predictions, in nats; null
+            without labels.
+        coverage_90: Share of true values inside the predicted central 90 % interval; null without
+            labels.
+        fit_seconds: Time to learn.
+        predict_seconds: Time to predict all others.
+    """
+
+    task: str
+    train_size: int
+    seed: int
+    kendall_tau: float | None
+    spearman: float | None
+    precision_at_10: float
+    regret_at_10: float
+    nll: float | None
+    coverage_90: float | None
+    fit_seconds: float
+    predict_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementRecord(JsonRecord):
+    """Measurements of a predictor.
+
+    Attributes:
+        results: One for each task, number of labels and seed.
+    """
+
+    results: tuple[Measurement, ...]
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """A row for each measurement.
+
+        Raises:
+            MissingDependencyError: If pandas is not installed.
+        """
+        columns = [field.name for field in dataclasses.fields(Measurement)]
+        return dataframe([plain(row) for row in self.results], columns)
+
+    def __repr__(self) -> str:
+        tasks = ", ".join(dict.fromkeys(row.task for row in self.results))
+        return f"{type(self).__name__}({len(self.results)} measurements on {tasks})"

@@ -1,0 +1,103 @@
+"""What `compare` and `evaluate` share: tasks, repetitions, and what predictors may see."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from surrogate_nas._types import OnStep, silent
+from surrogate_nas.benchmarks.base import Benchmark, TabularTask
+from surrogate_nas.benchmarks.catalog import open_benchmark
+from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.parallel import cores
+from surrogate_nas.spaces.base import Isomorphs
+from surrogate_nas.training.proxies.table import ProxyTable
+from surrogate_nas.transfer import PredictorChoice, choose_predictor
+from surrogate_nas.workflows.proxies import task_proxies
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """Repetitions on tasks of a table.
+
+    Attributes:
+        benchmark: A registered name or the path of a table.
+        tasks: Names of tasks.
+        seeds: Number of repetitions on each task, with the seeds 0, 1, …
+        workers: Processes; None for all cores.
+        isomorphs: See `TabularTask`.
+        sources: What meta-learners are trained on, see `surrogate_nas.transfer.choose_predictor`.
+        leave_one_out: Whether these are all other tasks of the benchmark.
+        proxies: Zero-cost proxies that predictors see beside the structure, or None. See
+            `surrogate_nas.workflows.proxies.task_proxies`.
+        dataset: Images for the proxies, where the table records none.
+        data_dir: Where the files of the images are.
+    """
+
+    benchmark: str
+    tasks: Sequence[str]
+    seeds: int
+    workers: int | None = None
+    isomorphs: Isomorphs = "separate"
+    sources: str | None = None
+    leave_one_out: bool = False
+    proxies: Sequence[str] | None = None
+    dataset: str | None = None
+    data_dir: str | os.PathLike[str] | None = None
+
+    def open(self) -> tuple[Benchmark, list[TabularTask]]:
+        """The table, and the tasks in their order.
+
+        Raises:
+            UnknownNameError: If there is no such benchmark or task.
+            InvalidArgumentError: If there are no seeds or no tasks.
+        """
+        if self.seeds < 1:
+            raise InvalidArgumentError(f"seeds must be at least 1, got {self.seeds}")
+        if len(self.tasks) == 0:
+            raise InvalidArgumentError("tasks must have at least one entry, got none")
+        opened = open_benchmark(self.benchmark)
+        return opened, [opened.task(name, isomorphs=self.isomorphs) for name in self.tasks]
+
+    @property
+    def trains_learners(self) -> bool:
+        """Whether meta-learners are trained, in place of using weights that are there."""
+        return self.sources is not None or self.leave_one_out
+
+    @property
+    def processes(self) -> int:
+        """Number of processes."""
+        return self.workers or cores()
+
+    def predictor(
+        self, name: str, task: TabularTask, *, from_sources: bool, on_step: OnStep = silent
+    ) -> PredictorChoice:
+        """Decide on a predictor, see `surrogate_nas.transfer.choose_predictor`.
+
+        Args:
+            name: Of the predictor.
+            task: One of the tasks.
+            from_sources: Whether it may learn from the sources, as it is a meta-learner.
+            on_step: Called with a text for each part of a meta-training.
+        """
+        return choose_predictor(
+            name,
+            task,
+            sources=self.sources if from_sources else None,
+            leave_one_out=self.leave_one_out and from_sources,
+            on_step=on_step,
+        )
+
+    def features(
+        self, task: TabularTask, proxies: Sequence[str], on_step: OnStep = silent
+    ) -> ProxyTable:
+        """Proxies of all architectures of a task, computed where they are not kept."""
+        return task_proxies(
+            task,
+            proxies,
+            dataset=self.dataset,
+            data_dir=self.data_dir,
+            workers=self.workers,
+            on_step=on_step,
+        )
