@@ -35,11 +35,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Folders of this test's own, with the table ``mine`` and no weights but its own."""
-    from surrogate_nas import transfer
+    from surrogate_nas.transfer import choice
     from tests.suites import table
 
     monkeypatch.setenv("SURROGATE_NAS_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SURROGATE_NAS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(transfer, "SHIPPED", tmp_path / "shipped")
+    monkeypatch.setattr(choice, "SHIPPED", tmp_path / "shipped")
     table("mine")
     return tmp_path

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from surrogate_nas._types import OnStep
 from surrogate_nas.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
+    from surrogate_nas._types import OnStep
     from surrogate_nas.records import JsonRecord
 
 BENCHMARK = "nas-bench-graph"  # where none is named

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from surrogate_nas._types import OnStep
 from surrogate_nas.benchmarks.published import PUBLISHED
 from surrogate_nas.cli import (
     import_analog,
@@ -19,6 +18,7 @@ from surrogate_nas.cli import (
 )
 
 if TYPE_CHECKING:
+    from surrogate_nas._types import OnStep
     from surrogate_nas.benchmarks.importers.base import Imported, Listener
     from surrogate_nas.records import ImportRecord
 

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from surrogate_nas import transfer
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.catalog import open_benchmark
 from surrogate_nas.benchmarks.folders import tables_folder, weights_folder
@@ -192,7 +191,7 @@ def test_auto_learns_from_sources_that_are_given(monkeypatch: pytest.MonkeyPatch
         asked.append((predictor, [task.name for task in tasks]))
         write_weights(out, {}, meta_gnn_settings(("nats-size", "b")))
 
-    monkeypatch.setattr(transfer, "meta_train", meta_train)
+    monkeypatch.setattr("surrogate_nas.transfer.choice.meta_train", meta_train)
     task = open_benchmark("mine").task("a")
     choice = choose_predictor("auto", task, leave_one_out=True)
     assert choice.name == "meta-gnn"
@@ -225,7 +224,9 @@ def test_sources_are_trained_once_and_never_on_the_task(monkeypatch: pytest.Monk
     assert choice.source_evaluations == 600
     assert choice.weights is not None
     assert [s.name for s in read_settings(choice.weights).tasks] == ["mine/b", "mine/c"]
-    monkeypatch.setattr(transfer, "meta_train", lambda *a, **k: pytest.fail("trained again"))
+    monkeypatch.setattr(
+        "surrogate_nas.transfer.choice.meta_train", lambda *a, **k: pytest.fail("trained again")
+    )
     assert choose_predictor("transfer-ridge", task, sources="mine") == choice
     with pytest.raises(InvalidArgumentError, match="another task"):
         choose_predictor("transfer-ridge", task, sources="mine:a")
@@ -244,7 +245,9 @@ def test_sources_of_a_foreign_space_are_refused_before_training(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     table("macro", ("m",), space="nasbench-macro")
-    monkeypatch.setattr(transfer, "meta_train", lambda *a, **k: pytest.fail("trained"))
+    monkeypatch.setattr(
+        "surrogate_nas.transfer.choice.meta_train", lambda *a, **k: pytest.fail("trained")
+    )
     with pytest.raises(InvalidArgumentError, match=r"sources are for nasbench-macro, .* nats-size"):
         choose_predictor("transfer-ridge", open_benchmark("mine").task("a"), sources="macro")
 
@@ -317,7 +320,9 @@ def test_of_other_spaces_the_weights_with_the_most_labels_are_taken() -> None:
 def test_where_weights_cannot_go_is_told_before_training(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transfer, "_meta_class", lambda name: pytest.fail("trained"))
+    monkeypatch.setattr(
+        "surrogate_nas.transfer.meta_training.meta_class", lambda name: pytest.fail("trained")
+    )
     (home / "file").write_text("")
     (home / "folder.safetensors").mkdir()
     with pytest.raises(SurrogateNASError, match="cannot write the weights"):
