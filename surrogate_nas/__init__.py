@@ -35,6 +35,7 @@ _MODULES = {
     "surrogate_nas.store": ("Stored", "open_storage"),
     "surrogate_nas.workflows.compare": ("compare",),
     "surrogate_nas.workflows.evaluate": ("evaluate",),
+    "surrogate_nas.workflows.experiment": ("Experiment",),
 }
 _WHERE = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from surrogate_nas.store import open_storage as open_storage
     from surrogate_nas.workflows.compare import compare as compare
     from surrogate_nas.workflows.evaluate import evaluate as evaluate
+    from surrogate_nas.workflows.experiment import Experiment as Experiment
 
 
 def __getattr__(name: str) -> Any:

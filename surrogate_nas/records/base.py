@@ -10,6 +10,7 @@ import os
 import types
 import typing
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from surrogate_nas.errors import FormatError
@@ -99,6 +100,8 @@ def _read(hint: Any, value: Any, where: str) -> Any:
         return value
     if hint in (str, int, bool) and type(value) is hint:
         return value
+    if hint is Path and type(value) is str:
+        return Path(value)
     raise FormatError(f"{where} should be {_name(hint)}, got {value!r:.80}")
 
 

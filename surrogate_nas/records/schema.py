@@ -13,8 +13,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 from surrogate_nas.records.base import ABSENT, Absence, JsonRecord
+from surrogate_nas.records.comparison import ComparisonRecord
+from surrogate_nas.records.measurement import MeasurementRecord
+from surrogate_nas.records.meta_training import MetaTrainingRecord
+from surrogate_nas.records.tables import BenchmarksRecord, ImportRecord
+from surrogate_nas.records.training import BuildRecord, SupernetRecord, TrainingRecord
 
-ANSWERS: dict[str, type[JsonRecord]] = {}
+ANSWERS: dict[str, type[JsonRecord]] = {
+    "benchmarks": BenchmarksRecord,
+    "import": ImportRecord,
+    "compare": ComparisonRecord,
+    "meta-train": MetaTrainingRecord,
+    "evaluate": MeasurementRecord,
+    "train": TrainingRecord,
+    "supernet": SupernetRecord,
+    "build": BuildRecord,
+}
 """What ``surrogate-nas COMMAND --json`` answers, by command."""
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -117,7 +131,7 @@ def _one_of(schemas: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _summary(kind: type) -> str:
-    return inspect.cleandoc(kind.__doc__ or "").partition("\n\n")[0].replace("\n", " ")
+    return _of_json(inspect.cleandoc(kind.__doc__ or "").partition("\n\n")[0].replace("\n", " "))
 
 
 def attributes(kind: type) -> dict[str, str]:
@@ -135,4 +149,9 @@ def attributes(kind: type) -> dict[str, str]:
             found[name] = [start[2]]
         elif text:
             found[name].append(text)
-    return {name: " ".join(lines).replace("``", "") for name, lines in found.items()}
+    return {name: _of_json(" ".join(lines)) for name, lines in found.items()}
+
+
+def _of_json(text: str) -> str:
+    """A text about Python as one about JSON."""
+    return re.sub(r"\bNone\b", "null", text.replace("`", ""))

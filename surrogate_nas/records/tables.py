@@ -48,7 +48,7 @@ class ImportRecord(JsonRecord):
         architectures: Number of rows.
         tasks: Names of the tasks.
         seconds: Duration.
-        also: Further tables, where a file holds several.
+        also: Further tables, where a file holds several; else there is no such key.
     """
 
     name: str

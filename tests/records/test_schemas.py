@@ -1,0 +1,85 @@
+"""The schemas of docs/json: that they are of the records, and that commands keep to them."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from surrogate_nas.records.schema import ANSWERS, file_of, schema_text, write_schemas
+from tests.answers import SCHEMAS, answered, validator
+from tests.tables import TABLE
+
+SMALL = ("--settings", "channels=2", "--device", "cpu", "--epochs", "1")
+REPEATED = ("--benchmark", TABLE, "--task", "easy", "--seeds", "1", "--workers", "1")
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "benchmarks": (),
+    "import": (
+        *("csv", "cells.csv", "--space", "dense-cell", "--arch", "cell", "--name", "mine"),
+        *("--task", "digits=value"),
+    ),
+    "compare": (*REPEATED, "--searcher", "random,local", "--trials", "4", "--out", "out"),
+    "meta-train": (
+        *("--suite", "cell-bench:digits,watch", "--holdout", "mnist5k-14"),
+        *("--predictor", "transfer-ridge", "--out", "w.safetensors"),
+    ),
+    "evaluate": (
+        *("--benchmark", "cell-bench", "--task", "digits", "--seeds", "1", "--workers", "1"),
+        *("--predictor", "gp", "--train-sizes", "20,624"),
+    ),
+    "train": ("conv3x3-conv5x5-skip-maxpool3x3", *SMALL),
+    "supernet": ("--settings", "channels=1,stem_stride=2", "--device", "cpu", "--epochs", "1"),
+    "build": (*SMALL, "--count", "2", "--workers", "1", "--out", "built.h5"),
+}
+"""A small run of each command, in an empty folder."""
+
+
+def test_the_committed_schemas_are_those_of_the_records() -> None:
+    files = {path.name: path.read_text(encoding="utf-8") for path in SCHEMAS.iterdir()}
+    made = {file_of(command): schema_text(command) for command in ANSWERS}
+    assert files == made, "run scripts/json-schema"
+
+
+def test_the_files_are_written(tmp_path: Path) -> None:
+    assert [path.name for path in write_schemas(tmp_path)] == [file_of(c) for c in ANSWERS]
+    assert {path.read_text(encoding="utf-8") for path in tmp_path.iterdir()} == {
+        schema_text(command) for command in ANSWERS
+    }
+
+
+def test_every_key_has_a_meaning() -> None:
+    for command in ANSWERS:
+        schema = validator(command).schema
+        for record in (schema, *schema.get("$defs", {}).values()):
+            assert record["description"]
+            assert all("description" in key for key in record["properties"].values()), record
+
+
+@pytest.mark.parametrize("command", ANSWERS)
+def test_answers_keep_to_their_schema(
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("SURROGATE_NAS_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    Path("cells.csv").write_text(
+        "cell,value\nconv3x3-conv3x3-skip-skip,1\nskip-skip-skip-skip,2\n", encoding="utf-8"
+    )
+    answer = answered(capsys, command, *COMMANDS[command])
+    assert ANSWERS[command].from_json(answer).to_json() == answer
+    for broken in _broken(answer):
+        with pytest.raises(jsonschema.ValidationError):
+            validator(command).validate(broken)
+
+
+def _broken(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """Without its first key, with another one, and with another type."""
+    first, *_ = answer
+    without = copy.copy(answer)
+    del without[first]
+    return [without, {**answer, "another": 1}, {**answer, first: {"of": "another type"}}]
