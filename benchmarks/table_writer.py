@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import tempfile
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,8 +24,9 @@ from surrogate_nas.benchmarks.hdf5 import (
     content_checksum,
 )
 from surrogate_nas.benchmarks.sources import METRICS, TEST, VALIDATION, ArraySource
-from surrogate_nas.errors import InvalidArgumentError, SurrogateNASError
+from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Goal
+from surrogate_nas.files import cannot_write, write_bytes
 from surrogate_nas.spaces.base import SearchSpace
 
 
@@ -128,29 +127,10 @@ def write_table(path: str | os.PathLike[str], spec: TableSpec) -> None:
     image = _image(spec)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, image)
+        write_bytes(path, image)
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        repair = "free some space" if full else "choose a folder that can be written"
-        raise SurrogateNASError(
-            f"cannot write the table {path} ({len(image) / 1e6:.1f} MB): "
-            f"{error.strerror or error}; {repair}"
-        ) from error
-
-
-def _replace(path: Path, content: bytes) -> None:
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)  # mkstemp lets nobody else read
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+        size = f"{len(image) / 1e6:.1f} MB"
+        raise cannot_write(f"{path} ({size})", error, "the table") from error
 
 
 def _image(spec: TableSpec) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -14,13 +13,13 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 from torch import Tensor
 
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.errors import InvalidArgumentError, SurrogateNASError
 from surrogate_nas.evaluation import TaskData
+from surrogate_nas.files import reason, write_bytes
 from surrogate_nas.parallel import cores, each
 from surrogate_nas.predictors.base import MetaPredictor, Predictor, not_fitted, require_rows
 from surrogate_nas.predictors.gp import GaussianProcess
@@ -239,15 +238,13 @@ def _read(file: Path) -> State:
 
 
 def _write(file: Path, state: State) -> None:
-    part = file.with_suffix(f".{os.getpid()}.part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        save_file(state, part)
-        part.replace(file)
-    except (OSError, SafetensorError) as error:
+        write_bytes(file, save(state))
+    except OSError as error:
         raise SurrogateNASError(
-            f"cannot keep a finished part in {file.parent}: {error}; it must be a folder with "
-            "space that can be written"
+            f"cannot keep a finished part in {file.parent}: {reason(error)}; it must be a folder "
+            "with space that can be written"
         ) from error
 
 

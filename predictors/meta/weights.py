@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,7 +14,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from surrogate_nas._types import FloatArray
-from surrogate_nas.errors import FormatError, InvalidArgumentError, SurrogateNASError
+from surrogate_nas.errors import FormatError, InvalidArgumentError
+from surrogate_nas.files import cannot_write, write_bytes
 from surrogate_nas.spaces.base import SearchSpace
 
 FORMAT = "surrogate-nas weights"
@@ -152,25 +152,9 @@ def write_weights(path: str | os.PathLike[str], tensors: Tensors, settings: Sett
     content = save(contiguous, metadata=metadata)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            os.chmod(temporary, 0o644)  # mkstemp lets nobody else read
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_bytes(path, content)
     except OSError as error:
-        raise cannot_write(path, error) from error
-
-
-def cannot_write(path: Path, error: OSError) -> SurrogateNASError:
-    """The error of a file that the system refused to write."""
-    return SurrogateNASError(
-        f"cannot write the weights {path}: {error.strerror or error}; choose a folder with "
-        "space that can be written"
-    )
+        raise cannot_write(path, error, "the weights") from error
 
 
 def read_settings(path: str | os.PathLike[str]) -> Settings:

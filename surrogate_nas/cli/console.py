@@ -7,13 +7,13 @@ import contextlib
 import json
 import os
 import sys
-import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.files import try_to_write
 
 if TYPE_CHECKING:
     from surrogate_nas._types import OnStep
@@ -213,8 +213,7 @@ def check_file(option: str, path: Path) -> None:
 def check_folder(option: str, folder: Path) -> None:
     """Refuse a folder that does not exist or cannot be written."""
     try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        try_to_write(folder)
     except OSError as error:
         raise InvalidArgumentError(
             f"{option} must be in a folder that exists and can be written, "

@@ -11,6 +11,7 @@ import numpy as np
 
 from surrogate_nas._types import FloatArray
 from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.files import reason, writing
 from surrogate_nas.reporting.layout import Layout, layered
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.spaces.operations import ATTRIBUTES, OPERATIONS
@@ -49,11 +50,11 @@ def draw_architecture(path: Path, space: SearchSpace, arch: Architecture) -> Non
     with mpl.rc_context({"svg.hashsalt": "surrogate-nas"}):  # the same file each time
         try:
             figure = architecture_figure(space, arch)
-            figure.savefig(path, dpi=150, metadata=date if vector else None)
+            with writing(path) as file:
+                kind = path.suffix[1:].lower()
+                figure.savefig(file, dpi=150, format=kind, metadata=date if vector else None)
         except OSError as error:
-            raise InvalidArgumentError(
-                f"cannot write {str(path)!r}: {error.strerror or error}"
-            ) from error
+            raise InvalidArgumentError(f"cannot write {str(path)!r}: {reason(error)}") from error
 
 
 def architecture_figure(space: SearchSpace, arch: Architecture) -> Figure:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import numpy as np
 
 from surrogate_nas._types import FloatArray
 from surrogate_nas.benchmarks.base import TabularTask
+from surrogate_nas.files import cannot_write, writing
 from surrogate_nas.records import ComparisonRecord, SearchResult
 from surrogate_nas.records.comparison import Summary
 from surrogate_nas.reporting.statistics import Grid, band, by_cost, grid
@@ -204,10 +204,11 @@ def _groups(names: list[str], same: set[frozenset[str]]) -> list[tuple[int, int]
 
 
 def _save(figure: Figure, path: Path) -> None:
-    """All of it or nothing."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     FigureCanvasAgg(figure)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    figure.savefig(part, dpi=150, format=path.suffix[1:].lower())
-    part.replace(path)
+    try:
+        with writing(path) as file:
+            figure.savefig(file, dpi=150, format=path.suffix[1:].lower())
+    except OSError as error:
+        raise cannot_write(path, error, "the picture") from error

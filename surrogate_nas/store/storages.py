@@ -14,8 +14,8 @@ from optuna.storages import BaseStorage, JournalStorage, get_storage
 from optuna.storages.journal import JournalFileBackend
 
 from surrogate_nas.errors import InvalidArgumentError, MissingDependencyError, StoreError
+from surrogate_nas.files import cut_torn_line
 
-_BLOCK = 4096
 _START = b'{"op_code":0'  # of every journal: its first entry makes a study
 _PATIENCE = 60.0  # seconds; a lock is held for milliseconds, and freed when its process dies
 
@@ -87,21 +87,11 @@ class _JournalLock:
         if not self._path.exists():
             return
         with open(self._path, "r+b") as file:
-            size = whole = file.seek(0, os.SEEK_END)
-            while whole > 0:
-                start = max(0, whole - _BLOCK)
-                file.seek(start)
-                newline = file.read(whole - start).rfind(b"\n")
-                whole = start + newline + 1
-                if newline >= 0:
-                    break
-            if whole == size:
-                return
-            file.truncate(whole)
-            file.flush()
-            os.fsync(file.fileno())
+            removed = cut_torn_line(file)
+        if not removed:
+            return
         warnings.warn(
-            f"{self._path}: the last line was torn (its writer was killed); {size - whole} bytes "
+            f"{self._path}: the last line was torn (its writer was killed); {removed} bytes "
             "were cut off, all trials before are whole",
             stacklevel=2,
         )

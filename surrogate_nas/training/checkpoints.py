@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from surrogate_nas.errors import FormatError, InvalidArgumentError
+from surrogate_nas.files import reason, writing
 
 
 def write_checkpoint(path: Path, label: str, content: dict[str, Any]) -> None:
@@ -19,20 +20,13 @@ def write_checkpoint(path: Path, label: str, content: dict[str, Any]) -> None:
     Raises:
         InvalidArgumentError: If it cannot be written there.
     """
+    whole = io.BytesIO()  # torch hides what the system says of a file
+    torch.save({"label": label, **content}, whole)
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                torch.save({"label": label, **content}, file)
-            os.chmod(temporary, 0o644)  # mkstemp lets nobody else read
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        with writing(path) as file:
+            file.write(whole.getbuffer())
     except OSError as error:
-        raise InvalidArgumentError(
-            f"cannot write {os.fspath(path)!r}: {error.strerror or error}"
-        ) from error
+        raise InvalidArgumentError(f"cannot write {os.fspath(path)!r}: {reason(error)}") from error
 
 
 def read_checkpoint(path: Path, label: str, device: torch.device) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from surrogate_nas._types import FloatArray
 from surrogate_nas.errors import FormatError, InvalidArgumentError, MissingDependencyError
+from surrogate_nas.files import reason, replacing
 from surrogate_nas.spaces import open_space
 from surrogate_nas.training.checkpoints import read_checkpoint, write_checkpoint
 from surrogate_nas.training.datasets.base import Dataset
@@ -139,11 +140,11 @@ def load_network(path: str | os.PathLike[str]) -> nn.Module:
 def _export_onnx(path: Path, network: nn.Module, task: NetworkTask) -> None:
     example = torch.zeros((2, *task.shape))
     batch = torch.export.Dim("batch")
-    with _quiet(logging.getLogger("torch.onnx")):
+    with _quiet(logging.getLogger("torch.onnx")), _replaced(path) as part:
         torch.onnx.export(
             network,
             (example,),
-            path,
+            part,
             input_names=["images"],
             output_names=["logits"],
             dynamic_shapes={"images": {0: batch}},
@@ -151,6 +152,15 @@ def _export_onnx(path: Path, network: nn.Module, task: NetworkTask) -> None:
             verbose=False,
             dynamo=True,
         )
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[Path]:
+    try:
+        with replacing(path) as part:
+            yield part
+    except OSError as error:
+        raise InvalidArgumentError(f"cannot write {os.fspath(path)!r}: {reason(error)}") from error
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, Self
 from filelock import FileLock, Timeout
 
 from surrogate_nas.errors import FormatError, InvalidArgumentError, SurrogateNASError
+from surrogate_nas.files import cut_torn_line
 from surrogate_nas.training.record import Record
 
 Key = tuple[str, tuple[int, ...], int]
@@ -146,12 +147,11 @@ class TrainingLog:
                     f"line {number} of {self.path} is no line of a log of trainings ({error}); "
                     "choose another --out"
                 ) from error
-        if whole < len(content):
-            self._file.truncate(whole)
-            os.fsync(self._file.fileno())
+        removed = cut_torn_line(self._file)
+        if removed:
             warnings.warn(
                 f"{self.path}: the last line was torn (its writer was killed); "
-                f"{len(content) - whole} bytes were cut off, all trainings before are whole",
+                f"{removed} bytes were cut off, all trainings before are whole",
                 stacklevel=3,
             )
 

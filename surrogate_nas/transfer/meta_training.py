@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,12 +15,12 @@ from surrogate_nas._types import OnStep, silent
 from surrogate_nas._version import __version__
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.files import cannot_write, try_to_write
 from surrogate_nas.predictors import metrics
 from surrogate_nas.predictors.base import Adapted, MetaPredictor
 from surrogate_nas.predictors.meta.weights import (
     SUFFIX,
     Settings,
-    cannot_write,
     write_weights,
 )
 from surrogate_nas.records import MetaTrainingRecord
@@ -117,10 +116,9 @@ def _check_writable(out: Path) -> None:
         raise InvalidArgumentError(f"out must be a file, and {os.fspath(out)!r} is a folder")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out.parent):
-            pass
+        try_to_write(out.parent)
     except OSError as error:
-        raise cannot_write(out, error) from error
+        raise cannot_write(out, error, "the weights") from error
 
 
 def _measure(learner: MetaPredictor, task: TabularTask, seed: int) -> dict[str, float]:

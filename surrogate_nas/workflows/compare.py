@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import functools
 import hashlib
+import io
 import json
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.catalog import kept_task
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Features
+from surrogate_nas.files import cannot_write, try_to_write, write_text
 from surrogate_nas.parallel import each
 from surrogate_nas.records import ComparisonRecord, SearchResult, Standing, standing
 from surrogate_nas.records.base import plain
@@ -187,8 +188,7 @@ def _folder(out: Path) -> Path:
     folder = out / "runs"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        try_to_write(folder)
     except OSError as error:
         raise InvalidArgumentError(
             f"out must be a folder that can be written, got {os.fspath(out)!r}: {error.strerror}"
@@ -227,21 +227,20 @@ def _read(path: Path) -> KeptRun | None:
 
 
 def _write(path: Path, text: str) -> None:
-    """All of it or nothing."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    try:
+        write_text(path, text)
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 def _write_csv(path: Path, kept: Sequence[KeptRun]) -> None:
-    part = path.with_name(f"{path.name}.part")
-    with open(part, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("task", "searcher", "predictor", "seed", *TrialRow._fields))
-        for run, trials in ((one.run, one.trials) for one in kept):
-            head = (run.task, run.searcher, run.predictor, run.seed)
-            writer.writerows([*head, *row] for row in trials)
-    part.replace(path)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("task", "searcher", "predictor", "seed", *TrialRow._fields))
+    for run, trials in ((one.run, one.trials) for one in kept):
+        head = (run.task, run.searcher, run.predictor, run.seed)
+        writer.writerows([*head, *row] for row in trials)
+    _write(path, text.getvalue())
 
 
 # In a worker's process ------------------------------------------------------------------------

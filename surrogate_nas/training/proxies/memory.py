@@ -21,6 +21,7 @@ import numpy as np
 from surrogate_nas._types import FloatArray, IntArray, OnStep, silent
 from surrogate_nas._version import __version__
 from surrogate_nas.errors import InvalidArgumentError, SurrogateNASError, UnknownNameError
+from surrogate_nas.files import cannot_write, writing
 from surrogate_nas.parallel import Pool, cores, one_thread
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.training.datasets.base import Dataset
@@ -185,14 +186,12 @@ class ProxyMemory:
     def _save(self, names: set[str]) -> None:
         for name in sorted(names):
             path, known = self._files[name], self._known[name]
-            part = path.with_name(f"{path.name}.{os.getpid()}.part")
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                with open(part, "wb") as file:
+                with writing(path) as file:
                     np.savez(file, numbers=np.array([*known]), values=np.array([*known.values()]))
-                part.replace(path)
             except OSError as error:
-                raise SurrogateNASError(f"cannot write {path}: {error.strerror}") from error
+                raise cannot_write(path, error) from error
         names.clear()
 
     def table(self) -> ProxyTable:

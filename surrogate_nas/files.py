@@ -1,0 +1,107 @@
+"""Files that are written whole or not at all, and logs whose last line may be torn."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from surrogate_nas.errors import SurrogateNASError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_BLOCK = 4096
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Write a new file beside ``path``, which becomes ``path`` once it is whole and on the disk.
+
+    What was there before stays until then; where the body raises, it stays for good, and the new
+    file is removed. A symbolic link is followed. The new file has the permissions that any new
+    file has.
+
+    Yields:
+        A path in the same folder, ending in ``.part``, for the body to write.
+
+    Raises:
+        OSError: If the system refuses; `cannot_write` words it.
+    """
+    path = Path(os.path.realpath(path))
+    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        yield part
+        with open(part, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def writing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Like `replacing`, for a body that writes to a file object."""
+    with replacing(path) as part, open(part, "xb") as file:
+        yield file
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file, whole or not at all; see `replacing`."""
+    with writing(path) as file:
+        file.write(content)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a file in UTF-8, line ends as they are; see `replacing`."""
+    write_bytes(path, text.encode())
+
+
+def reason(error: OSError) -> str:
+    """What the system says, without numbers and paths."""
+    return error.strerror or str(error)
+
+
+def cannot_write(path: str | os.PathLike[str], error: OSError, what: str = "") -> SurrogateNASError:
+    """The error of a file that the system refused to write.
+
+    Args:
+        path: The file.
+        error: The system's.
+        what: Of the file, to stand before its path: ``"the table"``.
+    """
+    repair = "free some space" if error.errno in _FULL else "choose a folder that can be written"
+    name = f"{what} {os.fspath(path)}".lstrip()
+    return SurrogateNASError(f"cannot write {name}: {reason(error)}; {repair}")
+
+
+def try_to_write(folder: str | os.PathLike[str]) -> None:
+    """Raise `OSError` if no file can be made in a folder."""
+    with tempfile.TemporaryFile(dir=folder):
+        pass
+
+
+def cut_torn_line(file: BinaryIO) -> int:
+    """Remove what a writer that was killed left of the last line; number of bytes removed.
+
+    Args:
+        file: Open for reading and writing. Its position is at the end afterwards.
+    """
+    size = whole = file.seek(0, os.SEEK_END)
+    while whole > 0:
+        start = max(0, whole - _BLOCK)
+        file.seek(start)
+        newline = file.read(whole - start).rfind(b"\n")
+        whole = start + newline + 1
+        if newline >= 0:
+            break
+    if whole < size:
+        file.truncate(whole)
+        file.flush()
+        os.fsync(file.fileno())
+    file.seek(whole)
+    return size - whole
