@@ -81,7 +81,7 @@ def terms_of(groups: Sequence[SourceGroup]) -> SourceTerms:
         columns = [names.index(name) for name in structure.names]
         moments[:, i, columns] = structure.centre, structure.scale
     centre, scale = np.nanmean(moments, axis=1).astype(np.float32)
-    spaces = tuple(group.space.name for group in groups)
+    spaces = tuple(dict.fromkeys(group.space.identity for group in groups))
     return SourceTerms(spaces, operations, tuple(names), centre, scale)
 
 

@@ -276,7 +276,7 @@ class _Model:
 
     def reader(self, space: SearchSpace, pool: IntArray) -> _Reader:
         """From encodings in a space to what encoders can read; ``pool`` shows its operations."""
-        if space.name in self.terms.spaces:
+        if self.terms.of_space(space):
             return partial(_readings, space, self.terms.features)
         translation = Translation(space.graphs(pool).pruned(), self.terms)
         return partial(_translated, space, translation)
@@ -319,7 +319,7 @@ class _View:
         self._read = model.reader(space, pool)
         scores, hidden = model.encode(self._read(pool))
         self._heads = _Standard(scores)
-        self.strange = space.name not in model.terms.spaces
+        self.strange = not model.terms.of_space(space)
         self._sized = SizeScores(space.graphs(pool).pruned()) if self.strange else None
         predicted = self._predicted(pool, scores)
         self._sources = _Standard(predicted)

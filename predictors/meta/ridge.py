@@ -17,6 +17,7 @@ from surrogate_nas.predictors.boosting import XGBoost
 from surrogate_nas.predictors.calibration import interval_std, least_std
 from surrogate_nas.predictors.feature_predictor import OTHERS
 from surrogate_nas.predictors.meta.encoder import group_tasks, whole_space
+from surrogate_nas.predictors.meta.weights import noted
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.spaces.rows import RowIndex
 
@@ -44,7 +45,7 @@ class TransferRidge(MetaPredictor):
                 "take meta-gnn for several"
             )
         space = groups[0].space
-        self._space_name = space.name
+        self._space_noted = space.identity
         # Tasks may have measured different encodings of one key.
         self._index, place = np.unique(
             space.index(space.keys(groups[0].choices)), return_inverse=True
@@ -65,9 +66,10 @@ class TransferRidge(MetaPredictor):
     def _checked(self, space: SearchSpace) -> SearchSpace:
         if not hasattr(self, "_index"):
             raise not_fitted(self)
-        if space.name != self._space_name:
+        if not noted(space, (self._space_noted,)):
             raise InvalidArgumentError(
-                f"transfer-ridge learnt from {self._space_name}, and the task is of {space.name}"
+                f"transfer-ridge learnt from {self._space_noted}, and the task is of "
+                f"{space.identity}"
             )
         return whole_space(space)
 
@@ -87,7 +89,7 @@ class TransferRidge(MetaPredictor):
     def settings(self) -> dict[str, Any]:
         """The seed and the space."""
         self._checked_fit()
-        return {"seed": self.seed, "space": self._space_name}
+        return {"seed": self.seed, "space": self._space_noted}
 
     def _checked_fit(self) -> None:
         if not hasattr(self, "_index"):
@@ -97,7 +99,7 @@ class TransferRidge(MetaPredictor):
     def restored(cls, tensors: Mapping[str, npt.NDArray[Any]], settings: Mapping[str, Any]) -> Self:
         """The meta-learner that `tensors` and `settings` came from."""
         learner = cls(seed=settings["seed"])
-        learner._space_name = settings["space"]
+        learner._space_noted = settings["space"]
         index = tensors["index"]
         if index.ndim == 2:
             learner._index = np.ascontiguousarray(index).view(f"S{index.shape[1]}")[:, 0]

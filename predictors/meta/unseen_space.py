@@ -8,8 +8,10 @@ import numpy as np
 
 from surrogate_nas._types import FloatArray
 from surrogate_nas.predictors.graph_encoder import GraphTensors
+from surrogate_nas.predictors.meta.weights import noted
 from surrogate_nas.predictors.scores import normal_scores
 from surrogate_nas.predictors.structure.features import FeatureLayout
+from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.spaces.graphs import ArchGraphs
 from surrogate_nas.spaces.operations import (
     ATTRIBUTES,
@@ -34,7 +36,7 @@ class SourceTerms:
     """What encoders know of the spaces that they were trained in.
 
     Attributes:
-        spaces: Names of the spaces.
+        spaces: Identities of the spaces.
         operations: float32 (a, 12), the operations with their attributes, see `Catalogue`.
         features: Names of the structural features, in their order.
         centre: float32 (k,), mean of each feature over the spaces that have it.
@@ -46,6 +48,10 @@ class SourceTerms:
     features: tuple[str, ...]
     centre: FloatArray
     scale: FloatArray
+
+    def of_space(self, space: SearchSpace) -> bool:
+        """Whether the encoders were trained in a space."""
+        return noted(space, self.spaces)
 
 
 class Translation:

@@ -25,6 +25,11 @@ SUFFIX = ".safetensors"
 Tensors = Mapping[str, FloatArray]
 
 
+def noted(space: SearchSpace, spaces: Sequence[str]) -> bool:
+    """Whether a space is among those noted: by its identity, or its name in files of old."""
+    return space.identity in spaces or space.name in spaces
+
+
 @dataclass(frozen=True, slots=True)
 class SourceTask:
     """A task that weights were trained on.
@@ -43,7 +48,7 @@ class SourceTask:
 
     def of_space(self, space: SearchSpace) -> bool:
         """Whether it is of a space, not of another one that a user gave the same name."""
-        return self.space in (space.name, space.identity)
+        return noted(space, (self.space,))
 
     def same(self, space: SearchSpace, task: str, fingerprints: Sequence[str]) -> bool:
         """Whether this is a task under another name, or other measurements of it.
@@ -109,6 +114,7 @@ class Settings:
         if not isinstance(content, dict):
             raise TypeError("its settings are no JSON object")
         tasks = tuple(SourceTask(**task) for task in content.pop("tasks"))
+        content["learner"] = _by_identity(content.get("learner", {}), tasks)
         read = cls(tasks=tasks, operations=tuple(content.pop("operations")), **content)
         _check_types(read)
         return read
@@ -116,6 +122,19 @@ class Settings:
     def to_json(self) -> str:
         """As JSON text, the same for the same settings."""
         return json.dumps(asdict(self), sort_keys=True)
+
+
+def _by_identity(learner: Any, tasks: Sequence[SourceTask]) -> Any:
+    """A learner's settings, with identities of spaces where version 0.1.0 noted their names."""
+    identities = list(dict.fromkeys(task.space for task in tasks))
+    names = [identity.partition("#")[0] for identity in identities]
+    if not isinstance(learner, dict):
+        return learner
+    if learner.get("spaces") == names:
+        learner = learner | {"spaces": identities}
+    if [learner.get("space")] == names:
+        learner = learner | {"space": identities[0]}
+    return learner
 
 
 def _check_types(settings: Settings) -> None:

@@ -206,8 +206,6 @@ def _serves(settings: Settings, space: SearchSpace) -> bool:
     """Whether weights are of a space, or know most of its operations."""
     if settings.of_space(space):
         return True
-    if any(name.partition("#")[0] == space.name for name in settings.spaces):
-        return False  # meta-learners tell spaces by their names
     operations = space_operations(space)
     known = operations & set(settings.operations)
     return meta_class(settings.predictor).any_space and 2 * len(known) > len(operations)
