@@ -27,6 +27,7 @@ from surrogate_nas.errors import (
 )
 from surrogate_nas.evaluation import Goal
 from surrogate_nas.predictors.meta import weights as weights_module
+from surrogate_nas.predictors.meta.learner import MetaGNN
 from surrogate_nas.predictors.meta.weights import read_settings, read_weights, write_weights
 from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.operations import OPERATION_IDS
@@ -36,6 +37,7 @@ from surrogate_nas.transfer import (
     choose_predictor,
     held_out_tasks,
     meta_train,
+    meta_training,
     suite_tasks,
 )
 from surrogate_nas.workflows.compare import compare
@@ -304,6 +306,20 @@ def test_a_space_of_the_same_name_is_another(home: Path) -> None:
     old = replace(settings, tasks=(replace(settings.tasks[0], space="tiny", fingerprint=""),))
     write_weights(path, tensors, old)
     assert choose_predictor(str(path), task(5, "y")).weights == str(path)
+
+    # A learner that serves other spaces serves it as another one, and knows its own from a name.
+    source = task(3, "x")
+    learner = MetaGNN(steps=1).meta_fit([source.data()])
+    learnt = learner.settings()
+    assert learnt["spaces"] == [source.space.identity]
+    for noted in (learnt["spaces"], ["tiny"]):  # the name alone as in 0.1.0
+        about = meta_training.source_settings("meta-gnn", [source])
+        write_weights(path, learner.tensors(), replace(about, learner={**learnt, "spaces": noted}))
+        assert choose_predictor(str(path), task(5, "y")).weights == str(path)
+        tensors, settings = read_weights(path)
+        terms = MetaGNN.restored(tensors, settings.learner)._learnt.terms
+        assert terms.of_space(task(3, "z").space)
+        assert not terms.of_space(task(5, "z").space)
 
 
 def test_of_other_spaces_the_weights_with_the_most_labels_are_taken() -> None:
