@@ -95,6 +95,19 @@ class Settings:
         """Identities of the spaces of the tasks, each once."""
         return tuple(dict.fromkeys(task.space for task in self.tasks))
 
+    def for_learner(self) -> Mapping[str, Any]:
+        """What `MetaPredictor.restored` takes: `learner`, its spaces by their identities.
+
+        Version 0.1.0 noted the identities of the tasks' spaces, and of the learner's the names.
+        """
+        names = [identity.partition("#")[0] for identity in self.spaces]
+        found = dict(self.learner)
+        if found.get("spaces") == names:
+            found["spaces"] = list(self.spaces)
+        if [found.get("space")] == names:
+            found["space"] = self.spaces[0]
+        return found
+
     def of_space(self, space: SearchSpace) -> bool:
         """Whether any of the tasks is of a space."""
         return any(task.of_space(space) for task in self.tasks)
@@ -114,7 +127,6 @@ class Settings:
         if not isinstance(content, dict):
             raise TypeError("its settings are no JSON object")
         tasks = tuple(SourceTask(**task) for task in content.pop("tasks"))
-        content["learner"] = _by_identity(content.get("learner", {}), tasks)
         read = cls(tasks=tasks, operations=tuple(content.pop("operations")), **content)
         _check_types(read)
         return read
@@ -122,19 +134,6 @@ class Settings:
     def to_json(self) -> str:
         """As JSON text, the same for the same settings."""
         return json.dumps(asdict(self), sort_keys=True)
-
-
-def _by_identity(learner: Any, tasks: Sequence[SourceTask]) -> Any:
-    """A learner's settings, with identities of spaces where version 0.1.0 noted their names."""
-    identities = list(dict.fromkeys(task.space for task in tasks))
-    names = [identity.partition("#")[0] for identity in identities]
-    if not isinstance(learner, dict):
-        return learner
-    if learner.get("spaces") == names:
-        learner = learner | {"spaces": identities}
-    if [learner.get("space")] == names:
-        learner = learner | {"space": identities[0]}
-    return learner
 
 
 def _check_types(settings: Settings) -> None:

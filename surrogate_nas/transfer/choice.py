@@ -79,7 +79,7 @@ def _learner(path: str, digest: str | None) -> MetaPredictor:
     tensors, settings = read_weights(path)
     kind = meta_class(settings.predictor)
     try:
-        return kind.restored(tensors, settings.learner)
+        return kind.restored(tensors, settings.for_learner())
     except (LookupError, ValueError, TypeError, RuntimeError) as error:
         raise FormatError(
             f"{path} does not hold the weights of a {settings.predictor} ({error}); train them "

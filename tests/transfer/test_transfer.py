@@ -317,7 +317,7 @@ def test_a_space_of_the_same_name_is_another(home: Path) -> None:
         write_weights(path, learner.tensors(), replace(about, learner={**learnt, "spaces": noted}))
         assert choose_predictor(str(path), task(5, "y")).weights == str(path)
         tensors, settings = read_weights(path)
-        terms = MetaGNN.restored(tensors, settings.learner)._learnt.terms
+        terms = MetaGNN.restored(tensors, settings.for_learner())._learnt.terms
         assert terms.of_space(task(3, "z").space)
         assert not terms.of_space(task(5, "z").space)
 
