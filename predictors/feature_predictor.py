@@ -66,7 +66,7 @@ class FeaturePredictor(Predictor):
         columns = structure.columns(self.families)
 
         def rows(choices: IntArray) -> FloatArray:
-            found = structure.transform(choices)[:, columns]
+            found = structure.transform(choices, columns)
             if features is None:
                 return np.ascontiguousarray(found)
             return np.concatenate([found, features(choices)], axis=1, dtype=np.float32)

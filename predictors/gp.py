@@ -136,7 +136,7 @@ class _Inputs:
     def __call__(self, choices: IntArray) -> FloatArray:
         if self._last is not None and choices is self._last[0]:
             return self._last[1]
-        columns = self.structure.transform(choices)[:, self._columns]
+        columns = self.structure.transform(choices, self._columns)
         x = np.asarray((columns - self._centre) / self._scale)
         if self.features is not None:
             x = np.concatenate([x, self.features(choices)], axis=1, dtype=x.dtype)

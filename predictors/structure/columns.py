@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import combinations
 
 import numpy as np
@@ -24,16 +24,35 @@ Columns = tuple[str, list[str], FloatArray]
 """A family's name, the names of its columns, and float32 (n, columns)."""
 
 
+FAMILIES = (
+    *("counts", "paths", "weighted", "skip", "place", "widths", "degrees", "depth", "order"),
+    *("without", "through", "without_max", "sets", "strings"),
+)
+"""All families."""
+
+
 def feature_columns(
-    graphs: ArchGraphs, catalogue: Catalogue, strings: IntArray
+    graphs: ArchGraphs,
+    catalogue: Catalogue,
+    strings: IntArray,
+    wanted: Collection[str] = FAMILIES,
 ) -> Iterator[Columns]:
-    """All features of pruned graphs, family by family; the layout depends on the space alone.
+    """Features of pruned graphs, family by family; the layout depends on the space alone.
 
     Args:
         graphs: Pruned graphs.
         catalogue: The operations of their space.
         strings: int (s, longest), the path strings to count, see `common_strings`.
+        wanted: The families to compute; the others are left out.
     """
+    columns = _all_columns(graphs, catalogue, strings, wanted)
+    return (found for found in columns if found[0] in wanted)
+
+
+def _all_columns(
+    graphs: ArchGraphs, catalogue: Catalogue, strings: IntArray, wanted: Collection[str]
+) -> Iterator[Columns]:
+    """Those that are wanted, and others that cost little."""
     paths = Paths(graphs, catalogue)
     names, size = catalogue.names, len(catalogue)
     longest = strings.shape[1]
@@ -55,23 +74,27 @@ def feature_columns(
     yield "skip", ["has_path_of_skips", "has_path_without_weights"], paths.most(free)
 
     for place in range(longest):
-        for sign in (1, -1):
+        for sign in (1, -1) if "place" in wanted else ():
             label = f"{sign * (place + 1):+d}"
             at = _one_hot(_operation_at(paths, place, sign), size)
             yield "place", [f"at{label}[{n}]" for n in names], paths.total(at)
-        here = _node_at(paths, place, 1)[:, None]
-        channels = np.where(here >= 0, paths.channels[here], 0)
-        yield "widths", [f"channels{place + 1:+d}"], paths.mean(channels)
-    for label, sign in (("first", 1), ("last", -1)):
+        if "widths" in wanted:
+            here = _node_at(paths, place, 1)[:, None]
+            channels = np.where(here >= 0, paths.channels[here], 0)
+            yield "widths", [f"channels{place + 1:+d}"], paths.mean(channels)
+    for label, sign in (("first", 1), ("last", -1)) if "degrees" in wanted else ():
         ends = np.unique(_node_at(paths, 0, sign))
         ends = ends[ends >= 0]
         degree = _histogram(paths.count, size, graphs.graph[ends], paths.number[ends])
         yield "degrees", [f"{label}[{n}]" for n in names], degree
-    yield "depth", [f"depth[{n}]" for n in names], _depth(paths, size)
-    yield from _order_columns(paths, catalogue, longest)
-    yield from _set_columns(paths, names)
-    labels = ["-".join(names[i] for i in row if i >= 0) for row in strings.tolist()]
-    yield "strings", [f"path[{s}]" for s in labels], _string_counts(paths, strings, size)
+    if "depth" in wanted:
+        yield "depth", [f"depth[{n}]" for n in names], _depth(paths, size)
+    if "order" in wanted:
+        yield _order_columns(paths, catalogue, longest)
+    yield from _set_columns(paths, names, wanted)
+    if "strings" in wanted:
+        labels = ["-".join(names[i] for i in row if i >= 0) for row in strings.tolist()]
+        yield "strings", [f"path[{s}]" for s in labels], _string_counts(paths, strings, size)
 
 
 def common_strings(paths: Paths, size: int) -> IntArray:
@@ -103,7 +126,9 @@ def _codes(operation: IntArray, size: int) -> IntArray:
     return code
 
 
-def _set_columns(paths: Paths, names: tuple[str, ...]) -> Iterator[Columns]:
+def _set_columns(
+    paths: Paths, names: tuple[str, ...], wanted: Collection[str]
+) -> Iterator[Columns]:
     """Paths through sets of operations and without them, the most telling columns first.
 
     Through a set: how many of its operations a path has. Without it: how many paths have none,
@@ -134,24 +159,30 @@ def _set_columns(paths: Paths, names: tuple[str, ...]) -> Iterator[Columns]:
     for family, what, part, reduce, values in plan:
         chosen_labels = labels[part][:left]
         left -= len(chosen_labels)
-        if chosen_labels:
+        if chosen_labels and family in wanted:
             columns = reduce(values[:, part][:, : len(chosen_labels)])
             yield family, [f"{what}[{n}]" for n in chosen_labels], columns
 
 
-def _order_columns(paths: Paths, catalogue: Catalogue, longest: int) -> Iterator[Columns]:
+def _order_columns(paths: Paths, catalogue: Catalogue, longest: int) -> Columns:
     """Whether an operation occurs with so many operations with weights before or after it."""
-    size = len(catalogue)
     has_weights = np.isin(paths.operation, catalogue.weighted)
     before: IntArray = np.cumsum(has_weights, axis=1) - has_weights
     after = has_weights.sum(axis=1, keepdims=True) - before - has_weights
-    for number in range(longest):
-        for what, others in (("before", before), ("after", after)):
-            there = np.zeros((len(paths.length), size), dtype=np.float32)
-            row, place = np.nonzero((others == number) & (paths.operation >= 0))
-            there[row, paths.operation[row, place]] = 1
-            labels = [f"{number}_{what}[{n}]" for n in catalogue.names]
-            yield "order", labels, paths.most(there)
+    there = np.zeros((len(paths.length), longest, 2, len(catalogue)), dtype=np.uint8)
+    row, place = np.nonzero(paths.operation >= 0)
+    operation = paths.operation[row, place]
+    for side, others in enumerate((before, after)):
+        number = others[row, place]
+        few = number < longest
+        there[row[few], number[few], side, operation[few]] = 1
+    labels = [
+        f"{number}_{what}[{name}]"
+        for number in range(longest)
+        for what in ("before", "after")
+        for name in catalogue.names
+    ]
+    return "order", labels, paths.most(there.reshape(len(there), len(labels)))
 
 
 def _depth(paths: Paths, size: int) -> FloatArray:

@@ -6,12 +6,14 @@ ICML 2024, with positions along paths added. A path's length is its number of op
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from surrogate_nas._types import FloatArray, IntArray
+from surrogate_nas.predictors.structure.columns import FAMILIES as ALL_FAMILIES
 from surrogate_nas.predictors.structure.columns import common_strings, feature_columns
 from surrogate_nas.predictors.structure.paths import Catalogue, Paths
 from surrogate_nas.spaces.base import RestrictedSpace, SearchSpace
@@ -27,6 +29,8 @@ TREE_FAMILIES = (*_PATHS, "paths")
 """The same for trees, which do as well without the counts."""
 
 _SAMPLE = 4_096
+_REMEMBERED = 16_384  # rows of a space that cannot be listed
+_AT_ONCE = 4_096  # rows computed together, so that intermediate arrays stay small
 _NODES = 18_000  # of the graphs in a sample: larger graphs have more paths, and it has fewer
 
 
@@ -49,6 +53,7 @@ class StructuralFeatures:
         self._space = space
         self._rows: RowIndex | None = None
         self._matrix: FloatArray | None = None
+        self._memories: dict[bytes, _Memory] = {}
         self._layout: FeatureLayout
         self._columns: IntArray
         pool = _pool(space)
@@ -87,17 +92,30 @@ class StructuralFeatures:
             _WHOLE[key] = StructuralFeatures(space)
         return _WHOLE[key]
 
-    def transform(self, choices: IntArray) -> FloatArray:
+    def transform(self, choices: IntArray, columns: IntArray | None = None) -> FloatArray:
         """Features of encodings (n, decisions): float32 (n, columns).
 
-        In a space with merged isomorphs, those of the canonical forms.
+        In a space with merged isomorphs, those of the canonical forms. Some ``columns`` alone, by
+        their positions, take less time in a space that cannot be listed.
         """
         keys = self._space.keys(np.asarray(choices))
         if self._rows is None or self._matrix is None:
-            graphs = self._space.graphs(keys).pruned()
-            return np.asarray(self._layout.rows(graphs)[:, self._columns])
+            columns = np.arange(len(self._columns)) if columns is None else columns
+            memory = self._memories.get(columns.tobytes())
+            if memory is None:
+                memory = _Memory(partial(self._computed, columns), len(columns))
+                self._memories[columns.tobytes()] = memory
+            return memory(keys)
         row = self._rows.require(keys)
-        return self._matrix if row is self._rows.all else self._matrix[row]
+        found = self._matrix if row is self._rows.all else self._matrix[row]
+        return found if columns is None else found[:, columns]
+
+    def _computed(self, columns: IntArray, keys: IntArray) -> FloatArray:
+        families = {self.families[i] for i in columns.tolist()}
+        computed = np.flatnonzero(np.isin(self._layout.families, list(families)))
+        place = np.searchsorted(computed, self._columns[columns])
+        graphs = self._space.graphs(keys).pruned()
+        return np.asarray(self._layout.rows(graphs, families)[:, place])
 
     def columns(self, families: Iterable[str]) -> IntArray:
         """Positions of the columns of some families: int (m,)."""
@@ -131,10 +149,45 @@ class FeatureLayout:
         self.names = [name for _, names, _ in few for name in names]
         self.families = [family for family, names, _ in few for _ in names]
 
-    def rows(self, graphs: ArchGraphs) -> FloatArray:
-        """All features of pruned graphs of the space: float32 (n, columns)."""
-        families = feature_columns(graphs, self._catalogue, self._strings)
-        return np.concatenate([columns for _, _, columns in families], axis=1, dtype=np.float32)
+    def rows(self, graphs: ArchGraphs, families: Collection[str] = ALL_FAMILIES) -> FloatArray:
+        """Features of pruned graphs of the space, of some families: float32 (n, columns)."""
+        found = feature_columns(graphs, self._catalogue, self._strings, families)
+        none = np.zeros((graphs.count, 0), dtype=np.float32)
+        parts = [columns for _, _, columns in found]
+        return np.concatenate([none, *parts], axis=1, dtype=np.float32)
+
+
+class _Memory:
+    """Rows of a function of encodings: what was computed lately is looked up.
+
+    A guided search asks for the same architectures again and again.
+    """
+
+    def __init__(self, compute: Callable[[IntArray], FloatArray], width: int) -> None:
+        self._compute, self._width = compute, width
+        self._place: dict[bytes, int] = {}
+        self._rows = np.zeros((0, width), dtype=np.float32)
+
+    def __call__(self, choices: IntArray) -> FloatArray:
+        """Rows of encodings (n, decisions): float32 (n, width)."""
+        if len(choices) > _REMEMBERED // 2:
+            found = np.empty((len(choices), self._width), dtype=np.float32)
+            for start in range(0, len(choices), _AT_ONCE):
+                part = slice(start, start + _AT_ONCE)
+                found[part] = self._compute(choices[part])
+            return found
+        names = [row.tobytes() for row in np.ascontiguousarray(choices, dtype=np.int16)]
+        new = {name: i for i, name in enumerate(names) if name not in self._place}
+        if len(self._place) + len(new) > _REMEMBERED:
+            self._place = {}
+            self._rows = self._rows[:0]
+            new = {name: i for i, name in enumerate(names)}
+        if new:
+            rows = self._compute(choices[list(new.values())])
+            self._place.update(zip(new, range(len(self._rows), _REMEMBERED), strict=False))
+            self._rows = np.concatenate([self._rows, rows])
+        place = [self._place[name] for name in names]
+        return np.asfortranarray(self._rows[place])  # as columns are taken from all
 
 
 def _pool(space: SearchSpace) -> IntArray:

@@ -131,7 +131,7 @@ class Paths:
         """Least of values (p, k) over the paths of each graph, 0 without paths: (count, k)."""
         return self._reduce(np.minimum, values)
 
-    def most(self, values: FloatArray) -> FloatArray:
+    def most(self, values: FloatArray | IntArray) -> FloatArray:
         """Largest of values (p, k) over the paths of each graph, 0 without paths: (count, k)."""
         return self._reduce(np.maximum, values)
 
@@ -139,7 +139,7 @@ class Paths:
         """Mean of values (p, k) over the paths of each graph, 0 without paths: (count, k)."""
         return self.total(values) / np.maximum(self.per_graph, 1)[:, None]
 
-    def _reduce(self, ufunc: np.ufunc, values: FloatArray) -> FloatArray:
+    def _reduce(self, ufunc: np.ufunc, values: FloatArray | IntArray) -> FloatArray:
         reduced = np.zeros((self.count, values.shape[1]), dtype=np.float32)
         if self._start.size:
             reduced[self._owners] = ufunc.reduceat(values, self._start, axis=0)
