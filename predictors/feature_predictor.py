@@ -12,10 +12,12 @@ from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.evaluation import Features, Prediction, TaskData
 from surrogate_nas.predictors.base import Predictor, not_fitted, require_rows
 from surrogate_nas.predictors.structure.features import FAMILIES, StructuralFeatures
-from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.spaces.base import ENUMERABLE, SearchSpace
 
 OTHERS = 300
 """Architectures drawn to see how far the members of an ensemble are apart."""
+
+_BLOCK = 1 << 14  # rows predicted at once where they are too many to be kept
 
 Inputs = Callable[[IntArray], FloatArray]
 """From encodings (n, decisions) to rows of numbers (n, k)."""
@@ -47,7 +49,12 @@ class FeaturePredictor(Predictor):
         """Predict; float64 mean and std (n,)."""
         if self._inputs is None:
             raise not_fitted(self)
-        return self.infer(self._inputs(np.asarray(choices)))
+        choices = np.asarray(choices)
+        if len(choices) <= ENUMERABLE:
+            return self.infer(self._inputs(choices))
+        blocks = range(0, len(choices), _BLOCK)  # copies, of which nothing is kept
+        parts = [self.infer(self._inputs(choices[i : i + _BLOCK].copy())) for i in blocks]
+        return Prediction.joined(parts)
 
     @abstractmethod
     def learn(self, x: FloatArray, values: FloatArray, others: FloatArray) -> Self:

@@ -217,6 +217,16 @@ class Prediction:
     std: FloatArray
     epistemic: FloatArray | None = None
 
+    @classmethod
+    def joined(cls, parts: Sequence[Prediction]) -> Prediction:
+        """One after another; ``epistemic`` where all have it."""
+        epistemic = [part.epistemic for part in parts if part.epistemic is not None]
+        return cls(
+            np.concatenate([part.mean for part in parts]),
+            np.concatenate([part.std for part in parts]),
+            np.concatenate(epistemic) if len(epistemic) == len(parts) else None,
+        )
+
 
 @runtime_checkable
 class Objective(Protocol):

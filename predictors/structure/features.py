@@ -176,16 +176,21 @@ class _Memory:
                 part = slice(start, start + _AT_ONCE)
                 found[part] = self._compute(choices[part])
             return found
-        names = [row.tobytes() for row in np.ascontiguousarray(choices, dtype=np.int16)]
+        digits = np.ascontiguousarray(choices, dtype=np.int16)
+        names = digits.view(f"V{digits.shape[1] * digits.itemsize}")[:, 0].tolist()
         new = {name: i for i, name in enumerate(names) if name not in self._place}
         if len(self._place) + len(new) > _REMEMBERED:
             self._place = {}
-            self._rows = self._rows[:0]
             new = {name: i for i, name in enumerate(names)}
         if new:
-            rows = self._compute(choices[list(new.values())])
-            self._place.update(zip(new, range(len(self._rows), _REMEMBERED), strict=False))
-            self._rows = np.concatenate([self._rows, rows])
+            first = len(self._place)
+            end = first + len(new)
+            if end > len(self._rows):
+                larger = np.empty((2 * end, self._width), dtype=np.float32)
+                larger[:first] = self._rows[:first]
+                self._rows = larger
+            self._rows[first:end] = self._compute(choices[list(new.values())])
+            self._place.update(zip(new, range(first, end), strict=True))
         place = [self._place[name] for name in names]
         return np.asfortranarray(self._rows[place])  # as columns are taken from all
 

@@ -156,8 +156,9 @@ def _enumerate(graphs: ArchGraphs) -> tuple[IntArray, IntArray]:
     done: list[IntArray] = []
     while len(walks):
         ended = graphs.op[walks[:, -1]] == OUTPUT
-        done.append(walks[ended])
-        walks = walks[~ended]
+        if ended.any():
+            done.append(walks[ended])
+            walks = walks[~ended]
         fan = children[walks[:, -1]]
         parent = np.repeat(np.arange(len(walks)), fan)
         nth = np.arange(len(parent)) - np.repeat(np.cumsum(fan) - fan, fan)

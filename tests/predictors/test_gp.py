@@ -8,9 +8,14 @@ from scipy.stats import multivariate_normal
 from sklearn.gaussian_process.kernels import RationalQuadratic
 
 from surrogate_nas.evaluation import TaskData
+from surrogate_nas.predictors import feature_predictor
+from surrogate_nas.predictors.boosting import XGBoost
+from surrogate_nas.predictors.feature_predictor import FeaturePredictor
 from surrogate_nas.predictors.gp import GaussianProcess, _Posterior
 from surrogate_nas.predictors.kernels import FamilyKernel
 from surrogate_nas.predictors.scores import QuantileMap, normal_scores, warped
+from surrogate_nas.spaces.base import frozen
+from surrogate_nas.spaces.layerwise import LayerwiseSpace
 from surrogate_nas.spaces.nasbench201 import NASBench201Space
 
 RNG = np.random.default_rng(0)
@@ -108,3 +113,20 @@ def replace_rows(process: GaussianProcess, data: TaskData) -> _Posterior:
     assert inputs is not None
     x = inputs(data.choices).astype(np.float64)
     return _Posterior(old.kernel, old._hyper, x, warped(data.values))
+
+
+@pytest.mark.parametrize("kind", [GaussianProcess, XGBoost])
+def test_many_rows_are_predicted_in_blocks(
+    kind: type[FeaturePredictor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = LayerwiseSpace()
+    rows = space.sample_choices(np.random.default_rng(0), 60)
+    data = TaskData("t", space, rows[:20], rows[:20].sum(axis=1).astype(np.float64))
+    predictor = kind().fit(data)
+    whole = predictor.predict(rows)
+    monkeypatch.setattr(feature_predictor, "ENUMERABLE", 50)
+    monkeypatch.setattr(feature_predictor, "_BLOCK", 17)
+    parts = predictor.predict(frozen(rows))
+    np.testing.assert_allclose(parts.mean, whole.mean, rtol=1e-4)
+    np.testing.assert_allclose(parts.std, whole.std, rtol=1e-4)
+    assert (parts.epistemic is None) == (whole.epistemic is None)

@@ -10,8 +10,9 @@ import pytest
 
 from surrogate_nas._types import FloatArray
 from surrogate_nas.errors import ArchitectureError
+from surrogate_nas.predictors.structure import features as structural
 from surrogate_nas.predictors.structure.columns import common_strings, feature_columns
-from surrogate_nas.predictors.structure.features import StructuralFeatures
+from surrogate_nas.predictors.structure.features import FAMILIES, TREE_FAMILIES, StructuralFeatures
 from surrogate_nas.predictors.structure.paths import PATHS_PER_GRAPH, Catalogue, Paths
 from surrogate_nas.registry import SPACES, load
 from surrogate_nas.spaces.base import SearchSpace
@@ -212,6 +213,30 @@ def test_every_space_has_features(name: str) -> None:
     assert (features.scale > 0).all()
     assert features is StructuralFeatures.of(load("space", name)())
     np.testing.assert_array_equal(x[7:9], features.transform(choices[7:9]))
+
+
+@pytest.mark.parametrize("name", ["nasbench201", "nasbench101", "layerwise", "hierarchical"])
+def test_some_columns_are_those_of_all(name: str) -> None:
+    space: SearchSpace = load("space", name)()
+    features = StructuralFeatures.of(space)
+    choices = space.sample_choices(np.random.default_rng(0), 30)
+    x = features.transform(choices)
+    for families in (FAMILIES, TREE_FAMILIES, ("sets", "place"), ("depth",), ()):
+        columns = features.columns(families)
+        np.testing.assert_array_equal(features.transform(choices, columns), x[:, columns])
+
+
+def test_what_is_remembered_is_what_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(structural, "_REMEMBERED", 40)
+    monkeypatch.setattr(structural, "_AT_ONCE", 7)
+    space = load("space", "layerwise")()
+    features = StructuralFeatures(space)
+    choices = space.sample_choices(np.random.default_rng(0), 60)
+    expected = StructuralFeatures.of(space).transform(choices)
+    rng = np.random.default_rng(1)
+    for size in (1, 20, 0, 15, 20, 20, 3, 60, 9):  # new ones, known ones, full, too many
+        rows = rng.integers(60, size=size)
+        np.testing.assert_array_equal(features.transform(choices[rows]), expected[rows])
 
 
 def test_isomorphs_that_are_merged_share_their_features() -> None:
