@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
 
@@ -33,6 +34,7 @@ class Conditions:
         self._sizes = [len(decision.options) for decision in decisions]
         self._positions = {decision.name: i for i, decision in enumerate(decisions)}
         self._decisions = decisions
+        self._holding: dict[tuple[int, tuple[str, ...]], tuple[bool, ...]] = {}
         self._clauses = [self._read(d.when, f"decision {d.name!r}: when") for d in decisions]
         self._order = self._sorted()
         self._conditional = [i for i in self._order if self._clauses[i]]
@@ -54,29 +56,27 @@ class Conditions:
                 )
             position = self._positions[name]
             listed = self._decisions[position].options
-            for option in options:
+            for option in () if (position, options) in self._holding else options:
                 if option not in listed:
                     reason = UnknownNameError(f"{name} option", option, listed)
                     raise InvalidArgumentError(f"{key}: {reason}")
-            clauses.append((position, tuple(option in options for option in listed)))
+            if (position, options) not in self._holding:
+                chosen = set(options)
+                self._holding[position, options] = tuple(option in chosen for option in listed)
+            clauses.append((position, self._holding[position, options]))
         return tuple(clauses)
 
     def _sorted(self) -> list[int]:
         """All decisions, each after those that its condition names."""
-        order: list[int] = []
-        done, waiting = set[int](), list(range(len(self._clauses)))
-        while waiting:
-            ready = [i for i in waiting if all(j in done for j, _ in self._clauses[i])]
-            if not ready:
-                names = ", ".join(repr(self._decisions[i].name) for i in waiting[:3])
-                raise InvalidArgumentError(
-                    f"the conditions of the decisions {names} go in a circle; a condition names "
-                    "decisions that do not depend on it"
-                )
-            order += ready
-            done.update(ready)
-            waiting = [i for i in waiting if i not in done]
-        return order
+        named = {i: [j for j, _ in clauses] for i, clauses in enumerate(self._clauses)}
+        try:
+            return list(TopologicalSorter(named).static_order())
+        except CycleError as error:
+            circle = " -> ".join(repr(self._decisions[i].name) for i in error.args[1][:9])
+            raise InvalidArgumentError(
+                f"conditions of decisions go in a circle: {circle}; a condition names decisions "
+                "that do not depend on it"
+            ) from None
 
     def active(self, choices: IntArray) -> BoolArray:
         """Which decisions count in each encoding: bool (n, decisions)."""

@@ -8,18 +8,14 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
 from surrogate_nas import registry
 from surrogate_nas._types import BoolArray, IntArray
-from surrogate_nas.errors import ArchitectureError, FormatError
-from surrogate_nas.spaces.base import Architecture, Decision, SearchSpace
-from surrogate_nas.spaces.cells import line_graphs
-from surrogate_nas.spaces.chains import chain_graphs
-from surrogate_nas.spaces.definitions import NONE, read_definition
-from surrogate_nas.spaces.graphs import INPUT, OUTPUT, ArchGraphs, from_template
-from surrogate_nas.spaces.notation import option_pieces, read_pieces
-from surrogate_nas.spaces.operations import ATTRIBUTES, OPERATION_IDS, attributes
+from surrogate_nas.errors import FormatError
+from surrogate_nas.spaces.base import Architecture, SearchSpace
+from surrogate_nas.spaces.definitions import read_definition
+from surrogate_nas.spaces.graphs import ArchGraphs
+from surrogate_nas.spaces.node_graphs import NodeGraphs
+from surrogate_nas.spaces.option_texts import OptionTexts
 
 
 class CustomSpace(SearchSpace):
@@ -67,25 +63,11 @@ class CustomSpace(SearchSpace):
         read = read_definition(definition, source)
         self.definition: str = definition
         self.name = read.name
-        self.decisions = tuple(
-            Decision(name, tuple(option.name for option in options))
-            for name, options in read.decisions
-        )
+        self.decisions = read.decisions
         self._identity = f"{read.name}#{read.digest}"
-        self._graph = read.graph
-        self._separator = read.separator
-        shape = (len(self.decisions), max(len(options) for _, options in read.decisions))
-        self._op = np.zeros(shape, dtype=np.int16)
-        self._attributes = np.zeros((*shape, len(ATTRIBUTES)), dtype=np.float32)
-        self._present = np.zeros(shape, dtype=np.bool_)
-        for i, (_, options) in enumerate(read.decisions):
-            for j, option in enumerate(options):
-                if option.operation != NONE:
-                    self._op[i, j] = OPERATION_IDS[option.operation]
-                    self._attributes[i, j] = attributes(**option.attributes)
-                    self._present[i, j] = True
-        edges = read.edges or [(s, t) for t in range(shape[0] + 2) for s in range(t)]
-        self._edges = np.array(edges).T
+        self._nodes = read.nodes
+        self._graphs = NodeGraphs(read.graph, read.nodes, read.edges, read.decisions)
+        self._texts = OptionTexts(read.decisions, read.separator, self._conditions)
 
     @property
     def identity(self) -> str:
@@ -94,63 +76,46 @@ class CustomSpace(SearchSpace):
 
     @cached_property
     def size(self) -> int:
-        """Number of different keys: all encodings."""
-        return self.encodings
+        """Number of different keys: all encodings but for what is inactive."""
+        if self._counted is None:
+            return super().size
+        return self._counted
+
+    @property
+    def countable(self) -> bool:
+        """Whether `size` is known; not where conditions are very entangled."""
+        return self.enumerable or self._counted is not None
+
+    @cached_property
+    def _counted(self) -> int | None:
+        return self.encodings if self._conditions is None else self._conditions.count()
 
     @property
     def unknown(self) -> tuple[str, ...]:
         """Options whose operation the shared vocabulary does not know, each once."""
-        rows, columns = np.nonzero(self._present & (self._op == OPERATION_IDS["unknown"]))
-        places = zip(rows.tolist(), columns.tolist(), strict=True)
-        return tuple(dict.fromkeys(self.decisions[i].options[j] for i, j in places))
+        found = (self._nodes[i].options[option].name for i, option in self._graphs.unknown)
+        return tuple(dict.fromkeys(found))
 
     def graphs(self, choices: IntArray) -> ArchGraphs:
         """The architectures as graphs; a node with several inputs sums them."""
-        place = np.arange(len(self.decisions)), np.asarray(choices)
-        op, described, present = self._op[place], self._attributes[place], self._present[place]
-        if self._graph == "chain":
-            return chain_graphs(op, described, present=present)
-        if self._graph == "cell-on-edges":
-            return line_graphs(op, described, present)
-        return from_template(
-            np.pad(op, ((0, 0), (1, 1)), constant_values=((0, 0), (INPUT, OUTPUT))),
-            np.pad(described, ((0, 0), (1, 1), (0, 0))),
-            self._edges,
-            node_mask=np.pad(present, ((0, 0), (1, 1)), constant_values=True),
-        )
+        return self._graphs(choices)
 
     def parse(self, text: str) -> Architecture:
         """Read the names of the options, or their numbers where each is a digit.
 
+        A decision that is inactive may have any of its options, or be empty or ``-``.
+
         Raises:
             ArchitectureError: If the text is neither.
         """
-        names = text.split(self._separator)
-        count = len(self.decisions)
-        if len(names) == 1 < count == len(text) and text.isascii() and text.isdecimal():
-            choices = [int(digit) for digit in text]
-            if max(self.sizes) > 10 or any(
-                c >= n for c, n in zip(choices, self.sizes, strict=True)
-            ):
-                raise ArchitectureError(
-                    f"architecture {text!r}: digits are numbers of options from 0, and decisions "
-                    f"have at most ten; sizes of the decisions: {self.sizes}"
-                )
-            return self._wrap(choices)
-        if len(names) != count:
-            raise ArchitectureError(
-                f"architecture {text!r} is not the {count} names of options joined by "
-                f"{self._separator!r}, like {self.format(self._wrap([0] * count))}"
-            )
-        return self._wrap([self._option(i, name, text) for i, name in enumerate(names)])
+        return self._wrap(self._texts.read(text))
 
     def _read_all(self, texts: Sequence[str]) -> tuple[IntArray, BoolArray]:
-        return read_pieces(texts, self._separator, option_pieces(self.decisions))
+        return self._texts.read_all(texts)
 
     def format(self, arch: Architecture) -> str:
-        """Write the names of the options, joined by the separator."""
-        chosen = zip(self.decisions, arch.choices, strict=True)
-        return self._separator.join(decision.options[choice] for decision, choice in chosen)
+        """Write the names of the options, joined by the separator; ``-`` for what is inactive."""
+        return self._texts.write(arch.choices)
 
 
 def load_space(path: str | os.PathLike[str]) -> CustomSpace:

@@ -152,6 +152,25 @@ class Decision:
             raise InvalidArgumentError(f"decision {name!r}: {error}") from None
         return cls.numbers(name, found, log=log, when=when)
 
+    def position(self, text: str) -> int:
+        """The number of the option that a text means, or -1.
+
+        It means the option of this name; of numbers also an equal one, such as ``2.0`` for ``2``;
+        of booleans also ``True`` for ``true``.
+        """
+        if text in self.options:
+            return self.options.index(text)
+        if self.kind == "number":
+            try:
+                number, numbers = float(text), np.array(self.options, dtype=np.float64)
+            except ValueError:
+                return -1
+            near = np.flatnonzero(np.isclose(numbers, number, rtol=1e-9, atol=0))
+            return int(near[0]) if near.size else -1
+        if text in ("True", "False") and set(self.options) == {"true", "false"}:
+            return self.options.index(text.lower())
+        return -1
+
     @property
     def ordered(self) -> bool:
         """Whether some options are nearer to each other than others."""

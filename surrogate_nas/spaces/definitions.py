@@ -7,32 +7,46 @@ import json
 import math
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from surrogate_nas.errors import FormatError, UnknownNameError
+from surrogate_nas.errors import FormatError, InvalidArgumentError, UnknownNameError
 from surrogate_nas.spaces.cells import cell_edges, cell_states
-from surrogate_nas.spaces.operations import ATTRIBUTES, OPERATIONS
+from surrogate_nas.spaces.conditions import Conditions
+from surrogate_nas.spaces.decisions import Decision
+from surrogate_nas.spaces.operations import ATTRIBUTES
+from surrogate_nas.spaces.option_texts import quote_beside
+from surrogate_nas.spaces.toml_conditions import Resolver, read_when
+from surrogate_nas.spaces.toml_decisions import (
+    MOST_DECISIONS,
+    Mistake,
+    Spec,
+    Specs,
+    as_list,
+    check_count,
+    check_name,
+    known_keys,
+    read_spec,
+    short,
+)
+from surrogate_nas.spaces.toml_nodes import (
+    ENDS,
+    OPERATION_NAMES,
+    Node,
+    NodeReader,
+    Option,
+    positive,
+    unknown_option,
+)
 
 GRAPHS: tuple[str, ...] = ("chain", "cell-on-edges", "cell-on-nodes", "template")
-NONE = "none"
-"""The operation that removes its node or edge."""
 SEPARATOR = ":"
+MOST_JOINED = 200  # nodes of which each pair is joined
+LONGEST = 4_000_000  # characters of a definition
 
-_KEYS = ("name", "graph", "options", "decisions", "operations", "edges", "separator")
+_KEYS = ("name", "graph", "options", "decisions", "operations", "edges", "separator", "nodes")
 _NAMES = {"chain": "layer{}", "cell-on-nodes": "node{}"}  # by position, from 1
-_ENDS = ("input", "output")
-_OPERATION_NAMES = (*(name for name in OPERATIONS if name not in _ENDS), NONE)
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One option of a decision: its name, its operation and the operation's attributes."""
-
-    name: str
-    operation: str
-    attributes: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +56,17 @@ class Definition:
     Attributes:
         name: The space's name.
         graph: One of `GRAPHS`.
-        decisions: Name and options of each decision.
-        edges: For a template, pairs of nodes: 0 the input, 1 to d the decisions, d + 1 the output.
+        decisions: The decisions.
+        nodes: The nodes between input and output, in their order.
+        edges: For a template, pairs of nodes: 0 the input, 1 to n the nodes, n + 1 the output.
         separator: What joins the names of options in the text of an architecture.
         digest: Hash of all that the text says.
     """
 
     name: str
     graph: str
-    decisions: tuple[tuple[str, tuple[Option, ...]], ...]
+    decisions: tuple[Decision, ...]
+    nodes: tuple[Node, ...]
     edges: tuple[tuple[int, int], ...]
     separator: str
     digest: str
@@ -67,105 +83,143 @@ def read_definition(text: str, source: str) -> Definition:
         FormatError: If anything is wrong; the message names the key.
     """
     try:
+        if len(text) > LONGEST:
+            raise Mistake(f"{len(text)} characters are too many (limit {LONGEST})")
         return _Reader(tomllib.loads(text)).definition()
-    except (tomllib.TOMLDecodeError, _Mistake) as error:
+    except RecursionError:
+        raise FormatError(f"{source}: tables and lists are nested too deeply") from None
+    except (ValueError, Mistake) as error:  # tomllib's errors, and numbers of too many digits
         raise FormatError(f"{source}: {error}") from None
-
-
-class _Mistake(Exception):  # noqa: N818  # never leaves this file
-    pass
 
 
 class _Reader:
     def __init__(self, table: dict[str, Any]) -> None:
         self.table = table
-        _known_keys(table, _KEYS, "")
-        self.graph = self.text("graph")
+        known_keys(table, _KEYS, "")
+        self.listed = "nodes" in table or isinstance(table.get("decisions"), dict)
+        bare = self.listed and "nodes" not in table and "graph" not in table
+        self.graph = "chain" if bare else self.text("graph")
         if self.graph not in GRAPHS:
-            raise _Mistake(f"graph: {UnknownNameError('graph', self.graph, GRAPHS)}")
+            raise Mistake(f"graph: {UnknownNameError('graph', self.graph, GRAPHS)}")
         self.separator = self.text("separator", default=SEPARATOR)
         if not re.fullmatch(r"[^\w\s]+", self.separator):
-            raise _Mistake(
+            raise Mistake(
                 "separator: must be punctuation, without letters, digits, '_' or blanks, got "
                 f"{self.separator!r}"
             )
+        if quote_beside(self.separator) in self.separator:
+            raise Mistake(f"separator: has all kinds of quotes, got {self.separator!r}")
         self.operations = self.read_operations()
 
     def text(self, key: str, default: str | None = None) -> str:
         value = self.table.get(key, default)
         if value is None:
-            raise _Mistake(f"{key}: is missing")
+            raise Mistake(f"{key}: is missing")
         if not isinstance(value, str):
-            raise _Mistake(f"{key}: must be a text in quotes, got {value!r}")
+            raise Mistake(f"{key}: must be a text in quotes, got {short(value)}")
         return value
 
     def definition(self) -> Definition:
         name = self.text("name")
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name, re.ASCII):
-            raise _Mistake(
+            raise Mistake(
                 "name: must be letters, digits, '.', '_' and '-', and start with a letter or a "
                 f"digit, got {name!r}"
             )
-        decisions = self.read_decisions()
-        edges = self.read_edges([decision for decision, _ in decisions])
-        said = json.dumps(self.table, sort_keys=True)
+        decisions, nodes = self.read_nodes() if self.listed else self.read_decisions()
+        self.check_number(len(nodes))
+        try:
+            Conditions(decisions)
+        except InvalidArgumentError as error:
+            raise Mistake(f"when: {error}") from None
+        edges = self.read_edges([node.name for node in nodes])
+        said = json.dumps(self.table, sort_keys=True, default=str)
         digest = hashlib.sha256(said.encode()).hexdigest()[:12]
-        return Definition(name, self.graph, decisions, edges, self.separator, digest)
+        return Definition(name, self.graph, decisions, nodes, edges, self.separator, digest)
 
     # Operations and options -------------------------------------------------------------------
 
     def read_operations(self) -> dict[str, Option]:
         """Options by name: those of the shared vocabulary, and those that the text describes."""
-        found = {name: Option(name, name, {}) for name in _OPERATION_NAMES}
+        found = {name: Option(name, name, {}) for name in OPERATION_NAMES}
         listed = self.table.get("operations", {})
         if not isinstance(listed, dict):
-            raise _Mistake(f"operations: must be a table of named operations, got {listed!r}")
+            raise Mistake(f"operations: must be a table of named operations, got {short(listed)}")
         for name, described in listed.items():
             key = f"operations.{name}"
             if not isinstance(described, dict):
-                raise _Mistake(
+                raise Mistake(
                     f"{key}: must be a table like {{operation = 'conv', kernel = 3}}, got "
-                    f"{described!r}"
+                    f"{short(described)}"
                 )
-            _known_keys(described, ("operation", *ATTRIBUTES), f"{key}.")
+            known_keys(described, ("operation", *ATTRIBUTES), f"{key}.")
             operation = described.get("operation")
-            if operation not in _OPERATION_NAMES:
-                reason = UnknownNameError("operation", f"{operation}", _OPERATION_NAMES)
-                raise _Mistake(
+            if operation not in OPERATION_NAMES:
+                reason = UnknownNameError("operation", f"{operation}", OPERATION_NAMES)
+                raise Mistake(
                     f"{key}.operation: {'is missing' if operation is None else reason}; 'unknown' "
                     "stands for all that has no name here"
                 )
-            values = {k: v for k, v in described.items() if k != "operation"}
-            for attribute, value in values.items():
-                number = isinstance(value, int | float) and not isinstance(value, bool)
-                if not (number and 0 < value < math.inf):
-                    raise _Mistake(f"{key}.{attribute}: must be a positive number, got {value!r}")
+            values = {
+                k: positive(v, f"{key}.{k}") for k, v in described.items() if k != "operation"
+            }
             found[name] = Option(name, operation, values)
         return found
 
     def read_options(self, listed: object, key: str) -> tuple[Option, ...]:
-        names = _list(listed, key)
-        if not names:
-            raise _Mistake(f"{key}: needs at least one option")
+        names = as_list(listed, key)
+        check_count(len(names), key)
         for position, name in enumerate(names):
             place = f"{key}[{position}]"
             if not isinstance(name, str):
-                raise _Mistake(f"{place}: an option is a name in quotes, got {name!r}")
-            if name not in self.operations:
-                reason = UnknownNameError("option", name, self.operations)
-                raise _Mistake(f"{place}: {reason}; describe it as operations.{name}")
-            if self.separator in name or not name or name != "".join(name.split()):
-                raise _Mistake(
-                    f"{place}: an option's name is not empty and holds neither blanks nor the "
-                    f"separator {self.separator!r}, got {name!r}; rename it or set a separator"
+                raise Mistake(
+                    f"{place}: an option is a name in quotes, got {short(name)}; numbers are "
+                    "options of an attribute of nodes, or of a decision in the table [decisions]"
                 )
+            if name not in self.operations:
+                raise Mistake(f"{place}: {unknown_option(name, self.operations)}")
+            check_name(name, place)
             if name in names[:position]:
-                raise _Mistake(f"{place}: {name!r} is listed twice")
+                raise Mistake(f"{place}: {name!r} is listed twice")
         return tuple(self.operations[name] for name in names)
 
-    # Decisions and edges ----------------------------------------------------------------------
+    # Decisions, nodes and edges ---------------------------------------------------------------
 
-    def read_decisions(self) -> tuple[tuple[str, tuple[Option, ...]], ...]:
+    def read_nodes(self) -> tuple[tuple[Decision, ...], tuple[Node, ...]]:
+        """A table of decisions, and a list of nodes with decisions of their own."""
+        listed = self.table.get("decisions", {})
+        if not isinstance(listed, dict):
+            raise Mistake(
+                "decisions: beside nodes, it is a table of decisions by name, like layers = "
+                f"[2, 4, 6], got {short(listed)}"
+            )
+        if "options" in self.table:
+            raise Mistake("options: the options of nodes stand in their operation")
+        specs = Specs()
+        for name, value in listed.items():
+            key = f"decisions.{name}"
+            spec = read_spec(value, key, check_name(name, key))
+            if isinstance(value, dict) and "when" in value:
+                wanted = read_when(value["when"], f"{key}.when", None)
+                spec = Spec(key, spec.decision, ((f"{key}.when", wanted, ()),))
+            specs.add(spec)
+        reader = NodeReader(self.operations, self.default_name(), specs)
+        if "nodes" in self.table:
+            reader.read(self.table["nodes"])
+        if not specs:
+            raise Mistake("decisions: needs at least one; a list of options makes a decision")
+        resolver = Resolver(specs)
+        return resolver.decisions(), reader.nodes(resolver)
+
+    def default_name(self) -> Callable[[int], str] | None:
+        """What gives nodes without any a name by their position."""
+        if self.graph == "cell-on-edges":
+            return edge_name
+        pattern = _NAMES.get(self.graph)
+        return None if pattern is None else lambda position: pattern.format(position + 1)
+
+    def read_decisions(self) -> tuple[tuple[Decision, ...], tuple[Node, ...]]:
+        """A decision for each node: their number, or a list of names and tables."""
         shared = None
         if "options" in self.table:
             shared = self.read_options(self.table["options"], "options")
@@ -173,94 +227,109 @@ class _Reader:
         if isinstance(listed, int) and not isinstance(listed, bool):
             listed = self.names(listed)
         elif listed is None:
-            raise _Mistake("decisions: is missing; give their number or a list of them")
+            raise Mistake("decisions: is missing; give their number, a list or a table of them")
+        items = as_list(listed, "decisions")
+        if len(items) > MOST_DECISIONS:
+            raise Mistake(f"decisions: {len(items)} are too many (limit {MOST_DECISIONS})")
         found: dict[str, tuple[Option, ...]] = {}
-        for position, item in enumerate(_list(listed, "decisions")):
+        specs = Specs()
+        for position, item in enumerate(items):
             key = f"decisions[{position}]"
             described = {"name": item} if isinstance(item, str) else item
             if not isinstance(described, dict):
-                raise _Mistake(
+                raise Mistake(
                     f"{key}: a decision is a name in quotes, or a table with name and options, got "
-                    f"{item!r}"
+                    f"{short(item)}"
                 )
-            _known_keys(described, ("name", "options"), f"{key}.")
-            name = described.get("name")
-            if not isinstance(name, str) or not name.strip():
-                raise _Mistake(f"{key}.name: must be a name in quotes, got {name!r}")
-            if name in found or name in _ENDS:
+            known_keys(described, ("name", "options", "when"), f"{key}.")
+            name = check_name(described.get("name"), f"{key}.name")
+            if name in found or name in ENDS:
                 reason = "is taken twice" if name in found else "is the name of an end of the graph"
-                raise _Mistake(f"{key}.name: {name!r} {reason}")
+                raise Mistake(f"{key}.name: {name!r} {reason}")
             if "options" in described:
                 found[name] = self.read_options(described["options"], f"{key}.options")
             elif shared is None:
-                raise _Mistake(f"{key}.options: is missing, and there are no options for all")
+                raise Mistake(f"{key}.options: is missing, and there are no options for all")
             else:
                 found[name] = shared
-        self.check_number(len(found))
-        return tuple(found.items())
+            decision = Decision(name, tuple(option.name for option in found[name]))
+            when = f"{key}.when"
+            conditions = (
+                ((when, read_when(described["when"], when, None), ()),)
+                if "when" in described
+                else ()
+            )
+            specs.add(Spec(key, decision, conditions))
+        if not specs:
+            raise Mistake("decisions: needs at least one")
+        decisions = Resolver(specs).decisions()
+        nodes = tuple(
+            Node(decision.name, found[decision.name], i, when=decision.when)
+            for i, decision in enumerate(decisions)
+        )
+        return decisions, nodes
 
     def names(self, count: int) -> list[str]:
         """Names for a number of decisions without any."""
         if self.graph == "template":
-            raise _Mistake("decisions: a template needs a list of names, which edges refer to")
-        if count < 1:
-            raise _Mistake(f"decisions: must be at least 1, got {count}")
+            raise Mistake("decisions: a template needs a list of names, which edges refer to")
+        if not 1 <= count <= MOST_DECISIONS:
+            raise Mistake(
+                f"decisions: must be at least 1 and at most {MOST_DECISIONS}, got {short(count)}"
+            )
         if self.graph == "cell-on-edges":
             self.check_number(count)
-            return [f"{source}->{target}" for source, target in cell_edges(cell_states(count))]
+            return [edge_name(position) for position in range(count)]
         return [_NAMES[self.graph].format(i + 1) for i in range(count)]
 
     def check_number(self, count: int) -> None:
-        if count < 1:
-            raise _Mistake("decisions: needs at least one")
-        if self.graph == "cell-on-edges" and len(cell_edges(cell_states(count))) != count:
+        """Refuse numbers of nodes that the graph cannot have."""
+        key = "nodes" if self.listed else "decisions"
+        if self.graph == "cell-on-edges" and count and len(cell_edges(cell_states(count))) != count:
             fitting = ", ".join(str(len(cell_edges(states))) for states in range(2, 7))
-            raise _Mistake(
-                "decisions: a cell with operations on all edges has a decision for each pair of "
+            raise Mistake(
+                f"{key}: a cell with operations on all edges has a decision for each pair of "
                 f"states ({fitting}, ...), got {count}"
+            )
+        if self.graph == "cell-on-nodes" and count > MOST_JOINED:
+            raise Mistake(
+                f"{key}: {count} nodes of which each pair is joined are too many (limit "
+                f"{MOST_JOINED}); take a chain or a template"
             )
 
     def read_edges(self, decisions: list[str]) -> tuple[tuple[int, int], ...]:
         if self.graph != "template":
             if "edges" in self.table:
-                raise _Mistake(f"edges: only a template has edges, and graph is {self.graph!r}")
+                raise Mistake(f"edges: only a template has edges, and graph is {self.graph!r}")
             return ()
-        nodes = [_ENDS[0], *decisions, _ENDS[1]]
-        found: list[tuple[int, int]] = []
-        for position, pair in enumerate(_list(self.table.get("edges"), "edges")):
+        nodes = {name: i for i, name in enumerate([ENDS[0], *decisions, ENDS[1]])}
+        found: dict[tuple[int, int], None] = {}
+        for position, pair in enumerate(as_list(self.table.get("edges"), "edges")):
             key = f"edges[{position}]"
             if not (isinstance(pair, list) and len(pair) == 2):
-                raise _Mistake(f"{key}: an edge is a pair of names, got {pair!r}")
+                raise Mistake(f"{key}: an edge is a pair of names, got {short(pair)}")
             for name in pair:
-                if name not in nodes:
-                    raise _Mistake(f"{key}: {UnknownNameError('node', f'{name}', nodes)}")
-            edge = (nodes.index(pair[0]), nodes.index(pair[1]))
+                if not isinstance(name, str) or name not in nodes:
+                    raise Mistake(f"{key}: {UnknownNameError('node', f'{name}', nodes)}")
+            edge = (nodes[pair[0]], nodes[pair[1]])
             if edge[0] >= edge[1]:
-                raise _Mistake(
+                raise Mistake(
                     f"{key}: {pair[0]!r} -> {pair[1]!r} goes backwards; an edge goes from input or "
                     "a decision to a later decision or output"
                 )
             if edge in found:
-                raise _Mistake(f"{key}: {pair[0]!r} -> {pair[1]!r} is listed twice")
-            found.append(edge)
-        for node, name in enumerate(nodes):
-            sources, targets = {s for s, _ in found}, {t for _, t in found}
+                raise Mistake(f"{key}: {pair[0]!r} -> {pair[1]!r} is listed twice")
+            found[edge] = None
+        sources, targets = {s for s, _ in found}, {t for _, t in found}
+        for name, node in nodes.items():
             if (node > 0 and node not in targets) or (
                 node < len(nodes) - 1 and node not in sources
             ):
-                raise _Mistake(f"edges: {name!r} is on no path from input to output")
+                raise Mistake(f"edges: {name!r} is on no path from input to output")
         return tuple(found)
 
 
-def _list(value: object, key: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise _Mistake(
-            f"{key}: {'is missing' if value is None else f'must be a list, got {value!r}'}"
-        )
-    return value
-
-
-def _known_keys(table: Mapping[str, object], keys: tuple[str, ...], prefix: str) -> None:
-    for key in table:
-        if key not in keys:
-            raise _Mistake(f"{prefix}{key}: {UnknownNameError('key', key, keys)}")
+def edge_name(position: int) -> str:
+    """``0->1``, ``0->2``, ``1->2`` and so on, by the position from 0."""
+    target = (1 + math.isqrt(1 + 8 * position)) // 2
+    return f"{position - target * (target - 1) // 2}->{target}"

@@ -25,9 +25,10 @@ class Piece:
     choices: IntArray
 
 
-def option_pieces(decisions: Iterable[Decision]) -> list[Piece]:
-    """The pieces where the name of an option is a piece."""
-    return [Piece(d.options, np.arange(len(d.options))[:, None]) for d in decisions]
+def option_pieces(decisions: Iterable[Decision | Sequence[str]]) -> list[Piece]:
+    """The pieces where the name of an option, or another text for it, is a piece."""
+    texts = (d.options if isinstance(d, Decision) else d for d in decisions)
+    return [Piece(options, np.arange(len(options))[:, None]) for options in texts]
 
 
 def read_pieces(

@@ -230,7 +230,7 @@ def test_a_registered_name_is_taken(tmp_path: Path) -> None:
         (CHAIN, 'graph = "chain"', 'graph = "chains"', "graph: unknown graph 'chains'; did you"),
         (CHAIN, "decisions = 3", "decision = 3", "decision: unknown key 'decision'; did you mean"),
         (CHAIN, "decisions = 3", "", "decisions: is missing"),
-        (CHAIN, "decisions = 3", "decisions = 0", "decisions: must be at least 1, got 0"),
+        (CHAIN, "decisions = 3", "decisions = 0", "decisions: must be at least 1 and at"),
         (CHAIN, "decisions = 3", "decisions = []", "decisions: needs at least one"),
         (CHAIN, "decisions = 3", "decisions = true", "decisions: must be a list, got True"),
         (CHAIN, "decisions = 3", "decisions = ['a', 'a']", "decisions[1].name: 'a' is taken twice"),
@@ -280,10 +280,10 @@ def test_mistakes_are_named_by_their_key(base: str, old: str, new: str, message:
     assert str(error.value).startswith("mine.toml: ")
 
 
-@pytest.mark.parametrize("name", ["a:b", "a b", "", "a\u2003b"])
-def test_names_of_options_must_be_fit_for_the_text(name: str) -> None:
+@pytest.mark.parametrize("name", ["", " ", " a", "a\\n", "a\u2003b"])
+def test_names_of_options_are_one_line(name: str) -> None:
     text = CHAIN.replace("operations.conv3", f'operations."{name}"').replace('"conv3"', f'"{name}"')
-    with pytest.raises(FormatError, match=r"options\[2\]: an option's name is not empty"):
+    with pytest.raises(FormatError, match=r"options\[2\]: (a name has no|must be a name)"):
         CustomSpace(text)
 
 
