@@ -11,6 +11,8 @@ from surrogate_nas._types import BoolArray, FloatArray, IntArray
 from surrogate_nas.errors import FormatError, UnknownNameError
 from surrogate_nas.spaces.base import SearchSpace
 
+_EMPTY = ("", "-", "nan", "none", "null")
+
 
 class Rows(ABC):
     """Rows of a file.
@@ -80,16 +82,22 @@ class Rows(ABC):
     def decided(self, space: SearchSpace, columns: Sequence[str]) -> IntArray:
         """Encodings (rows, decisions) of columns with names of options, one a decision.
 
-        A row with another text, or that is no architecture, is bad.
+        A row with another text, or that is no architecture, is bad. What a decision that is
+        inactive has does not count; it may be empty.
         """
         choices = np.zeros((len(self.places), len(space.sizes)), dtype=np.int16)
+        empty = np.zeros(choices.shape, dtype=np.bool_)
         for i, (decision, column) in enumerate(zip(space.decisions, columns, strict=True)):
-            number = {option: j for j, option in enumerate(decision.options)}
             texts = [text.strip() for text in self.texts(column)]
-            choices[:, i] = [number.get(text, -1) for text in texts]
+            number = {text: decision.position(text) for text in set(texts)}
+            choices[:, i] = [number[text] for text in texts]
             for row in np.flatnonzero(choices[:, i] < 0).tolist():
+                if decision.when and texts[row].lower() in _EMPTY:
+                    choices[row, i], empty[row, i] = 0, True
+                    continue
                 reason = UnknownNameError(f"{decision.name} option", texts[row], decision.options)
                 self.refuse(row, f"{column}: {reason}")
+        choices = self._settled(space, choices, empty, columns)
         known: BoolArray = np.logical_and.reduce(choices >= 0, axis=1)
         known[known] = ~space.valid(choices[known])
         for row in np.flatnonzero(known).tolist():
@@ -99,3 +107,14 @@ class Rows(ABC):
             )
             self.refuse(row, f"no architecture of {space.name!r}: {', '.join(options)}")
         return np.maximum(choices, 0)
+
+    def _settled(
+        self, space: SearchSpace, choices: IntArray, empty: BoolArray, columns: Sequence[str]
+    ) -> IntArray:
+        """The same without what does not count; empty where it does is bad."""
+        good = np.flatnonzero((choices >= 0).all(axis=1))
+        missing = empty[good] & space.active(choices[good])
+        for row, column in zip(*np.nonzero(missing), strict=True):
+            self.refuse(good[row], f"{columns[column]}: is empty, and it counts here; fill it in")
+        choices[good] = space.settled(choices[good])
+        return choices
