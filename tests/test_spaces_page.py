@@ -40,7 +40,7 @@ def test_from_import_to_search(
     rng = np.random.default_rng(0)
     choices = space.keys(space.sample_choices(rng, ROWS))
     worth = [rng.normal(size=(3, size)) for size in space.sizes]
-    values = sum(w[:, choices[:, i]] for i, w in enumerate(worth))
+    values = np.sum([w[:, choices[:, i]] for i, w in enumerate(worth)], axis=0)
     decisions = [decision.name for decision in space.decisions]
     with (tmp_path / "results.csv").open("w", newline="", encoding="utf-8") as file:
         out = csv.writer(file)

@@ -85,8 +85,8 @@ class Rows(ABC):
         A row with another text, or that is no architecture, is bad. What a decision that is
         inactive has does not count; it may be empty.
         """
-        choices = np.zeros((len(self.places), len(space.sizes)), dtype=np.int16)
-        empty = np.zeros(choices.shape, dtype=np.bool_)
+        choices: IntArray = np.zeros((len(self.places), len(space.sizes)), dtype=np.int16)
+        empty: BoolArray = np.zeros(choices.shape, dtype=np.bool_)
         for i, (decision, column) in enumerate(zip(space.decisions, columns, strict=True)):
             texts = [text.strip() for text in self.texts(column)]
             number = {text: decision.position(text) for text in set(texts)}
