@@ -106,12 +106,12 @@ def load(kind: str, name: str) -> Any:
     registry = _KINDS[kind]
     if name in registry:
         target = registry[name]
-        return _follow(kind, target) if isinstance(target, str) else target
+        return follow(kind, target) if isinstance(target, str) else target
     for point in _entry_points(kind):
         if point.name == name:
             return point.load()
     if ":" in name:
-        return _follow(kind, name)
+        return follow(kind, name)
     raise UnknownNameError(kind, name, names(kind))
 
 
@@ -120,7 +120,12 @@ def _entry_points(kind: str) -> tuple[EntryPoint, ...]:
     return tuple(entry_points(group=f"surrogate_nas.{kind}s"))
 
 
-def _follow(kind: str, path: str) -> Any:
+def follow(kind: str, path: str) -> Any:
+    """What a dotted path ``module:attribute`` leads to; ``kind`` is what messages call it.
+
+    Raises:
+        InvalidArgumentError: If it does not lead anywhere.
+    """
     module, _, attribute = path.partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)

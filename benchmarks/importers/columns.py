@@ -11,6 +11,9 @@ from surrogate_nas.evaluation import Goal
 
 _SERIES = re.compile(r"([^@#:=,/.][^@#:=,/]*)(?:@([0-9]+))?(?:#([0-9]+))?")
 
+MOST_EPOCHS = 100_000_000
+"""So many epochs (or steps) a budget has at most."""
+
 Series = dict[tuple[int | None, int | None], str]
 """Column by epochs and seed, None where none is named."""
 
@@ -96,12 +99,17 @@ def _by_task(option: str, columns: Mapping[str, str]) -> dict[str, Series]:
     found: dict[str, Series] = {}
     for text, column in columns.items():
         match = _SERIES.fullmatch(text)
-        if match is None or (match[2] is not None and int(match[2]) < 1):
+        if match is None or (match[2] is not None and not match[2].strip("0")):
             raise InvalidArgumentError(
                 f"--{option} must be NAME[@EPOCHS][#SEED]=COLUMN with at least 1 epoch, where no "
                 f"name contains any of @#:=,/ or begins with a dot, got {text!r}"
             )
         name, epochs, seed = match.groups()
+        if len(epochs or "") > 20 or int(epochs or 0) > MOST_EPOCHS or len(seed or "") > 20:
+            raise InvalidArgumentError(
+                f"--{option} must have at most {MOST_EPOCHS:,} epochs and a seed of at most 20 "
+                f"digits, got {text[:80]!r}"
+            )
         place = (None if epochs is None else int(epochs), None if seed is None else int(seed))
         series = found.setdefault(name, {})
         if place in series:

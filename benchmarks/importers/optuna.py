@@ -24,11 +24,16 @@ from surrogate_nas.benchmarks.importers.base import (
     install,
     space_of_table,
 )
+from surrogate_nas.benchmarks.importers.columns import MOST_EPOCHS
+from surrogate_nas.benchmarks.importers.encoding import check_decisions
+from surrogate_nas.benchmarks.importers.options import ABSENT, UNKNOWN, OptionReader
+from surrogate_nas.benchmarks.importers.repeats import MOST_VALUES
 from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec
 from surrogate_nas.errors import ArchitectureError, InvalidArgumentError, UnknownNameError
 from surrogate_nas.evaluation import Goal, recorded
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.spaces.custom import CustomSpace
+from surrogate_nas.spaces.decisions import option_name
 
 _LEFT_OUT = {
     TrialState.FAIL: "failed",
@@ -60,13 +65,17 @@ def import_optuna(
     study: str | None = None,
     space: str | os.PathLike[str] | None = None,
     task: str | None = None,
+    decisions: Mapping[str, str] | None = None,
+    fixed: Mapping[str, str] | None = None,
+    nearest: bool = False,
     skip_bad: bool = False,
     listener: Listener | None = None,
 ) -> Imported:
     """Make an installed table of a study; a table of the same name is replaced.
 
     The completed trials become rows, where their parameters are named like the decisions of the
-    space and have the names of options as values (as text: 8 is the option ``8``). The direction
+    space and have options as values (8, 8.0 and ``"8"`` are the option ``8``); a decision that does
+    not count in a trial may be missing there. Other parameters are left out. The direction
     is that of the study. Several trials of one architecture are its seeds, in the order of their
     numbers. Values that all trials reported at the same steps become budgets, counted from 1, and
     the value of a trial stands at the last one. Of several objectives the first is the goal, the
@@ -80,6 +89,9 @@ def import_optuna(
         space: Name of a registered space or a TOML file; may be left out where a search of this
             program stored the study.
         task: Name of the task, likewise.
+        decisions: Parameter by decision, where it is called otherwise than the decision.
+        fixed: Option by decision that the study lacks, because all trials had the same.
+        nearest: Whether a number between two options of a decision means the nearer one.
         skip_bad: Leave completed trials out that are no architecture or have no finite value,
             instead of refusing the study.
         listener: Hears what is left out.
@@ -105,9 +117,10 @@ def import_optuna(
     if others:
         told = ", ".join(f"{count} {state}" for state, count in others.items())
         listener.note(f"left out of {len(everything)} trials: {told}")
-    _check_parameters(opened.study_name, chosen, trials, listener)
+    parameters = _Parameters(chosen, decisions or {}, fixed or {}, nearest=nearest)
+    parameters.check(opened.study_name, trials, listener)
     names = _metric_names(opened, settings if searched else {})
-    records, bad = _records(chosen, trials, names, listener, searched=searched)
+    records, bad = _records(parameters, trials, names, listener, searched=searched)
     source = f"the study {opened.study_name!r}"
     check_bad(source, bad, unit="trial", usable=len(records), skip_bad=skip_bad)
     goal = Goal(names[0], opened.directions[0] == StudyDirection.MAXIMIZE)
@@ -152,23 +165,61 @@ def _space(
     )
 
 
-def _check_parameters(
-    study: str, space: SearchSpace, trials: Sequence[FrozenTrial], listener: Listener
-) -> None:
-    found = dict.fromkeys(parameter for trial in trials for parameter in trial.params)
-    decisions = [decision.name for decision in space.decisions]
-    missing = [decision for decision in decisions if decision not in found]
-    if trials and missing:
-        raise InvalidArgumentError(
-            f"the parameters of study {study!r} must be named like the decisions of "
-            f"{space.name!r}: {', '.join(missing)} {'are' if len(missing) > 1 else 'is'} missing, "
-            f"it has {', '.join(found) or 'none'}"
-        )
-    others = [parameter for parameter in found if parameter not in decisions]
-    if others:
-        listener.note(
-            f"parameters that are no decisions of {space.name!r} are ignored: {', '.join(others)}"
-        )
+class _Parameters:
+    """Which parameter of a trial is which decision of a space."""
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        decisions: Mapping[str, str],
+        fixed: Mapping[str, str],
+        *,
+        nearest: bool,
+    ) -> None:
+        check_decisions(space, decisions, fixed)
+        self._space = space
+        self._fixed = fixed
+        self._names = {d.name: decisions.get(d.name, d.name) for d in space.decisions}
+        self._readers = [OptionReader(d, nearest=nearest) for d in space.decisions]
+
+    def check(self, study: str, trials: Sequence[FrozenTrial], listener: Listener) -> None:
+        """Refuse a study that lacks decisions, and say what else it has."""
+        found = dict.fromkeys(parameter for trial in trials for parameter in trial.params)
+        needed = [name for decision, name in self._names.items() if decision not in self._fixed]
+        missing = [name for name in needed if name not in found]
+        if trials and missing:
+            raise InvalidArgumentError(
+                f"the parameters of study {study!r} must be named like the decisions of "
+                f"{self._space.name!r}: {', '.join(missing)} "
+                f"{'are' if len(missing) > 1 else 'is'} missing, it has "
+                f"{', '.join(found) or 'none'}; name them with --decision NAME=PARAMETER, or where "
+                "all trials had the same option, give it with --fixed NAME=OPTION"
+            )
+        others = [parameter for parameter in found if parameter not in needed]
+        if others:
+            listener.note(
+                f"parameters that are no decisions of {self._space.name!r} are ignored: "
+                f"{', '.join(others)}"
+            )
+
+    def architecture(self, trial: FrozenTrial) -> Architecture:
+        """The architecture of a trial."""
+        choices = []
+        for reader in self._readers:
+            name = reader.decision.name
+            option = self._fixed.get(name, trial.params.get(self._names[name], ""))
+            choices.append(reader.number(option_name(option)))
+            if choices[-1] == UNKNOWN:
+                raise ArchitectureError(str(reader.unknown(option_name(option))))
+        if not all(map(math.isfinite, trial.values)):
+            raise ArchitectureError(f"the value is not finite: {trial.values}")
+        found = np.maximum([choices], 0)
+        active = self._space.active(found)[0].tolist()
+        for reader, choice, counts in zip(self._readers, choices, active, strict=True):
+            if choice == ABSENT and counts:
+                parameter = self._names[reader.decision.name]
+                raise ArchitectureError(f"the parameter {parameter!r} is missing")
+        return self._space.architecture(self._space.settled(found)[0])
 
 
 def _metric_names(study: optuna.Study, settings: Mapping[str, Any]) -> list[str]:
@@ -182,7 +233,7 @@ def _metric_names(study: optuna.Study, settings: Mapping[str, Any]) -> list[str]
 
 
 def _records(
-    space: SearchSpace,
+    parameters: _Parameters,
     trials: Sequence[FrozenTrial],
     names: Sequence[str],
     listener: Listener,
@@ -194,7 +245,7 @@ def _records(
     bad = []
     for trial in trials:
         try:
-            good.append((trial, _architecture(space, trial)))
+            good.append((trial, parameters.architecture(trial)))
         except ArchitectureError as error:
             bad.append(f"trial {trial.number}: {error}")
     if searched:
@@ -210,28 +261,21 @@ def _records(
     return records, bad
 
 
-def _architecture(space: SearchSpace, trial: FrozenTrial) -> Architecture:
-    choices = []
-    for decision in space.decisions:
-        if decision.name not in trial.params:
-            raise ArchitectureError(f"the parameter {decision.name!r} is missing")
-        option = str(trial.params[decision.name])
-        if option not in decision.options:
-            raise ArchitectureError(
-                str(UnknownNameError(f"{decision.name} option", option, decision.options))
-            )
-        choices.append(decision.options.index(option))
-    if not all(map(math.isfinite, trial.values)):
-        raise ArchitectureError(f"the value is not finite: {trial.values}")
-    return space.check(Architecture(space.name, tuple(choices)))
-
-
 def _steps(trials: Sequence[FrozenTrial], listener: Listener) -> list[int]:
     """The steps at which all trials reported a value; none if some did at others."""
     steps = {tuple(sorted(trial.intermediate_values)) for trial in trials}
     if len(steps) > 1:
         listener.note("trials reported values at different steps, so their last ones alone count")
-    return list(*steps) if len(steps) == 1 else []
+    if len(steps) != 1:
+        return []
+    (found,) = steps
+    if found and found[-1] > MOST_EPOCHS:
+        listener.note(
+            f"trials reported values at steps above {MOST_EPOCHS:,}, which are no epochs, so their "
+            "last ones alone count"
+        )
+        return []
+    return list(found)
 
 
 def _searched(trial: FrozenTrial, arch: Architecture, names: Sequence[str]) -> _Record:
@@ -278,8 +322,15 @@ def _task(
         for cell in cells:
             seen[cell] = seeds[-1] + 1
 
+    shape = (len(archs), max(seeds) + 1, len(budgets))
+    if math.prod(shape) > MOST_VALUES:
+        raise InvalidArgumentError(
+            f"one architecture has {shape[1]:,} trials, so that {shape[0]:,} architectures at "
+            f"{shape[2]:,} budgets would need as many seeds each; import a study with fewer"
+        )
+
     def empty() -> FloatArray:
-        return np.full((len(archs), max(seeds) + 1, len(budgets)), np.nan)
+        return np.full(shape, np.nan)
 
     values, test = empty(), empty()
     metrics: dict[str, FloatArray] = {}

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from surrogate_nas._types import FloatArray
+from surrogate_nas.benchmarks.importers.bounded import MAX_SIZE, too_large
 from surrogate_nas.benchmarks.importers.decimals import Cells
 from surrogate_nas.benchmarks.importers.rows import Rows
+from surrogate_nas.benchmarks.importers.written import read_numbers
 from surrogate_nas.errors import FormatError, MissingDependencyError
 
 
@@ -19,8 +21,12 @@ class ParquetRows(Rows):
 
     unit = "row"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, max_size: int = MAX_SIZE) -> None:
         """Read the names of the columns.
+
+        Args:
+            path: The file.
+            max_size: So many bytes the columns that are read take at most.
 
         Raises:
             MissingDependencyError: If pyarrow is not installed.
@@ -35,6 +41,7 @@ class ParquetRows(Rows):
                 "pip install 'surrogate-nas[parquet]', or convert the file to CSV"
             ) from error
         self._path = path
+        self._max_size = max_size
         self._table: Any = None
         self._types: Any = pyarrow.types
         self._errors = (pyarrow.ArrowException, OSError)
@@ -46,6 +53,7 @@ class ParquetRows(Rows):
 
     def read(self, columns: Sequence[str]) -> None:
         """Read these columns."""
+        self._check_size(columns)
         try:
             self._table = self._file.read(columns=list(columns))
         except self._errors as error:
@@ -63,10 +71,26 @@ class ParquetRows(Rows):
         if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
             values: FloatArray = cells.cast("float64").to_numpy(zero_copy_only=False)
         else:
-            values = Cells.of(self.texts(column)).numbers()
+            values, bad = read_numbers(Cells.of(self.texts(column)), decimal_comma=False)
+            for row in sorted(bad):
+                self.refuse(row, f"{column} {bad[row]}")
+            return values
         for row in np.flatnonzero(np.isinf(values)).tolist():
             self.refuse(row, f"{column} is no finite number: {str(cells[row].as_py())!r}")
         return values
+
+    def _check_size(self, columns: Sequence[str]) -> None:
+        """Refuse what would take too much memory, by what the file says of itself."""
+        about = self._file.metadata
+        size = about.num_rows * len(columns) * 8
+        for i in range(about.num_row_groups):
+            group = about.row_group(i)
+            for j in range(group.num_columns):
+                column = group.column(j)
+                if column.path_in_schema in columns:
+                    size += column.total_uncompressed_size
+        if size > self._max_size:
+            raise too_large(self._path, self._max_size, "data")
 
     def _damaged(self, error: Exception) -> FormatError:
         reason = str(error).splitlines()[0]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from surrogate_nas._types import BoolArray, FloatArray, IntArray
-from surrogate_nas.errors import FormatError, UnknownNameError
+from surrogate_nas.benchmarks.importers.notations import Reader
+from surrogate_nas.benchmarks.importers.options import ABSENT, UNKNOWN, OptionReader
+from surrogate_nas.errors import ArchitectureError, FormatError, UnknownNameError
 from surrogate_nas.spaces.base import SearchSpace
-
-_EMPTY = ("", "-", "nan", "none", "null")
 
 
 class Rows(ABC):
@@ -65,56 +66,136 @@ class Rows(ABC):
             if count > 1:
                 raise FormatError(f"{count} columns are called {column!r}; rename them")
 
-    def refuse(self, row: int, reason: str) -> None:
+    def refuse(self, row: int | np.integer[Any], reason: str) -> None:
         """Note what is wrong with a row, unless something else was before."""
         self.bad.setdefault(int(self.places[row]), reason)
 
-    def architectures(self, space: SearchSpace, column: str) -> IntArray:
-        """Encodings (rows, decisions) of a column in the space's notation.
+    def joined(self, columns: Sequence[str]) -> list[str]:
+        """The cells of a column, or those of several joined by ``:``, one text a row."""
+        parts = [[text.strip() for text in self.texts(column)] for column in columns]
+        return parts[0] if len(parts) == 1 else list(map(":".join, zip(*parts, strict=True)))
+
+    def architectures(
+        self, space: SearchSpace, columns: Sequence[str], reader: Reader | None, *, nearest: bool
+    ) -> IntArray:
+        """Encodings (rows, decisions) of a column that holds whole architectures.
 
         A row whose text is no architecture is bad.
+
+        Args:
+            space: Their space.
+            columns: The column, or several whose cells are joined by ``:``.
+            reader: Reads their notation; None for that of the space.
+            nearest: As in `OptionReader`.
         """
-        choices, errors = space.parse_all([text.strip() for text in self.texts(column)])
-        for row, error in errors.items():
-            self.refuse(row, str(error))
+        texts = self.joined(columns)
+        named = f" (column {', '.join(columns)})"
+        chosen: dict[int, list[str]] = {}
+        if reader is None:
+            choices, errors = space.parse_all(texts)
+        else:
+            choices, errors, chosen = _read(space, texts, reader)
+        for row in sorted(errors):
+            self.refuse(row, f"{errors[row]}{named}")
+        if chosen:
+            numbers = list(chosen)
+            options = list(map(list, zip(*chosen.values(), strict=True)))
+            labels = [", ".join(columns)] * len(space.sizes)
+            choices[numbers] = self._decided(space, labels, options, np.array(numbers), nearest)
         return choices
 
-    def decided(self, space: SearchSpace, columns: Sequence[str]) -> IntArray:
-        """Encodings (rows, decisions) of columns with names of options, one a decision.
+    def decided(
+        self,
+        space: SearchSpace,
+        columns: Sequence[str],
+        fixed: Mapping[str, str],
+        *,
+        nearest: bool = False,
+    ) -> IntArray:
+        """Encodings (rows, decisions) of columns with options, one a decision.
 
-        A row with another text, or that is no architecture, is bad. What a decision that is
-        inactive has does not count; it may be empty.
+        A row with another text, or that is no architecture, is bad. A cell may be empty where the
+        decision does not count.
+
+        Args:
+            space: Their space.
+            columns: A column for each decision that is not fixed, in their order.
+            fixed: Option of decisions without a column, by name.
+            nearest: As in `OptionReader`.
         """
-        choices: IntArray = np.zeros((len(self.places), len(space.sizes)), dtype=np.int16)
-        empty: BoolArray = np.zeros(choices.shape, dtype=np.bool_)
-        for i, (decision, column) in enumerate(zip(space.decisions, columns, strict=True)):
-            texts = [text.strip() for text in self.texts(column)]
-            number = {text: decision.position(text) for text in set(texts)}
-            choices[:, i] = [number[text] for text in texts]
-            for row in np.flatnonzero(choices[:, i] < 0).tolist():
-                if decision.when and texts[row].lower() in _EMPTY:
-                    choices[row, i], empty[row, i] = 0, True
-                    continue
-                reason = UnknownNameError(f"{decision.name} option", texts[row], decision.options)
-                self.refuse(row, f"{column}: {reason}")
-        choices = self._settled(space, choices, empty, columns)
-        known: BoolArray = np.logical_and.reduce(choices >= 0, axis=1)
-        known[known] = ~space.valid(choices[known])
-        for row in np.flatnonzero(known).tolist():
-            options = (
+        rest = iter(columns)
+        labels, options = [], []
+        for decision in space.decisions:
+            if decision.name in fixed:
+                labels.append(decision.name)
+                options.append([fixed[decision.name]] * len(self.places))
+            else:
+                labels.append(next(rest))
+                options.append([text.strip() for text in self.texts(labels[-1])])
+        return self._decided(space, labels, options, np.arange(len(self.places)), nearest)
+
+    def _decided(
+        self,
+        space: SearchSpace,
+        labels: Sequence[str],
+        options: Sequence[Sequence[str]],
+        rows: IntArray,
+        nearest: bool,
+    ) -> IntArray:
+        """Encodings (rows, decisions) of the options of each decision, which are texts."""
+        readers = [OptionReader(decision, nearest=nearest) for decision in space.decisions]
+        read = [reader.numbers(texts) for reader, texts in zip(readers, options, strict=True)]
+        choices = np.array(read, dtype=np.int16).T.reshape(len(rows), len(readers))
+        bad = choices == UNKNOWN
+        whole: BoolArray = ~bad.any(axis=1)
+        if (choices[whole] == ABSENT).any():
+            found = np.maximum(choices[whole], 0)
+            active = space.active(found)
+            bad[whole] = (choices[whole] == ABSENT) & active
+            choices[whole] = np.where(active, found, 0)
+        else:
+            choices[whole] = space.settled(choices[whole])
+        for i, row in np.argwhere(bad.T).tolist():
+            reason = str(readers[i].unknown(options[i][row]))
+            if readers[i].decision.when and choices[row, i] != UNKNOWN:
+                reason = "is empty, and it counts here; fill it in"
+            self.refuse(rows[row], f"{labels[i]}: {reason}")
+        good = ~bad.any(axis=1)
+        good[good] = ~space.valid(choices[good])
+        for row in np.flatnonzero(good).tolist():
+            told = (
                 f"{decision.name} {decision.options[choice]}"
                 for decision, choice in zip(space.decisions, choices[row].tolist(), strict=True)
             )
-            self.refuse(row, f"no architecture of {space.name!r}: {', '.join(options)}")
+            self.refuse(rows[row], f"no architecture of {space.name!r}: {', '.join(told)}")
         return np.maximum(choices, 0)
 
-    def _settled(
-        self, space: SearchSpace, choices: IntArray, empty: BoolArray, columns: Sequence[str]
-    ) -> IntArray:
-        """The same without what does not count; empty where it does is bad."""
-        good = np.flatnonzero((choices >= 0).all(axis=1))
-        missing = empty[good] & space.active(choices[good])
-        for row, column in zip(*np.nonzero(missing), strict=True):
-            self.refuse(good[row], f"{columns[column]}: is empty, and it counts here; fill it in")
-        choices[good] = space.settled(choices[good])
-        return choices
+
+def _read(
+    space: SearchSpace, texts: Sequence[str], reader: Reader
+) -> tuple[IntArray, dict[int, ArchitectureError], dict[int, list[str]]]:
+    """Read a notation that is not the space's own.
+
+    Returns:
+        Encodings (rows, decisions) of those that it translates into the space's own, errors by
+        row, and options by row of the others.
+    """
+    native: dict[int, str] = {}
+    errors: dict[int, ArchitectureError] = {}
+    chosen: dict[int, list[str]] = {}
+    for row, text in enumerate(texts):
+        try:
+            found = reader(space, text)
+        except ArchitectureError as error:
+            errors[row] = error
+            continue
+        if isinstance(found, str):
+            native[row] = found
+        else:
+            chosen[row] = found
+    choices: IntArray = np.zeros((len(texts), len(space.sizes)), dtype=np.int16)
+    if native:
+        rows = list(native)
+        choices[rows], wrong = space.parse_all(list(native.values()))
+        errors |= {rows[i]: reason for i, reason in wrong.items()}
+    return choices, errors, chosen

@@ -5,13 +5,17 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from surrogate_nas.cli.import_csv import assignment, mapping
+
 if TYPE_CHECKING:
     from surrogate_nas.benchmarks.importers.base import Imported, Listener
 
 HELP = "a study of Optuna, whose completed trials become rows"
 DESCRIPTION = (
     "Make a table of an Optuna study whose parameters are the decisions of a space: a user's own "
-    "history, or what `search --store` kept. Several trials of one architecture are its seeds."
+    "history, or what `search --store` kept. Several trials of one architecture are its seeds. The "
+    "parameters of a study of another space are matched by their names: those that are no "
+    "decisions are left out, and decisions that it lacks need --fixed."
 )
 
 
@@ -27,6 +31,27 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="nasbench201, nats-size, …, or FILE.toml (default: what `search --store` noted)",
     )
     option("--task", metavar="T", help="name of the task (default: what `search --store` noted)")
+    option(
+        "--decision",
+        type=assignment,
+        action="append",
+        default=[],
+        metavar="NAME=PARAMETER",
+        help="the parameter of a decision that is called otherwise (repeats)",
+    )
+    option(
+        "--fixed",
+        type=assignment,
+        action="append",
+        default=[],
+        metavar="NAME=OPTION",
+        help="a decision that the study lacks, and the option that all of its trials had (repeats)",
+    )
+    option(
+        "--nearest",
+        action="store_true",
+        help="a number between two options of a decision means the nearer one",
+    )
     option(
         "--skip-bad",
         action="store_true",
@@ -48,6 +73,9 @@ def run(arguments: argparse.Namespace, listener: Listener) -> Imported:
             study=arguments.study,
             space=arguments.space,
             task=arguments.task,
+            decisions=mapping("--decision", arguments.decision),
+            fixed=mapping("--fixed", arguments.fixed),
+            nearest=arguments.nearest,
             skip_bad=arguments.skip_bad,
             listener=listener,
         )

@@ -13,6 +13,8 @@ from optuna.distributions import CategoricalDistribution
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState, create_trial
 
+from surrogate_nas import registry
+from surrogate_nas._types import IntArray
 from surrogate_nas.benchmarks.catalog import open_benchmark
 from surrogate_nas.benchmarks.importers.base import Imported, Listener
 from surrogate_nas.benchmarks.importers.optuna import import_optuna
@@ -21,7 +23,9 @@ from surrogate_nas.cli import main
 from surrogate_nas.errors import FormatError, InvalidArgumentError, UnknownNameError
 from surrogate_nas.evaluation import Evaluation, FunctionObjective, Goal, Proposal, Trial
 from surrogate_nas.spaces import open_space
+from surrogate_nas.spaces.base import Architecture, Decision, SearchSpace
 from surrogate_nas.spaces.custom import CustomSpace
+from surrogate_nas.spaces.graphs import ArchGraphs
 from surrogate_nas.store import Stored, open_storage
 
 WIDTHS = (8, 16, 24, 32, 40, 48, 56, 64)
@@ -316,3 +320,109 @@ def test_trainings_become_curves_and_their_recipe_is_noted(home: Path) -> None:
     assert [task.evaluate(a, budget=e, seed=1).value for e in (1, 2, 3)] == [-8.0, -4.0, -2.0]
     assert task.evaluate(a).value == -2.5
     assert len(task) == 1  # the training that was ended early has no value at the last epoch
+
+
+class Conditional(SearchSpace):
+    """Numbers, and a decision that counts with some of them alone."""
+
+    name = "conditional"
+    decisions = (
+        Decision.integer("depth", 2, 8, step=2),
+        Decision.real("rate", 1e-4, 0.1, levels=4, log=True),
+        Decision.categorical("norm", ["none", "layer"], when={"depth": [6, 8]}),
+    )
+
+    def graphs(self, choices: IntArray) -> ArchGraphs:
+        raise NotImplementedError
+
+    def parse(self, text: str) -> Architecture:
+        raise NotImplementedError
+
+    def format(self, arch: Architecture) -> str:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def conditional(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry.SPACES, "conditional", Conditional)
+
+
+def other(*trials: Mapping[str, object]) -> optuna.Study:
+    """A study of a space of its own."""
+    made = study(direction="maximize")
+    for number, params in enumerate(trials):
+        add(made, (), float(number), **dict[str, Any](params))
+    return made
+
+
+def rows() -> list[list[int]]:
+    found: list[list[int]] = open_benchmark("mine").task("toy").choices.tolist()
+    return found
+
+
+@pytest.mark.usefixtures("conditional")
+def test_a_study_of_another_space_is_matched_by_names() -> None:
+    made = other(
+        {"depth": 4.0, "lr": 0.01, "optimizer": "adam"},  # norm does not count
+        {"depth": 8, "lr": 0.1, "norm": "layer"},
+        {"depth": "6", "lr": 1e-4, "norm": None},
+        {"depth": 2, "lr": 0.001, "norm": "layer"},
+    )
+    ear = Ear()
+    imported(made, space="conditional", decisions={"rate": "lr"}, listener=ear)
+    assert rows() == [[0, 1, 0], [1, 2, 0], [2, 0, 0], [3, 3, 1]]
+    assert ear.notes == ["parameters that are no decisions of 'conditional' are ignored: optimizer"]
+    with pytest.raises(
+        InvalidArgumentError, match=r"rate is missing, it has .*--fixed NAME=OPTION"
+    ):
+        imported(made, space="conditional")
+    with pytest.raises(UnknownNameError, match="decision 'rates'; did you mean 'rate'"):
+        imported(made, space="conditional", decisions={"rates": "lr"})
+
+
+@pytest.mark.usefixtures("conditional")
+def test_decisions_that_a_study_lacks_are_fixed() -> None:
+    made = other({"depth": 4}, {"depth": 8})
+    imported(made, space="conditional", fixed={"rate": "1e-2", "norm": "layer"})
+    assert rows() == [[1, 2, 0], [3, 2, 1]]
+    with pytest.raises(UnknownNameError, match=r"unknown rate option '0\.5'"):
+        imported(made, space="conditional", fixed={"rate": "0.5", "norm": "layer"})
+
+
+@pytest.mark.usefixtures("conditional")
+def test_options_that_the_space_lacks_are_refused_or_skipped() -> None:
+    made = other(
+        {"depth": 8, "rate": 0.1, "norm": "layer"},
+        {"depth": 8, "rate": 0.1, "norm": "batch"},
+        {"depth": 8, "rate": 0.1},
+        {"depth": 8, "rate": 0.02, "norm": "layer"},
+        {"depth": 8, "rate": 0.5, "norm": "layer"},
+    )
+    with pytest.raises(
+        FormatError,
+        match=r"4 bad trials.*trial 1: unknown norm option 'batch'.*trial 2: the parameter 'norm' "
+        r"is missing; trial 3: unknown rate option '0.02'.*trial 4: ",
+    ):
+        imported(made, space="conditional")
+    made_table = imported(made, space="conditional", skip_bad=True)
+    assert (rows(), len(made_table.skipped)) == ([[3, 3, 1]], 4)
+    imported(made, space="conditional", skip_bad=True, nearest=True)
+    assert rows() == [[3, 2, 1], [3, 3, 1]]
+
+
+def test_steps_that_are_no_epochs() -> None:
+    made = study(direction="maximize")
+    add(made, (8,) * 5, 3, reported={1_700_000_000: 1, 1_700_000_060: 2})
+    ear = Ear()
+    imported(made, listener=ear)
+    assert "steps above 100,000,000" in ear.notes[0]
+    assert open_benchmark("mine").task("toy").budgets == (1,)
+
+
+def test_seeds_of_a_study_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("surrogate_nas.benchmarks.importers.optuna.MOST_VALUES", 5)
+    made = study(direction="maximize")
+    for layer in (8, 8, 8, 16):
+        add(made, (layer,) * 5, 3)
+    with pytest.raises(InvalidArgumentError, match="one architecture has 3 trials"):
+        imported(made)
