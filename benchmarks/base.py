@@ -198,6 +198,12 @@ class TabularTask:
             return merged
         return merged.restricted(self.choices)
 
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({self.name!r} of {self.benchmark!r}, "
+            f"{len(self)} architectures, {self.goal.metric})"
+        )
+
     # Reading --------------------------------------------------------------------------------
 
     @cached_property
@@ -430,6 +436,12 @@ class Benchmark(ABC):
         Raises:
             FormatError: If it is damaged.
         """
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({self.name!r}, {len(self.tasks)} tasks, "
+            f"{self.architectures} architectures)"
+        )
 
     def task_data(self, name: str, n: int, rng: np.random.Generator) -> TaskData:
         """A random support set of n architectures of one task."""

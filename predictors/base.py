@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import inspect
+import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +19,9 @@ from surrogate_nas.spaces.base import SearchSpace
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring, _SHORT.maxother = 60, 200
 
 
 class Predictor(ABC):
@@ -36,6 +41,9 @@ class Predictor(ABC):
     has_prior: ClassVar[bool] = False
     conditions: bool = False
     reads_features: ClassVar[bool] = False
+
+    def __repr__(self) -> str:
+        return _with_arguments(self)
 
     @abstractmethod
     def fit(self, data: TaskData) -> Self:
@@ -110,6 +118,9 @@ class MetaPredictor(ABC):
         self.workers = workers
         self.checkpoint = checkpoint
         self.on_step = on_step
+
+    def __repr__(self) -> str:
+        return _with_arguments(self)
 
     @abstractmethod
     def meta_fit(self, tasks: Sequence[TaskData]) -> Self:
@@ -194,3 +205,17 @@ def require_rows(data: TaskData, least: int = 1) -> None:
 def not_fitted(predictor: object) -> NotFittedError:
     """The error of a predictor that was asked too early."""
     return NotFittedError(f"{type(predictor).__name__} was not fitted; call fit before predict")
+
+
+def _with_arguments(predictor: object) -> str:
+    """The class with its seed, and with those of the stored arguments that are not the default."""
+    parameters = inspect.signature(type(predictor)).parameters
+    shown = []
+    for name in dict.fromkeys(["seed", *parameters]):
+        if not hasattr(predictor, name) or inspect.isroutine(value := getattr(predictor, name)):
+            continue
+        default = parameters[name].default if name in parameters else None
+        simple = isinstance(value, str | int | float | None)
+        if name == "seed" or not simple or value != default:
+            shown.append(f"{name}={' '.join(_SHORT.repr(value).split())}")
+    return f"{type(predictor).__name__}({', '.join(shown)})"

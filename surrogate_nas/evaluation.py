@@ -169,6 +169,9 @@ class TaskData:
     def __len__(self) -> int:
         return len(self.values)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r}, {len(self)} rows of {self.space.name!r})"
+
     def take(self, rows: IntArray) -> TaskData:
         """The same task with only these rows, in this order."""
         return TaskData(

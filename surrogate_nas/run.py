@@ -112,7 +112,7 @@ def search(
     except KeyboardInterrupt:
         stopped = "interrupted"
     seconds = time.perf_counter() - start
-    return SearchResult(tuple(loop.done), inner.goals, seconds, stopped)
+    return SearchResult(tuple(loop.done), inner.goals, seconds, stopped, inner.space)
 
 
 def check_arguments(

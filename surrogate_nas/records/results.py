@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from surrogate_nas._types import FloatArray
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.evaluation import Goal, Trial
+from surrogate_nas.records.frames import dataframe, html_table
+from surrogate_nas.spaces.base import SearchSpace
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Stop = Literal["exhausted", "interrupted"]
+
+_SHOWN = 5  # trials in a notebook
 
 
 @dataclass(frozen=True)
@@ -25,12 +32,14 @@ class SearchResult:
         seconds: Duration of the search.
         stopped: ``"exhausted"`` if the space was used up, ``"interrupted"`` if a keyboard
             interrupt ended the search; None if all trials were made.
+        space: Of the architectures, for their notation.
     """
 
     trials: tuple[Trial, ...]
     goals: tuple[Goal, ...]
     seconds: float = 0.0
     stopped: Stop | None = None
+    space: SearchSpace | None = field(default=None, compare=False)
 
     @cached_property
     def incumbents(self) -> tuple[int | None, ...]:
@@ -76,6 +85,81 @@ class SearchResult:
         """Cost of all trials so far in epochs, after each trial: (trials,)."""
         spent = [0.0 if t.evaluation is None else t.evaluation.cost for t in self.trials]
         return np.cumsum(spent, dtype=np.float64)
+
+    # For people ------------------------------------------------------------------------------
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """A row for each trial, in their order.
+
+        Returns:
+            ``number``, ``arch``; ``value_METRIC`` for each goal, in the metric's own sign;
+            ``test_METRIC``, which the search did not see; ``metric_NAME`` of further metrics;
+            ``budget`` and ``cost`` in epochs; ``seed``; ``error``. What a trial does not have is
+            missing.
+
+        Raises:
+            MissingDependencyError: If pandas is not installed.
+        """
+        rows = [self._row(number) for number in range(len(self.trials))]
+        names = dict.fromkeys(name for row in rows for name in row)
+        own = [f"value_{goal.metric}" for goal in self.goals]
+        tests = [name for name in names if name.startswith("test_")]
+        metrics = [name for name in names if name.startswith("metric_")]
+        columns = ["number", "arch", *own, *tests, *metrics, "budget", "cost", "seed", "error"]
+        return dataframe(rows, columns)
+
+    def _row(self, number: int) -> dict[str, Any]:
+        trial = self.trials[number]
+        row: dict[str, Any] = {"number": number, "arch": self._text(trial), "error": trial.error}
+        evaluation = trial.evaluation
+        if evaluation is None:
+            return row
+        values = zip(self.goals, evaluation.values, strict=True)
+        row |= {f"value_{goal.metric}": goal.sign * value for goal, value in values}
+        row |= {f"test_{name}": value for name, value in evaluation.hidden.items()}
+        row |= {f"metric_{name}": value for name, value in evaluation.metrics.items()}
+        return row | {
+            "budget": evaluation.budget,
+            "cost": evaluation.cost,
+            "seed": evaluation.seed,
+        }
+
+    def _text(self, trial: Trial) -> str:
+        if self.space is None:
+            return "-".join(map(str, trial.arch.choices))
+        return self.space.format(trial.arch)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._summary()})"
+
+    def _summary(self) -> str:
+        parts = [f"{len(self.trials)} trial{'s' * (len(self.trials) != 1)}"]
+        failed = sum(trial.error is not None for trial in self.trials)
+        if failed:
+            parts.append(f"{failed} failed")
+        if self.best is not None and self.best.evaluation is not None:
+            values = zip(self.goals, self.best.evaluation.values, strict=True)
+            found = ", ".join(f"{goal.metric} {goal.sign * value:.6g}" for goal, value in values)
+            parts.append(f"best {found}")
+        if self.stopped is not None:
+            parts.append(self.stopped)
+        return ", ".join([*parts, f"{self.seconds:.1f} s"])
+
+    def _repr_html_(self) -> str:
+        """The best trials as a table, which notebooks show."""
+        done = [(n, t.evaluation) for n, t in enumerate(self.trials) if t.evaluation is not None]
+        best = sorted(done, key=lambda pair: -pair[1].value)[:_SHOWN]
+        rows = [
+            [
+                self._text(self.trials[number]),
+                *(f"{g.sign * v:.6g}" for g, v in zip(self.goals, found.values, strict=True)),
+                f"{found.cost:g}",
+                str(number),
+            ]
+            for number, found in best
+        ]
+        units = [f"{g.metric} ({g.unit})" if g.unit else g.metric for g in self.goals]
+        return html_table(self._summary(), ["architecture", *units, "cost", "trial"], rows)
 
 
 @dataclass(frozen=True, slots=True)

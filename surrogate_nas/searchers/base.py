@@ -77,6 +77,12 @@ class Searcher(ABC):
         self._taken: list[tuple[int, ...]] = []  # the choices of the same
         self._next_number = 0
 
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({self.space.name!r}, seed={_seed(self.rng)}, "
+            f"{self._next_number} proposed)"
+        )
+
     def ask(self, n: int = 1) -> list[Proposal]:
         """Propose n new architectures; fewer where the space has no more.
 
@@ -205,3 +211,12 @@ class Searcher(ABC):
             return np.ones(len(keys), dtype=np.bool_)
         taken = self.space.index(np.array(self._taken))
         return np.isin(self.space.index(keys), taken, invert=True)
+
+
+def _seed(rng: np.random.Generator) -> str:
+    """What a generator was made of."""
+    sequence = rng.bit_generator.seed_seq
+    if not isinstance(sequence, np.random.SeedSequence):
+        return "?"
+    spawned = "".join(f".{i}" for i in sequence.spawn_key)
+    return f"{sequence.entropy}{spawned}"

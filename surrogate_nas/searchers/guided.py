@@ -174,6 +174,9 @@ class Guided(Searcher):
         self.inner.claim(arch)
         return super().claim(arch)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.inner!r}, {self.predictor!r})"
+
     def _shared(self) -> dict[int, Any]:
         # `fit` starts anew each time, so a shallow copy keeps whatever the predictor caches.
         return super()._shared() | {

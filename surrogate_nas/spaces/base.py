@@ -318,6 +318,9 @@ class RestrictedSpace(SearchSpace):
         """Number of different keys."""
         return len(self._members)
 
+    def _shown_size(self) -> str:
+        return f"{self.size} of {super()._shown_size()}"
+
     @cached_property
     def _unique(self) -> IntArray:
         return frozen(self.from_index(self._members))

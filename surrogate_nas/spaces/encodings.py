@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Literal, Self, get_args
@@ -20,6 +21,8 @@ Isomorphs = Literal["separate", "merged"]
 
 ENUMERABLE = 100_000
 """Spaces with fewer encodings, and parts with fewer rows, are listed and scored as a whole."""
+
+_LARGE = 10**9  # numbers of encodings that are shown as a power of ten
 
 
 class Encodings:
@@ -280,4 +283,12 @@ class Encodings:
         return Architecture(self.name, tuple(values))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(name={self.name!r}, isomorphs={self.isomorphs!r})"
+        return (
+            f"{type(self).__name__}({self.name!r}, {len(self.sizes)} decisions, "
+            f"{self._shown_size()} encodings, isomorphs={self.isomorphs!r})"
+        )
+
+    def _shown_size(self) -> str:
+        """How many encodings there are."""
+        count = math.prod(self.sizes)
+        return str(count) if count < _LARGE else f"1e{math.log10(count):.0f}"
