@@ -112,6 +112,7 @@ class GradientSearch(PolicySearch):
             logits[start, np.arange(len(choices)), choices] += _SHARPNESS
         gumbel = self.relaxation == "gumbel"
         found = ascend(predictor, logits, self._options, steps // _SHARE, rng if gumbel else None)
+        found = self.space.settled(found)
         return found[self.space.valid(found)]
 
 

@@ -108,8 +108,8 @@ class OptunaSearch(Searcher):
     def _ask(self) -> tuple[int, Architecture]:
         trial = self._study.ask(self._distributions)
         params = trial.params  # a copy at each access
-        choices = tuple(params[decision.name] for decision in self.space.decisions)
-        return trial.number, Architecture(self.space.name, choices)
+        # All decisions are suggested, whether they count or not.
+        return trial.number, self.space.decide(lambda i: params[self.space.decisions[i].name])
 
     def _beside(self, arch: Architecture) -> Architecture | None:
         """An architecture that was never proposed, claimed, if possible a neighbour of ``arch``."""

@@ -48,7 +48,7 @@ class PolicySearch(Searcher):
     def _candidate(self) -> Architecture:
         if self._drawn:
             return self._drawn.popleft()
-        choices = self._draw(_DRAWN)
+        choices = self.space.settled(self._draw(_DRAWN))
         valid = [self.space.architecture(row) for row in choices[self.space.valid(choices)]]
         self._drawn.extend(arch for arch in valid if not self.seen(arch))
         if self._drawn:

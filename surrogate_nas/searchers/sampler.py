@@ -27,7 +27,7 @@ WarmStart = TaskData | Study
 
 
 def suggest_architecture(trial: BaseTrial, space: SearchSpace) -> Architecture:
-    """Suggest an architecture, one categorical parameter a decision.
+    """Suggest an architecture, one categorical parameter for each decision that counts.
 
     Names and options are those of the trial store (`surrogate_nas.store`). Given a finished trial,
     such as ``study.best_trial``, this is the architecture that it had.
@@ -40,13 +40,14 @@ def suggest_architecture(trial: BaseTrial, space: SearchSpace) -> Architecture:
         optuna.TrialPruned: If the choices together are no architecture of the space, which
             `SurrogateSampler` never suggests.
     """
-    choices = tuple(
-        decision.options.index(trial.suggest_categorical(decision.name, decision.options))
-        for decision in space.decisions
-    )
-    arch = Architecture(space.name, choices)
+
+    def suggested(i: int) -> int:
+        decision = space.decisions[i]
+        return decision.options.index(trial.suggest_categorical(decision.name, decision.options))
+
+    arch = space.decide(suggested)
     if not space.is_valid(arch):
-        raise TrialPruned(f"{choices} is no architecture of {space.name!r}")
+        raise TrialPruned(f"{arch.choices} is no architecture of {space.name!r}")
     return arch
 
 
@@ -289,11 +290,13 @@ class _Reader:
     def architecture(self, frozen: FrozenTrial) -> Architecture | None:
         """What the trial evaluates; None where it has not all decisions or is of another kind."""
         params = frozen.system_attrs.get("fixed_params", {}) | frozen.params
+        decisions = self._space.decisions
         try:
-            choices = tuple(d.options.index(params[d.name]) for d in self._space.decisions)
+            arch = self._space.decide(
+                lambda i: decisions[i].options.index(params[decisions[i].name])
+            )
         except (KeyError, ValueError):
             return None
-        arch = Architecture(self._space.name, choices)
         return arch if self._space.is_valid(arch) else None
 
     def has_decisions(self, frozen: FrozenTrial) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
@@ -125,6 +125,15 @@ class Conditions:
             if active[i]:
                 takes_a = from_a[i] if active_a[i] == active_b[i] else active_a[i]
                 found[i] = a[i] if takes_a else b[i]
+        return found
+
+    def decide(self, choose: Callable[[int], int]) -> list[int]:
+        """The encoding of the options that are chosen for the decisions that are active."""
+        found, active = [0] * len(self._sizes), [True] * len(self._sizes)
+        for i in self._order:
+            active[i] = all(active[j] and holds[found[j]] for j, holds in self._clauses[i])
+            if active[i]:
+                found[i] = choose(i)
         return found
 
     # Counting -----------------------------------------------------------------------------

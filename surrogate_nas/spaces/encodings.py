@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Literal, Self, get_args
 
@@ -153,6 +153,17 @@ class Encodings:
         """The same with the first option wherever a decision is inactive: (n, decisions)."""
         choices = np.asarray(choices)
         return choices if self._conditions is None else self._conditions.settle(choices)
+
+    def decide(self, choose: Callable[[int], int]) -> Architecture:
+        """The encoding that is made by choosing an option for each decision that counts.
+
+        Args:
+            choose: Gets the position of a decision, after those that its condition names, and
+                gives the number of an option.
+        """
+        if self._conditions is None:
+            return self._wrap(map(choose, range(len(self.decisions))))
+        return self._wrap(self._conditions.decide(choose))
 
     def valid(self, choices: IntArray) -> BoolArray:
         """Which encodings are architectures: bool (n,).
