@@ -10,6 +10,7 @@ from surrogate_nas._types import BoolArray, FloatArray, IntArray
 from surrogate_nas.spaces.graphs import OUTPUT, ArchGraphs
 from surrogate_nas.spaces.operations import (
     ATTRIBUTES,
+    EDITIONS,
     OPERATION_IDS,
     OPERATIONS,
     STRUCTURAL_OPERATIONS,
@@ -21,9 +22,21 @@ PATHS_PER_GRAPH = 32
 """So many paths of one graph are followed at most at a time; published spaces have 15 or fewer."""
 
 MANY_OPERATIONS = 12
-"""Where widths make more operations than this, they do not make an operation another one."""
+"""Where widths make more operations than this, they do not make an operation another one.
+
+Nor do the attributes of later editions, where there are still more.
+"""
+
+MOST_OPERATIONS = 100
+"""Where there are more than this, no attribute makes an operation another one."""
 
 _CHANNELS = [ATTRIBUTES.index(name) for name in ("channels_in", "channels_out")]
+_LATER = [*_CHANNELS, *range(EDITIONS[0][1], len(ATTRIBUTES))]
+_IGNORED = [
+    (_CHANNELS, MANY_OPERATIONS),
+    (_LATER, MANY_OPERATIONS),
+    ([*range(len(ATTRIBUTES))], MOST_OPERATIONS),
+]
 _GOLDEN = (5**0.5 - 1) / 2
 
 
@@ -44,16 +57,20 @@ class Catalogue:
         width = 1 + len(ATTRIBUTES)
         others = np.zeros((0, width), np.float32) if others is None else widened(others, width)
         self._ignored: list[int] = []
-        for ignored in ([], _CHANNELS):
-            self._ignored = ignored
-            rows = [self._signature(graphs, computing), others]
-            self.operations = unique_rows(np.concatenate(rows))[0]
-            if len(self.operations) <= MANY_OPERATIONS:
-                break
+        self.operations = self._collected(graphs, computing, others)
+        for ignored, most in _IGNORED:
+            if len(self.operations) > most:
+                self._ignored = ignored
+                self.operations = self._collected(graphs, computing, others)
         self.names = tuple(_operation_name(row) for row in self.operations)
         kind = self.operations[:, 0]
         self.weighted = np.flatnonzero(~np.isin(kind, WEIGHTLESS))
         self.skips = np.flatnonzero(kind == OPERATION_IDS["skip"])
+
+    def _collected(
+        self, graphs: ArchGraphs, computing: BoolArray, others: FloatArray
+    ) -> FloatArray:
+        return unique_rows(np.concatenate([self._signature(graphs, computing), others]))[0]
 
     def __len__(self) -> int:
         return len(self.names)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
@@ -15,8 +17,18 @@ from surrogate_nas.spaces.decisions import Condition, Decision
 
 _STATES = 100_000  # for counting: combinations of what later conditions ask for
 
-Clause = tuple[int, tuple[bool, ...]]
-"""A decision's position, and with which of its options the clause holds."""
+
+@dataclass(frozen=True)
+class Clause:
+    """A part of a condition: a decision's position, and with which of its options it holds."""
+
+    position: int
+    holding: tuple[bool, ...]
+
+    @cached_property
+    def vector(self) -> BoolArray:
+        """`holding` as an array: bool (options,)."""
+        return np.array(self.holding, dtype=np.bool_)
 
 
 class Conditions:
@@ -34,7 +46,7 @@ class Conditions:
         self._sizes = [len(decision.options) for decision in decisions]
         self._positions = {decision.name: i for i, decision in enumerate(decisions)}
         self._decisions = decisions
-        self._holding: dict[tuple[int, tuple[str, ...]], tuple[bool, ...]] = {}
+        self._read_already: dict[tuple[int, tuple[str, ...]], Clause] = {}
         self._clauses = [self._read(d.when, f"decision {d.name!r}: when") for d in decisions]
         self._order = self._sorted()
         self._conditional = [i for i in self._order if self._clauses[i]]
@@ -48,27 +60,30 @@ class Conditions:
         return self._read(when, key)
 
     def _read(self, when: Condition | None, key: str) -> tuple[Clause, ...]:
-        clauses = []
+        clauses: list[Clause] = []
         for name, options in when or ():
             if name not in self._positions:
                 raise InvalidArgumentError(
                     f"{key}: {UnknownNameError('decision', name, self._positions)}"
                 )
             position = self._positions[name]
-            listed = self._decisions[position].options
-            for option in () if (position, options) in self._holding else options:
-                if option not in listed:
-                    reason = UnknownNameError(f"{name} option", option, listed)
-                    raise InvalidArgumentError(f"{key}: {reason}")
-            if (position, options) not in self._holding:
+            if (position, options) not in self._read_already:
+                listed = self._decisions[position].options
+                for option in options:
+                    if option not in listed:
+                        reason = UnknownNameError(f"{name} option", option, listed)
+                        raise InvalidArgumentError(f"{key}: {reason}")
                 chosen = set(options)
-                self._holding[position, options] = tuple(option in chosen for option in listed)
-            clauses.append((position, self._holding[position, options]))
+                clause = Clause(position, tuple(option in chosen for option in listed))
+                self._read_already[position, options] = clause
+            clauses.append(self._read_already[position, options])
         return tuple(clauses)
 
     def _sorted(self) -> list[int]:
         """All decisions, each after those that its condition names."""
-        named = {i: [j for j, _ in clauses] for i, clauses in enumerate(self._clauses)}
+        named = {
+            i: [clause.position for clause in clauses] for i, clauses in enumerate(self._clauses)
+        }
         try:
             return list(TopologicalSorter(named).static_order())
         except CycleError as error:
@@ -88,19 +103,26 @@ class Conditions:
     def holds(self, clauses: Sequence[Clause], choices: IntArray, active: BoolArray) -> BoolArray:
         """Where all clauses hold, given which decisions are active: bool (n,)."""
         found = np.ones(len(choices), dtype=np.bool_)
-        for j, holding in clauses:
-            found &= active[:, j] & np.array(holding)[choices[:, j]]
+        for clause in clauses:
+            j = clause.position
+            found &= active[:, j] & clause.vector[choices[:, j]]
         return found
 
     def settle(self, choices: IntArray) -> IntArray:
         """The encodings with the first option wherever a decision is inactive: (n, decisions)."""
         return np.where(self.active(choices), choices, np.zeros((), dtype=choices.dtype))
 
+    def _counts(self, i: int, choices: Sequence[int], active: Sequence[bool]) -> bool:
+        return all(
+            active[clause.position] and clause.holding[choices[clause.position]]
+            for clause in self._clauses[i]
+        )
+
     def active_of(self, choices: Sequence[int]) -> list[bool]:
         """As `active`, of one encoding."""
         active = [True] * len(choices)
         for i in self._conditional:
-            active[i] = all(active[j] and holds[choices[j]] for j, holds in self._clauses[i])
+            active[i] = self._counts(i, choices, active)
         return active
 
     def changed(
@@ -109,7 +131,7 @@ class Conditions:
         """One encoding settled after a change; decisions that were not active are drawn."""
         found, active = list(choices), [True] * len(choices)
         for i in self._conditional:
-            active[i] = all(active[j] and holds[found[j]] for j, holds in self._clauses[i])
+            active[i] = self._counts(i, found, active)
             if not active[i]:
                 found[i] = 0
             elif not was[i]:
@@ -121,7 +143,7 @@ class Conditions:
         active_a, active_b = self.active_of(a), self.active_of(b)
         found, active = [0] * len(a), [True] * len(a)
         for i in self._order:
-            active[i] = all(active[j] and holds[found[j]] for j, holds in self._clauses[i])
+            active[i] = self._counts(i, found, active)
             if active[i]:
                 takes_a = from_a[i] if active_a[i] == active_b[i] else active_a[i]
                 found[i] = a[i] if takes_a else b[i]
@@ -131,7 +153,7 @@ class Conditions:
         """The encoding of the options that are chosen for the decisions that are active."""
         found, active = [0] * len(self._sizes), [True] * len(self._sizes)
         for i in self._order:
-            active[i] = all(active[j] and holds[found[j]] for j, holds in self._clauses[i])
+            active[i] = self._counts(i, found, active)
             if active[i]:
                 found[i] = choose(i)
         return found
@@ -161,8 +183,8 @@ class Conditions:
             return i
 
         for i, clauses in enumerate(self._clauses):
-            for j, _ in clauses:
-                root[find(i)] = find(j)
+            for clause in clauses:
+                root[find(i)] = find(clause.position)
         groups: dict[int, list[int]] = {}
         for i in self._order:
             groups.setdefault(find(i), []).append(i)
@@ -173,13 +195,13 @@ class Conditions:
         last = {clause: i for i in group for clause in self._clauses[i]}
         asked: dict[int, list[Clause]] = {}
         for clause in last:
-            asked.setdefault(clause[0], []).append(clause)
+            asked.setdefault(clause.position, []).append(clause)
         states: Counter[frozenset[Clause]] = Counter({frozenset(): 1})  # the clauses that hold
         for i in group:
             after: Counter[frozenset[Clause]] = Counter()
             gone = {clause for clause in self._clauses[i] if last[clause] == i}
             outcomes = Counter(
-                frozenset(c for c in asked.get(i, ()) if c[1][option])
+                frozenset(c for c in asked.get(i, ()) if c.holding[option])
                 for option in range(self._sizes[i])
             )
             for held, ways in states.items():

@@ -96,6 +96,15 @@ class CustomSpace(SearchSpace):
         found = (self._nodes[i].options[option].name for i, option in self._graphs.unknown)
         return tuple(dict.fromkeys(found))
 
+    def is_valid(self, arch: Architecture) -> bool:
+        """Whether this is an architecture of this space."""
+        if self.number(arch) < 0:
+            return False
+        if self._conditions is None:
+            return True
+        active = self._conditions.active_of(arch.choices)
+        return all(counts or x == 0 for x, counts in zip(arch.choices, active, strict=True))
+
     def graphs(self, choices: IntArray) -> ArchGraphs:
         """The architectures as graphs; a node with several inputs sums them."""
         return self._graphs(choices)

@@ -16,6 +16,7 @@ from surrogate_nas.predictors.structure.features import FAMILIES, TREE_FAMILIES,
 from surrogate_nas.predictors.structure.paths import PATHS_PER_GRAPH, Catalogue, Paths
 from surrogate_nas.registry import SPACES, load
 from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.spaces.custom import CustomSpace
 from surrogate_nas.spaces.graphs import ArchGraphs, from_template
 from surrogate_nas.spaces.nas_bench_graph import NASBenchGraphSpace
 from surrogate_nas.spaces.nasbench201 import NASBench201Space
@@ -262,3 +263,22 @@ def test_a_restriction_keeps_the_columns_that_vary_in_it() -> None:
     np.testing.assert_array_equal(x, whole.transform(part.unique())[:, same])
     with pytest.raises(ArchitectureError, match="not an architecture"):
         features.transform(members[:1])
+
+
+@pytest.mark.parametrize(
+    ("node", "operations"),
+    [
+        ("heads = [1, 2, 4]\nwidth = [16, 32, 64]", 9),  # few: all attributes count
+        ("heads = [1, 2, 4]\nwidth = {integer = [1, 9]}", 1),  # later attributes do not
+        ("kernel = [1, 3, 5]\nwidth = {integer = [1, 9]}", 3),
+        ("kernel = [1, 3, 5, 7]\nstride = [1, 2, 4]\nexpansion = [1, 2, 3, 4]", 48),
+        ("kernel = {integer = [1, 20]}\nexpansion = {integer = [1, 20]}", 1),
+    ],
+)
+def test_attributes_of_many_values_make_no_operations(node: str, operations: int) -> None:
+    text = 'name = "many"\ngraph = "chain"\n[[nodes]]\ncount = 2\nname = "n"\noperation = "conv"\n'
+    space = CustomSpace(text + node)
+    found = StructuralFeatures.of(space)
+    assert len(found.operations) == operations
+    rows = space.sample_choices(np.random.default_rng(0), 50)
+    assert np.isfinite(found.transform(rows)).all()
