@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Self
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.evaluation import Features, Prediction, TaskData
 from surrogate_nas.predictors.base import Predictor, not_fitted, require_rows
+from surrogate_nas.predictors.structure.decision_columns import DecisionColumns
 from surrogate_nas.predictors.structure.features import FAMILIES, StructuralFeatures
 from surrogate_nas.spaces.base import ENUMERABLE, SearchSpace
 
@@ -24,7 +25,7 @@ Inputs = Callable[[IntArray], FloatArray]
 
 
 class FeaturePredictor(Predictor):
-    """A regression on rows of numbers, by default structural features and those of the data.
+    """A regression on rows of numbers: structural features, decisions and features of the data.
 
     A subclass defines `learn` and `infer`, which know nothing of architectures:
     `surrogate_nas.predictors.estimators` offers them as scikit-learn's estimators.
@@ -69,13 +70,24 @@ class FeaturePredictor(Predictor):
         """Predict rows (m, k); float64 mean and std (m,)."""
 
     def _describe(self, space: SearchSpace, features: Features | None) -> Inputs:
-        structure = StructuralFeatures.of(space)
+        structure, decisions = StructuralFeatures.of(space), DecisionColumns.of(space)
         columns = structure.columns(self.families)
 
         def rows(choices: IntArray) -> FloatArray:
-            found = structure.transform(choices, columns)
-            if features is None:
-                return np.ascontiguousarray(found)
-            return np.concatenate([found, features(choices)], axis=1, dtype=np.float32)
+            parts = [structure.transform(choices, columns)]
+            if len(decisions):
+                parts.append(decisions.transform(choices))
+            if features is not None:
+                parts.append(features(choices))
+            return np.ascontiguousarray(with_columns(parts))
 
         return rows
+
+
+def with_columns(parts: Sequence[FloatArray]) -> FloatArray:
+    """Columns (n, k) side by side as float32; one of zeros where there is none at all."""
+    if sum(part.shape[1] for part in parts) == 0:
+        return np.zeros((len(parts[0]), 1), dtype=np.float32)
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate(parts, axis=1, dtype=np.float32)

@@ -14,9 +14,10 @@ from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.evaluation import Features, Prediction, TaskData
 from surrogate_nas.predictors.base import not_fitted
 from surrogate_nas.predictors.calibration import interval_std
-from surrogate_nas.predictors.feature_predictor import FeaturePredictor
+from surrogate_nas.predictors.feature_predictor import FeaturePredictor, with_columns
 from surrogate_nas.predictors.kernels import FamilyKernel, Hyperparameters, Scaled
 from surrogate_nas.predictors.scores import QuantileMap, warped
+from surrogate_nas.predictors.structure.decision_columns import VALUES, DecisionColumns
 from surrogate_nas.predictors.structure.features import StructuralFeatures
 from surrogate_nas.predictors.whitened import Growth, Whitened, inverse_factor
 from surrogate_nas.spaces.base import SearchSpace
@@ -51,17 +52,25 @@ class GaussianProcess(FeaturePredictor):
         self.max_iterations = max_iterations
 
     def _describe(self, space: SearchSpace, features: Features | None) -> _Inputs:
-        structure, old = StructuralFeatures.of(space), self._inputs
-        if isinstance(old, _Inputs) and old.structure is structure and old.features is features:
+        structure, decisions = StructuralFeatures.of(space), DecisionColumns.of(space)
+        old = self._inputs
+        if (
+            isinstance(old, _Inputs)
+            and old.structure is structure
+            and old.decisions is decisions
+            and old.features is features
+        ):
             return old
-        return _Inputs(structure, self.families, features)
+        return _Inputs(structure, decisions, self.families, features)
 
     def learn(self, x: FloatArray, values: FloatArray, others: FloatArray) -> Self:
         """Fit the hyperparameters and condition on all rows."""
         scores = warped(values)
         x = np.asarray(x, dtype=np.float64)
-        groups = np.zeros(x.shape[1], dtype=np.int64)
-        kernel = FamilyKernel(self._inputs.groups if isinstance(self._inputs, _Inputs) else groups)
+        if isinstance(self._inputs, _Inputs):
+            kernel = FamilyKernel(self._inputs.groups, self._inputs.of_decisions)
+        else:
+            kernel = FamilyKernel(np.zeros(x.shape[1], dtype=np.int64))
         rows = np.arange(len(values))
         if len(rows) > _FIT_ROWS:
             rows = np.random.default_rng(self.seed).permutation(rows)[:_FIT_ROWS]
@@ -112,34 +121,50 @@ class GaussianProcess(FeaturePredictor):
 class _Inputs:
     """The process's columns, standardised over the space and ordered by family.
 
-    Features that are known beside the structure are the last family. A read-only array of
-    encodings, such as `SearchSpace.unique`, is remembered with its columns.
+    Those of decisions come after those of the structure, and features that are known beside both
+    are the last family. A read-only array of encodings, such as `SearchSpace.unique`, is
+    remembered with its columns.
+
+    Attributes:
+        groups: int64 (k,), number of the family of each column.
+        of_decisions: Numbers of the families of decisions.
     """
 
     def __init__(
         self,
         structure: StructuralFeatures,
+        decisions: DecisionColumns,
         families: tuple[str, ...],
         features: Features | None,
     ) -> None:
-        self.structure, self.features = structure, features
+        self.structure, self.decisions, self.features = structure, decisions, features
         columns = structure.columns(families)
         groups = np.array([families.index(structure.families[i]) for i in columns], dtype=np.int64)
         order = np.argsort(groups, kind="stable")
         self._columns, self.groups = columns[order], groups[order]
         self._centre = structure.centre[self._columns]
         self._scale = structure.scale[self._columns]
+        first = len(families)
+        self.of_decisions = (first, first + 1)
+        of_values = np.array([family == VALUES for family in decisions.families], dtype=np.int64)
+        self.groups = np.append(self.groups, first + of_values)
         if features is not None:
-            self.groups = np.append(self.groups, [len(families)] * len(features.names))
+            self.groups = np.append(self.groups, [first + 2] * len(features.names))
+        if not self.groups.size:  # all architectures look the same
+            self.groups = np.zeros(1, dtype=np.int64)
         self._last: tuple[IntArray, FloatArray] | None = None
 
     def __call__(self, choices: IntArray) -> FloatArray:
         if self._last is not None and choices is self._last[0]:
             return self._last[1]
         columns = self.structure.transform(choices, self._columns)
-        x = np.asarray((columns - self._centre) / self._scale)
+        parts = [(columns - self._centre) / self._scale]
+        if len(self.decisions):
+            chosen = self.decisions.transform(choices)
+            parts.append((chosen - self.decisions.centre) / self.decisions.scale)
         if self.features is not None:
-            x = np.concatenate([x, self.features(choices)], axis=1, dtype=x.dtype)
+            parts.append(self.features(choices))
+        x = with_columns(parts)
         if not choices.flags.writeable:
             x.setflags(write=False)
             self._last = (choices, x)

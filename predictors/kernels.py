@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +14,10 @@ from surrogate_nas._types import FloatArray, IntArray
 
 _JITTER = 1e-6
 _FREEDOM = 36.0  # variance of all columns' departures together
+_OF_AN_OPTION = 0.5  # standard deviation of the departure of a decision's column
 _FARTHEST = 20.0  # standard deviations of a prior
 _PARTS_MEAN = (0.0, -1.0, -2.0)
+_NOISE_OF_DECISIONS = -1.0  # decisions explain a task less far than a graph that is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +72,14 @@ class FamilyKernel:
     NeurIPS 2011). Parameters are l (one a family), h (one a column) and the logarithms of the
     parts' standard deviations, all with Gaussian priors: a column pays for departing from its
     family, the more the more columns there are, so that a hundred do not overfit twenty rows.
+    Families of decisions have as much variance together as all others have.
     """
 
-    def __init__(self, groups: IntArray) -> None:
+    def __init__(self, groups: IntArray, decisions: Collection[int] = ()) -> None:
         """Columns with one number in ``groups`` (d,) are a family; they stand side by side.
 
-        `shared` is the number of parameters that are not of a single column.
+        Those with a number in ``decisions`` are columns of decisions. `shared` is the number of
+        parameters that are not of a single column.
         """
         numbers, first, self._group, sizes = np.unique(
             groups, return_index=True, return_inverse=True, return_counts=True
@@ -83,13 +88,20 @@ class FamilyKernel:
         self._slices = [slice(a, a + n) for a, n in zip(first, sizes, strict=True)]
         self._sizes = sizes[self._group].astype(np.float64)
         columns = len(groups)
+        chosen = np.isin(numbers, list(decisions))
+        self._share = 1 / np.where(chosen, chosen.sum(), (~chosen).sum())
         self.shared = 2 * self._count + 3
         zeros = np.zeros(2 * self._count + columns)
         self.prior_mean = np.concatenate([zeros, _PARTS_MEAN])
         # Narrow: fewer than fifty rows tell less about the kernel than other tasks did.
         self.prior_std = np.full(len(self.prior_mean), 0.5)
-        of_a_column = min(1.0, math.sqrt(_FREEDOM / columns))
-        self.prior_std[self._count : self._count + columns] = of_a_column
+        of_options = chosen[self._group]
+        others = max(columns - int(of_options.sum()), 1)
+        departures = self.prior_std[self._count : self._count + columns]
+        departures[:] = min(1.0, math.sqrt(_FREEDOM / others))
+        departures[of_options] = _OF_AN_OPTION
+        if chosen.any():
+            self.prior_mean[-1] = _NOISE_OF_DECISIONS
 
     def unpack(self, theta: FloatArray) -> Hyperparameters:
         """From the vector of parameters, in the order l, h, families, joint, linear, noise."""
@@ -97,7 +109,9 @@ class FamilyKernel:
         scales, columns, own, parts = np.split(theta, [n, len(theta) - n - 3, len(theta) - 3])
         joint, linear, noise = np.exp(2 * parts).tolist()
         relevance = np.exp(-2 * (scales[self._group] + columns)) / self._sizes
-        return Hyperparameters(relevance, np.exp(2 * own) / n, joint, linear, noise + _JITTER)
+        return Hyperparameters(
+            relevance, np.exp(2 * own) * self._share, joint, linear, noise + _JITTER
+        )
 
     def __call__(self, a: FloatArray, b: FloatArray, hyper: Hyperparameters) -> FloatArray:
         """Covariance without noise of rows (n, d) and (m, d): (n, m), in the inputs' precision."""

@@ -1,4 +1,4 @@
-"""Multilayer perceptrons on one-hot decisions: differentiable in relaxed encodings."""
+"""Multilayer perceptrons on decisions: differentiable in relaxed encodings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from surrogate_nas.evaluation import Features, Prediction
 from surrogate_nas.predictors.base import not_fitted
 from surrogate_nas.predictors.calibration import constant_std, folds, least_std
 from surrogate_nas.predictors.feature_predictor import FeaturePredictor, Inputs
-from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.predictors.structure.decision_columns import step_values
+from surrogate_nas.spaces.base import Decision, SearchSpace
 
 _QUARTILES = 1.349  # distance of the quartiles of a standard Gaussian
 
@@ -32,8 +33,9 @@ class MLP(FeaturePredictor):
     that a few bad architectures do not rule the squared error. The variance is the members'
     spread plus a constant that makes the 90 % intervals of the left-out rows right.
 
-    It sees the decisions alone, not the structural features nor those of the data, which relaxed
-    encodings do not have: with few labels it predicts far worse than `forest`, `xgboost` and `gp`.
+    It sees the decisions alone, their options and the values of numbers, not the structural
+    features nor those of the data, which relaxed encodings do not have: with few labels it
+    predicts far worse than `forest`, `xgboost` and `gp`.
     """
 
     reads_features = False
@@ -117,18 +119,20 @@ class MLP(FeaturePredictor):
         """Mean at mixtures of options, see `DifferentiablePredictor`; float32 (n,)."""
         if self._inputs is None:
             raise not_fitted(self)
-        rows = torch.cat([p[:, i, :size] for i, size in enumerate(self._sizes)], dim=1)
+        parts = [p[:, i, : len(table)] @ table for i, table in enumerate(self._tables)]
+        rows = torch.cat(parts, dim=1)
         output = self._forward(rows, self._layers).mean(dim=0)
         return self._centre + self._scale * torch.sinh(output)
 
     def _describe(self, space: SearchSpace, features: Features | None) -> Inputs:
-        self._sizes = space.sizes
+        tables = [_table(decision) for decision in space.decisions]
+        self._tables = [torch.from_numpy(table) for table in tables]
 
-        def one_hot(choices: IntArray) -> FloatArray:
-            rows = [np.eye(size)[choices[:, i]] for i, size in enumerate(space.sizes)]
-            return np.concatenate(rows, axis=1, dtype=np.float32)
+        def rows(choices: IntArray) -> FloatArray:
+            parts = [table[choices[:, i]] for i, table in enumerate(tables)]
+            return np.concatenate(parts, axis=1, dtype=np.float32)
 
-        return one_hot
+        return rows
 
     @staticmethod
     def _forward(rows: Tensor, layers: Sequence[_Layer]) -> Tensor:
@@ -149,6 +153,16 @@ class MLP(FeaturePredictor):
     def _back(self, output: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Values of outputs (n,), and how fast they grow with the output."""
         return self._centre + self._scale * np.sinh(output), self._scale * np.cosh(output)
+
+
+def _table(decision: Decision) -> FloatArray:
+    """What the networks see of each option: float32 (options, columns)."""
+    table = np.eye(len(decision.options), dtype=np.float32)
+    values = step_values(decision)
+    if values is None or np.ptp(values) == 0:
+        return table
+    scaled = ((values - values.mean()) / values.std()).astype(np.float32)
+    return np.concatenate([table, scaled[:, None]], axis=1)
 
 
 def _initial(rng: np.random.Generator, members: int, fan_in: int, fan_out: int) -> _Layer:

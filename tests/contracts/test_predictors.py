@@ -17,6 +17,7 @@ from surrogate_nas.predictors.base import Predictor
 from surrogate_nas.predictors.metrics import coverage_90, kendall_tau
 from surrogate_nas.registry import PREDICTORS, load
 from surrogate_nas.spaces.nasbench201 import NASBench201Space
+from tests.predictors.spaces_of_decisions import unknown_space
 
 SPACE = NASBench201Space()
 CELLS = SPACE.all_choices()[::7]
@@ -155,6 +156,34 @@ def test_constant_values(name: str) -> None:
     prediction = make(name).fit(flat).predict(rest.choices)
     np.testing.assert_allclose(prediction.mean, 0.7, rtol=1e-6)
     assert (prediction.std > 0).all()
+
+
+HOSTILE = {
+    "nothing that the vocabulary knows": unknown_space({"a": ["x", "y", "z"], "b": ["u", "v"]}),
+    "one option of one decision": unknown_space({"a": ["x"], "b": ["u", "v"]}),
+    "one option of each decision": unknown_space({"a": ["x"], "b": ["u"]}),
+    "equal nodes": unknown_space({"a": ["x", "y"], "b": ["x", "y"]}, {"x": "conv", "y": "conv"}),
+    "constant columns": SPACE.restricted(CELLS[:1]),
+    "a constant decision": unknown_space({"a": ["x", "y"], "b": ["u", "v"]}).restricted(
+        np.array([[0, 0], [0, 1]])
+    ),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+@pytest.mark.parametrize("n", [1, 5])
+@pytest.mark.parametrize("constant", [False, True])
+def test_spaces_that_show_little(name: str, case: str, n: int, constant: bool) -> None:
+    space = HOSTILE[case]
+    pool = space.unique()
+    rows = pool[np.arange(n) % len(pool)]
+    values = np.full(n, 0.3) if constant else np.arange(n) / 10
+    data = TaskData("task", space, rows, values)
+    predictor = make(name).fit(data)
+    for prediction in (predictor.predict(pool), predictor.update(data).predict(pool)):
+        assert np.isfinite(prediction.mean).all()
+        assert np.isfinite(prediction.std).all()
+        assert (prediction.std > 0).all()
 
 
 def test_bad_use(name: str) -> None:

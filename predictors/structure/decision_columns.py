@@ -1,0 +1,181 @@
+"""Decisions as numbers: what was chosen, read off the encoding and not off the graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from surrogate_nas._types import FloatArray, IntArray
+from surrogate_nas.spaces.base import Decision, SearchSpace
+from surrogate_nas.spaces.operations import OPERATION_IDS
+from surrogate_nas.spaces.restricted import RestrictedSpace
+
+OPTIONS = "options"
+"""Family of the columns that are 1 where an option was chosen, else 0."""
+
+VALUES = "values"
+"""Family of the columns with the value of a number, or the rank of an ordinal's option."""
+
+_SAMPLE = 4_096  # architectures that stand for a space that cannot be listed
+_GRAPHS = 1_000  # of which operations are looked up
+
+
+class DecisionColumns:
+    """The decisions of one space as columns, by `of`; columns that are constant are left out.
+
+    A decision has a column for each option, and one with the value or the rank where it is a
+    number or an ordinal. An inactive decision is in a state of its own, with a column beside
+    those of the options; its value is the mean of the others.
+
+    Where a space joins encodings by a rule of isomorphism, an encoding is but one of several
+    names of a network, and its graph is the better description: there are no columns. Unless
+    operations occur that the vocabulary does not know, which graphs cannot tell apart.
+
+    Attributes:
+        names: Name of each column, for example ``layers=4`` or ``layers``.
+        families: Family of each column: those of `OPTIONS` come first, then those of `VALUES`.
+        centre: float32 (k,), mean of each column over the space (or a sample of it).
+        scale: float32 (k,), standard deviation, never 0.
+    """
+
+    def __init__(self, space: SearchSpace) -> None:
+        """Prepare the columns of ``space``; prefer `of`, which keeps them."""
+        self._space = space
+        found: list[_Block] = []
+        if not graph_is_the_description(space):
+            shares = _shares(space)
+            found = [b for d, share in enumerate(shares) for b in _blocks(space, d, share)]
+        found.sort(key=lambda block: block.family == VALUES)
+        self._blocks = [block for block in found if block.names]
+        self.names = tuple(name for block in self._blocks for name in block.names)
+        self.families = tuple(block.family for block in self._blocks for _ in block.names)
+        none = np.zeros(0, dtype=np.float32)
+        self.centre = np.concatenate([none, *(b.centre for b in self._blocks)], dtype=np.float32)
+        self.scale = np.concatenate([none, *(b.scale for b in self._blocks)], dtype=np.float32)
+
+    @staticmethod
+    def of(space: SearchSpace) -> DecisionColumns:
+        """The columns of a space, made at first use."""
+        if isinstance(space, RestrictedSpace):
+            if space not in _RESTRICTED:
+                _RESTRICTED[space] = DecisionColumns(space)
+            return _RESTRICTED[space]
+        key = (type(space), space.identity, space.decisions, space.isomorphs)
+        if key not in _WHOLE:
+            _WHOLE[key] = DecisionColumns(space)
+        return _WHOLE[key]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def transform(self, choices: IntArray) -> FloatArray:
+        """Columns of encodings (n, decisions): float32 (n, columns).
+
+        In a space with merged isomorphs, those of the canonical forms.
+        """
+        rows = np.empty((len(choices), len(self)), dtype=np.float32)
+        if not self._blocks:
+            return rows
+        states = _states(self._space, self._space.keys(np.asarray(choices)))
+        start = 0
+        for block in self._blocks:
+            end = start + len(block.names)
+            rows[:, start:end] = block.table[states[:, block.decision]]
+            start = end
+        return rows
+
+
+_WHOLE: dict[tuple[object, ...], DecisionColumns] = {}
+_RESTRICTED: WeakKeyDictionary[SearchSpace, DecisionColumns] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Columns of one family of one decision.
+
+    Attributes:
+        decision: Its position.
+        family: `OPTIONS` or `VALUES`.
+        names: Name of each column.
+        table: float32 (options + 1, k), the columns in each state, the last one inactive.
+        centre: float64 (k,), their means.
+        scale: float64 (k,), their standard deviations.
+    """
+
+    decision: int
+    family: str
+    names: tuple[str, ...]
+    table: FloatArray
+    centre: FloatArray
+    scale: FloatArray
+
+
+def graph_is_the_description(space: SearchSpace) -> bool:
+    """Whether encodings are but names of graphs that show everything, see `DecisionColumns`."""
+    whole = space.whole if isinstance(space, RestrictedSpace) else space
+    if type(whole).canonicalise is SearchSpace.canonicalise:
+        return False
+    drawn = whole.sample_choices(np.random.default_rng(0), _SAMPLE)
+    # That an inactive decision has its first option joins no two networks.
+    if not ((whole.canonicalise(drawn) != drawn) & whole.active(drawn)).any():
+        return False
+    return bool((whole.graphs(drawn[:_GRAPHS]).op != OPERATION_IDS["unknown"]).all())
+
+
+def step_values(decision: Decision) -> FloatArray | None:
+    """Value or rank of each option, float64 (options,); None where only names are known."""
+    if decision.kind == "categorical":
+        return None
+    if decision.values is not None:
+        return np.array(decision.values, dtype=np.float64)
+    return np.arange(len(decision.options), dtype=np.float64)
+
+
+def _blocks(space: SearchSpace, position: int, share: FloatArray) -> list[_Block]:
+    """The columns of a decision whose states (options + 1,) have these shares of the space."""
+    decision = space.decisions[position]
+    options = np.eye(len(share))
+    labels = [f"{decision.name}={option}" for option in (*decision.options, "inactive")]
+    found = [_block(position, OPTIONS, labels, options, share)]
+    values = step_values(decision)
+    if values is not None and share[:-1].sum() > 0:
+        mean = float(values @ share[:-1] / share[:-1].sum())
+        table = np.append(values, mean)[:, None]
+        found.append(_block(position, VALUES, [decision.name], table, share))
+    return found
+
+
+def _block(
+    position: int, family: str, labels: list[str], table: FloatArray, share: FloatArray
+) -> _Block:
+    present = table[share > 0]
+    kept = present.max(axis=0) > present.min(axis=0)
+    table = table[:, kept]
+    centre = share @ table
+    scale = np.sqrt(share @ (table - centre) ** 2)
+    names = tuple(label for label, there in zip(labels, kept.tolist(), strict=True) if there)
+    return _Block(position, family, names, table.astype(np.float32), centre, scale)
+
+
+def _shares(space: SearchSpace) -> list[FloatArray]:
+    """How often each decision is in each of its states: float64 (options + 1,) each, sum 1."""
+    listed = space.enumerable or isinstance(space, RestrictedSpace)
+    if listed:
+        pool = space.unique()
+    else:
+        pool = space.keys(space.sample_choices(np.random.default_rng(0), _SAMPLE))
+    states = _states(space, pool)
+    shares = []
+    for position, size in enumerate(space.sizes):
+        count = np.bincount(states[:, position], minlength=size + 1).astype(np.float64)
+        if not listed:  # what a sample lacks may still exist
+            count[:-1] += 0.5
+        shares.append(count / count.sum())
+    return shares
+
+
+def _states(space: SearchSpace, keys: IntArray) -> IntArray:
+    """The option of each decision, or the number of its options where it is inactive."""
+    return np.where(space.active(keys), keys, np.array(space.sizes))
