@@ -89,7 +89,7 @@ class FamilyKernel:
         self._sizes = sizes[self._group].astype(np.float64)
         columns = len(groups)
         chosen = np.isin(numbers, list(decisions))
-        self._share = 1 / np.where(chosen, chosen.sum(), (~chosen).sum())
+        self._sharing = np.where(chosen, chosen.sum(), (~chosen).sum())
         self.shared = 2 * self._count + 3
         zeros = np.zeros(2 * self._count + columns)
         self.prior_mean = np.concatenate([zeros, _PARTS_MEAN])
@@ -110,7 +110,7 @@ class FamilyKernel:
         joint, linear, noise = np.exp(2 * parts).tolist()
         relevance = np.exp(-2 * (scales[self._group] + columns)) / self._sizes
         return Hyperparameters(
-            relevance, np.exp(2 * own) * self._share, joint, linear, noise + _JITTER
+            relevance, np.exp(2 * own) / self._sharing, joint, linear, noise + _JITTER
         )
 
     def __call__(self, a: FloatArray, b: FloatArray, hyper: Hyperparameters) -> FloatArray:

@@ -8,9 +8,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from surrogate_nas._types import FloatArray, IntArray
-from surrogate_nas.spaces.base import Decision, SearchSpace
+from surrogate_nas.spaces.base import Decision, RestrictedSpace, SearchSpace
 from surrogate_nas.spaces.operations import OPERATION_IDS
-from surrogate_nas.spaces.restricted import RestrictedSpace
 
 OPTIONS = "options"
 """Family of the columns that are 1 where an option was chosen, else 0."""
