@@ -116,6 +116,11 @@ class TabularTask:
         }
 
     @property
+    def isomorphs(self) -> Isomorphs:
+        """The rule that was asked for of what counts as the same architecture."""
+        return self._isomorphs
+
+    @property
     def goal(self) -> Goal:
         """What is optimised."""
         return self.goals[0]

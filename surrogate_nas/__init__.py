@@ -29,13 +29,17 @@ _MODULES = {
     "surrogate_nas.run": ("search",),
     "surrogate_nas.searchers.base": ("Searcher",),
     "surrogate_nas.searchers.factory": ("make_searcher",),
+    "surrogate_nas.searchers.method": ("Method",),
     "surrogate_nas.searchers.sampler": ("SurrogateSampler", "suggest_architecture"),
     "surrogate_nas.spaces.base": ("Architecture", "Decision", "SearchSpace"),
     "surrogate_nas.stopping": ("MedianStopping",),
     "surrogate_nas.store": ("Stored", "open_storage"),
+    "surrogate_nas.training.options": ("TrainingOptions",),
     "surrogate_nas.workflows.compare": ("compare",),
     "surrogate_nas.workflows.evaluate": ("evaluate",),
     "surrogate_nas.workflows.experiment": ("Experiment",),
+    "surrogate_nas.workflows.search": ("SearchOptions", "search_task"),
+    "surrogate_nas.workflows.setups": ("table_setup", "training_setup"),
 }
 _WHERE = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -61,6 +65,7 @@ if TYPE_CHECKING:
     from surrogate_nas.run import search as search
     from surrogate_nas.searchers.base import Searcher as Searcher
     from surrogate_nas.searchers.factory import make_searcher as make_searcher
+    from surrogate_nas.searchers.method import Method as Method
     from surrogate_nas.searchers.sampler import SurrogateSampler as SurrogateSampler
     from surrogate_nas.searchers.sampler import suggest_architecture as suggest_architecture
     from surrogate_nas.spaces.base import Architecture as Architecture
@@ -69,9 +74,14 @@ if TYPE_CHECKING:
     from surrogate_nas.stopping import MedianStopping as MedianStopping
     from surrogate_nas.store import Stored as Stored
     from surrogate_nas.store import open_storage as open_storage
+    from surrogate_nas.training.options import TrainingOptions as TrainingOptions
     from surrogate_nas.workflows.compare import compare as compare
     from surrogate_nas.workflows.evaluate import evaluate as evaluate
     from surrogate_nas.workflows.experiment import Experiment as Experiment
+    from surrogate_nas.workflows.search import SearchOptions as SearchOptions
+    from surrogate_nas.workflows.search import search_task as search_task
+    from surrogate_nas.workflows.setups import table_setup as table_setup
+    from surrogate_nas.workflows.setups import training_setup as training_setup
 
 
 def __getattr__(name: str) -> Any:

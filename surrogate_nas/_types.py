@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
@@ -18,3 +19,13 @@ OnStep = Callable[[str], None]
 
 def silent(text: str) -> None:
     """Tell nobody; unlike a lambda, it can be pickled with what holds it."""
+
+
+Progress = Callable[[str, int], AbstractContextManager[OnStep]]
+"""Shows work in so many parts under a label: its context gives what is called at each part."""
+
+
+@contextmanager
+def no_progress(label: str, total: int) -> Iterator[OnStep]:
+    """Show nothing."""
+    yield silent

@@ -48,8 +48,8 @@ LAYER = {name: number for number, group in enumerate(LAYERS) for name in group}
 OPEN = frozenset({LAYER["errors"]})
 # The workflows that others may import.
 WORKFLOWS = {
-    "search": frozenset({"verify", "proxies"}),
-    "verify": frozenset({"search"}),
+    "search": frozenset({"verify"}),
+    "setups": frozenset({"proxies", "search", "verify"}),
     "experiment": frozenset({"proxies"}),
     "compare": frozenset({"experiment", "proxies"}),
     "evaluate": frozenset({"experiment", "proxies"}),

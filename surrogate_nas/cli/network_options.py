@@ -11,8 +11,8 @@ from surrogate_nas.registry import DATASETS
 
 if TYPE_CHECKING:
     from surrogate_nas.spaces.base import SearchSpace
-    from surrogate_nas.stopping import MedianStopping
     from surrogate_nas.training.objective import TrainingObjective
+    from surrogate_nas.training.options import TrainingOptions
 
 DEFAULT_SPACE = "dense-cell"
 DEFAULT_DATASET = "digits"
@@ -69,15 +69,34 @@ def add_network_options(
     )
 
 
+def training_options(
+    arguments: argparse.Namespace, *, dataset: str | None = None
+) -> TrainingOptions:
+    """What the options say of trainings.
+
+    Args:
+        arguments: Of a command with these options.
+        dataset: None for that of the arguments.
+    """
+    from surrogate_nas.training.options import TrainingOptions
+
+    return TrainingOptions(
+        dataset=dataset or arguments.dataset,
+        data_dir=arguments.data_dir,
+        epochs=arguments.epochs,
+        recipe=arguments.recipe,
+        settings=arguments.settings,
+        network=arguments.network,
+        device=arguments.device or "auto",
+    )
+
+
 def planned(
     arguments: argparse.Namespace,
     space: SearchSpace,
     noted: Mapping[str, Any] | None = None,
     *,
     dataset: str | None = None,
-    epochs: int | None = None,
-    seed: int = 0,
-    stop: MedianStopping | None = None,
 ) -> tuple[TrainingObjective, dict[str, Any]]:
     """How the options, or else what is noted, say that architectures are trained.
 
@@ -86,25 +105,8 @@ def planned(
         space: Of the architectures.
         noted: See `surrogate_nas.training.plan.plan_training`.
         dataset: None for that of the arguments.
-        epochs: Likewise.
-        seed: Where an evaluation is given none.
-        stop: See `surrogate_nas.training.objective.TrainingObjective`.
     """
-    from surrogate_nas.training.plan import plan_training
-
-    return plan_training(
-        space,
-        noted,
-        dataset=dataset or arguments.dataset,
-        data_dir=arguments.data_dir,
-        epochs=epochs or arguments.epochs,
-        recipe=arguments.recipe,
-        settings=arguments.settings,
-        network=arguments.network,
-        device=arguments.device or "auto",
-        seed=seed,
-        stop=stop,
-    )
+    return training_options(arguments, dataset=dataset).plan(space, noted)
 
 
 def _settings(text: str) -> dict[str, int | float]:

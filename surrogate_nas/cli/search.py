@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from surrogate_nas.cli import search_training
 from surrogate_nas.cli.console import (
@@ -21,22 +22,17 @@ from surrogate_nas.cli.console import (
     progress,
     write_json,
 )
-from surrogate_nas.cli.network_options import planned
-from surrogate_nas.cli.proxy_options import add_proxies_option, chosen_proxies
-from surrogate_nas.cli.search_report import Steps, ending, going_on, trial_report
-from surrogate_nas.cli.verify import SEEDS, finished, verified, what
+from surrogate_nas.cli.network_options import DEFAULT_SPACE, training_options
+from surrogate_nas.cli.proxy_options import add_proxies_option
+from surrogate_nas.cli.verify import finished
 from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.training.options import VERIFICATION_SEEDS
 
 if TYPE_CHECKING:
-    from optuna.storages import BaseStorage
-
-    from surrogate_nas.benchmarks.base import Benchmark, TabularTask
-    from surrogate_nas.evaluation import Objective
+    from surrogate_nas.benchmarks.base import Benchmark
     from surrogate_nas.records import SearchResult
     from surrogate_nas.searchers.method import Method
-    from surrogate_nas.store import Stored
-    from surrogate_nas.training.proxies.table import ProxyTable
-    from surrogate_nas.transfer import PredictorChoice
+    from surrogate_nas.workflows.search import SearchOptions, SearchOutcome, SearchSetup
 
 SUMMARY = "search one task"
 DESCRIPTION = """\
@@ -59,25 +55,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument
     option("--task", metavar="T", help="default: arxiv, or the only one")
     search_training.add_options(parser)
-    option(
-        "--searcher",
-        default="evolution",
-        metavar="S",
-        help="random, local, evolution, genetic, bayesian, reinforce, gradient, hyperband (at the "
-        "cost of at most --trials of the largest budget), optuna or proxy; a variant after a "
-        "colon: bayesian:ei|ucb|thompson, reinforce:ppo|plain, gradient:softmax|gumbel|score (this "
-        "matters only with mlp, in spaces too large to be listed), hyperband:evolution, "
-        "optuna:tpe|gp|nsga2|random, proxy:naswot|…; its predictor after a plus: evolution+gp "
-        "(default: %(default)s)",
-    )
-    option(
-        "--predictor",
-        metavar="P",
-        help="the guide: xgboost, gp, meta-gnn, …, a file of weights, none, or auto: meta-gnn with "
-        "the sources, or with weights of the space that never saw the task, else gp (default: "
-        f"{_PREDICTOR}, or gp for bayesian, unless the searcher names one)",
-    )
-    add_proxies_option(parser)
+    _add_method_options(parser)
     add_source_options(parser)
     add_trial_options(parser)
     option(
@@ -105,8 +83,117 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--verify",
         type=positive,
         metavar="K",
-        help=f"then really train the best K, {SEEDS} times each, as their table notes; with "
-        "--benchmark or --task, the options of real training say how, where it notes nothing",
+        help=f"then really train the best K, {VERIFICATION_SEEDS} times each, as their table "
+        "notes; with --benchmark or --task, the options of real training say how, where it notes "
+        "nothing",
+    )
+
+
+def _add_method_options(parser: argparse.ArgumentParser) -> None:
+    option = parser.add_argument
+    option(
+        "--searcher",
+        default="evolution",
+        metavar="S",
+        help="random, local, evolution, genetic, bayesian, reinforce, gradient, hyperband (at the "
+        "cost of at most --trials of the largest budget), optuna or proxy; a variant after a "
+        "colon: bayesian:ei|ucb|thompson, reinforce:ppo|plain, gradient:softmax|gumbel|score (this "
+        "matters only with mlp, in spaces too large to be listed), hyperband:evolution, "
+        "optuna:tpe|gp|nsga2|random, proxy:naswot|…; its predictor after a plus: evolution+gp "
+        "(default: %(default)s)",
+    )
+    option(
+        "--predictor",
+        metavar="P",
+        help="the guide: xgboost, gp, meta-gnn, …, a file of weights, none, or auto: meta-gnn with "
+        "the sources, or with weights of the space that never saw the task, else gp (default: "
+        f"{_PREDICTOR}, or gp for bayesian, unless the searcher names one)",
+    )
+    add_proxies_option(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Search, and report."""
+    started = time.perf_counter()
+    check_picture(arguments.plot, "--plot")
+    with only_json(arguments.json):
+        from surrogate_nas.workflows.search import search_task
+
+        method = _method(arguments.searcher, arguments.predictor)
+        by_training = search_training.wanted(arguments, method)
+        setup = (_trained if by_training else _tabulated)(arguments, method)
+        if setup.known:
+            _going_on(setup.known, arguments.store)
+        outcome = search_task(setup, progress=progress, started=started)
+    if arguments.plot is not None:
+        _draw(arguments.plot, setup, outcome.result)
+    if arguments.json:
+        write_json(outcome.record)
+    else:
+        _show(setup, outcome)
+    checked = outcome.verification
+    return _ending(outcome.result) if checked is None else finished(checked)
+
+
+# What is searched -----------------------------------------------------------------------------
+
+
+def _method(searcher: str, predictor: str | None) -> Method:
+    """The method with the predictor that is asked for, or else the default one."""
+    from surrogate_nas.searchers.method import Method, check_predictor
+
+    method = Method.parse(searcher)
+    if method.predictor is not None and predictor is not None:
+        raise InvalidArgumentError(
+            f"--searcher {searcher} names its predictor; leave out --predictor {predictor}"
+        )
+    named = method.predictor if predictor is None else predictor
+    chosen = (method.own_guide or _PREDICTOR) if named is None else named
+    check_predictor(chosen)
+    return replace(method, predictor=chosen)
+
+
+def _tabulated(arguments: argparse.Namespace, method: Method) -> SearchSetup:
+    from surrogate_nas.benchmarks.catalog import open_benchmark
+    from surrogate_nas.workflows.setups import table_setup
+
+    benchmark = open_benchmark(arguments.benchmark or BENCHMARK)
+    name = arguments.task or _default_task(benchmark)
+    return table_setup(
+        benchmark.task(name, isomorphs=arguments.isomorphs),
+        method,
+        _options(arguments),
+        sources=arguments.sources,
+        leave_one_out=arguments.leave_one_out,
+        on_step=note,
+    )
+
+
+def _trained(arguments: argparse.Namespace, method: Method) -> SearchSetup:
+    from surrogate_nas.workflows.setups import training_setup
+
+    return training_setup(
+        arguments.space or DEFAULT_SPACE,
+        method,
+        _options(arguments),
+        stop_early=bool(arguments.stop_early),
+        on_step=note,
+    )
+
+
+def _options(arguments: argparse.Namespace) -> SearchOptions:
+    from surrogate_nas.workflows.search import SearchOptions
+
+    return SearchOptions(
+        trials=arguments.trials,
+        batch=arguments.batch,
+        workers=arguments.workers,
+        budget=arguments.budget,
+        seed=arguments.seed,
+        proxies=arguments.proxies,
+        store=arguments.store,
+        verify=arguments.verify,
+        training=training_options(arguments),
     )
 
 
@@ -119,180 +206,65 @@ def _default_task(benchmark: Benchmark) -> str:
     return _TASK if _TASK in benchmark.tasks else benchmark.tasks[0]
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Search, and report."""
-    started = time.perf_counter()
-    check_picture(arguments.plot, "--plot")
-    method, predictor = _method(arguments.searcher, arguments.predictor)
-    searcher_name = method.name
-    if search_training.wanted(arguments, method):
-        return search_training.run(arguments, method, predictor)
-    with only_json(arguments.json):
-        from surrogate_nas.benchmarks.catalog import open_benchmark
-        from surrogate_nas.run import check_arguments, search
-        from surrogate_nas.searchers.factory import make_searcher
-        from surrogate_nas.transfer import choose_predictor
-
-        benchmark = open_benchmark(arguments.benchmark or BENCHMARK)
-        name = arguments.task or _default_task(benchmark)
-        task = benchmark.task(name, isomorphs=arguments.isomorphs)
-        limits = {"trials": arguments.trials, "batch": arguments.batch}
-        limits |= {"workers": arguments.workers, "budget": arguments.budget}
-        check_arguments(task, **limits)
-        checking = None
-        if arguments.verify is not None:
-            checking = planned(arguments, benchmark.space, task.training)
-        whole = arguments.budget or task.budgets[-1]
-        guide = None
-        if predictor is not None:
-            guide = choose_predictor(
-                predictor,
-                task,
-                sources=arguments.sources,
-                leave_one_out=arguments.leave_one_out,
-                on_step=note,
-            )
-        elif arguments.sources is not None or arguments.leave_one_out:
-            raise InvalidArgumentError("--sources and --leave-one-out need a --predictor")
-        networks = None
-        if search_training.needs_proxies(arguments, method):
-            networks, _ = checking or planned(arguments, benchmark.space, task.training, epochs=1)
-        features = chosen_proxies(arguments, method, guide, task.space, networks)
-        searcher = make_searcher(
-            searcher_name,
-            task.space,
-            seed=arguments.seed,
-            predictor=None if guide is None else guide.make,
-            budgets=[budget for budget in task.budgets if budget <= whole],
-            features=features,
-        )
-        objective: Objective = task
-        storage = None
-        if arguments.store is not None:
-            from surrogate_nas.store import open_storage
-
-            storage = open_storage(arguments.store)
-            objective = _stored(arguments, task, searcher_name, guide, features, storage)
-        loaded = time.perf_counter()
-        shown = searcher_name if guide is None else f"{searcher_name} + {guide.name}"
-        with progress(f"{task.benchmark}/{task.name} {shown}", arguments.trials) as advance:
-            steps = Steps(task.goal, whole, advance)
-            result = search(searcher, objective, **limits, callbacks=[steps.after])
-        report = _report(task, result)
-        checked = None
-        if checking is not None and result.best is not None and result.stopped != "interrupted":
-            training, plan = checking
-            seeds = range(plan["seeds"], plan["seeds"] + SEEDS)
-            checked = verified(
-                result.trials,
-                arguments.verify,
-                training,
-                plan,
-                task.goal,
-                seeds,
-                storage,
-                arguments.workers,
-            )
-        seconds = {
-            "load": loaded - started,
-            "search": result.seconds,
-            "total": time.perf_counter() - started,
-        }
-    head = {
-        "benchmark": task.benchmark,
-        "task": task.name,
-        "searcher": searcher_name,
-        "predictor": predictor,
-        "guide": None if guide is None else guide.name,
-        "proxies": None if features is None else list(features.names),
-        "seed": arguments.seed,
-    }
-    learnt = {
-        "source_evaluations": 0 if guide is None else guide.source_evaluations,
-        "weights": None if guide is None else guide.weights,
-    }
-    answer = {**head, **report, **learnt}
-    if checking is not None:
-        answer["verification"] = None if checked is None else checked.report()
-    answer["seconds"] = seconds
-    if arguments.plot is not None:
-        _draw(arguments.plot, task, result, shown)
-    if arguments.json:
-        write_json(answer)
-    else:
-        from surrogate_nas.reporting.terminal import print_search, print_verification
-
-        print_search(task, result, method=shown, seed=arguments.seed, seconds=seconds)
-        if checked is not None:
-            title = f"the best, trained: {what(plan)}"
-            print_verification(answer["verification"], title=title, tabulated=True)
-    return ending(result) if checked is None else finished(checked)
+# What is said ---------------------------------------------------------------------------------
 
 
-def _method(searcher: str, predictor: str | None) -> tuple[Method, str | None]:
-    """The method, and the predictor that guides it."""
-    from surrogate_nas.searchers.method import NONE, Method, check_predictor
+def _going_on(known: int, store: str) -> None:
+    """Say that a search was begun before."""
+    from surrogate_nas.reporting.terminal import counted
 
-    method = Method.parse(searcher)
-    if method.predictor is not None and predictor is not None:
-        raise InvalidArgumentError(
-            f"--searcher {searcher} names its predictor; leave out --predictor {predictor}"
-        )
-    named = method.predictor if predictor is None else predictor
-    chosen = (method.own_guide or _PREDICTOR) if named is None else named
-    check_predictor(chosen)
-    return method, method.own_guide if chosen == NONE else chosen
+    are = "is" if known == 1 else "are"
+    note(f"{counted(known, 'trial')} of this search {are} in {store}: going on")
 
 
-def _stored(
-    arguments: argparse.Namespace,
-    task: TabularTask,
-    searcher: str,
-    guide: PredictorChoice | None,
-    features: ProxyTable | None,
-    storage: BaseStorage,
-) -> Stored:
-    from surrogate_nas.store import Stored, study_name
-
-    predictor = None if guide is None else guide.name
-    stored = Stored(
-        task,
-        storage,
-        name=study_name(task.benchmark, task.name, searcher, predictor, arguments.seed),
-        settings={
-            "benchmark": task.benchmark,
-            "task": task.name,
-            "fingerprint": task.fingerprint,
-            "isomorphs": arguments.isomorphs,
-            "searcher": searcher,
-            "predictor": predictor,
-            "weights": None if guide is None else guide.digest,
-            "proxies": None if features is None else features.identity,
-            "seed": arguments.seed,
-            "batch": arguments.batch,
-            "budget": arguments.budget,
-            "training": task.training,
-        },
+def _show(setup: SearchSetup, outcome: SearchOutcome) -> None:
+    from surrogate_nas.reporting.terminal import (
+        counted,
+        print_search,
+        print_training_search,
+        print_verification,
     )
-    if stored.known:
-        going_on(len(stored.known), arguments.store)
-    return stored
+
+    record, task, best = outcome.record, setup.task, "the best again"
+    if task is None:
+        epochs = counted(setup.options.budget or 1, "epoch")
+        print_training_search(record, title=f"{setup.place}, {epochs}: {setup.shown}")
+    else:
+        best = "the best, trained"
+        print_search(
+            task, outcome.result, method=setup.shown, seed=record.seed, seconds=record.seconds
+        )
+    if outcome.verification is not None:
+        print_verification(
+            outcome.verification.record(),
+            title=f"{best}: {setup.verification}",
+            tabulated=task is not None,
+        )
 
 
-def _report(task: TabularTask, result: SearchResult) -> dict[str, Any]:
-    from surrogate_nas.records import standing
-
-    where = standing(task, result.best)
-    return {
-        **trial_report(task.space, task.goal, result),
-        "optimum": task.goal.sign * task.optimum,
-        "regret": where.regret,
-        "rank": where.rank,
-    }
-
-
-def _draw(path: Path, task: TabularTask, result: SearchResult, method: str) -> None:
+def _draw(path: Path, setup: SearchSetup, result: SearchResult) -> None:
     from surrogate_nas.reporting.plots import draw_search
 
-    draw_search(path, task, result, method=method)
-    note(f"the picture is in {path}")
+    if setup.task is not None:
+        draw_search(path, setup.task, result, method=setup.shown)
+        note(f"the picture is in {path}")
+
+
+def _ending(result: SearchResult) -> int:
+    """Say how a search ended; the exit code.
+
+    Raises:
+        KeyboardInterrupt: If one ended it.
+    """
+    from surrogate_nas.reporting.terminal import counted
+
+    if result.stopped == "interrupted":
+        raise KeyboardInterrupt
+    if result.stopped == "exhausted":
+        note(f"the space is used up after {counted(len(result.trials), 'trial')}")
+    if result.best is None:
+        reason = next((trial.error for trial in result.trials if trial.error is not None), None)
+        if reason is not None:
+            note(f"every trial failed; the first reason was: {' '.join(reason.split())}")
+            return 1
+    return 0

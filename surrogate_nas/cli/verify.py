@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from surrogate_nas.cli.console import natural, note, only_json, positive, progress, write_json
 from surrogate_nas.cli.network_options import (
@@ -11,14 +11,9 @@ from surrogate_nas.cli.network_options import (
     add_network_options,
     planned,
 )
+from surrogate_nas.training.options import VERIFICATION_SEEDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from optuna.storages import BaseStorage
-
-    from surrogate_nas.evaluation import Goal, Trial
-    from surrogate_nas.training.objective import TrainingObjective
     from surrogate_nas.workflows.verify import Verification
 
 SUMMARY = "train a search's winners"
@@ -32,8 +27,6 @@ EXAMPLE = """\
 surrogate-nas search --benchmark cell-bench --task digits --store run.journal
   surrogate-nas verify run.journal --top 3 --seeds 3"""
 
-SEEDS = 3
-
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of this command."""
@@ -41,7 +34,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     option("store", metavar="STORE", help="FILE.journal, or a database (sqlite:///run.db)")
     option("--study", metavar="NAME", help="the search, where the store holds several")
     option("--top", type=positive, default=5, metavar="K", help="default: %(default)s")
-    option("--seeds", type=positive, default=SEEDS, metavar="N", help="default: %(default)s")
+    option(
+        "--seeds",
+        type=positive,
+        default=VERIFICATION_SEEDS,
+        metavar="N",
+        help="default: %(default)s",
+    )
     option(
         "--seed",
         type=natural,
@@ -66,77 +65,34 @@ def run(arguments: argparse.Namespace) -> int:
     with only_json(arguments.json):
         from surrogate_nas.store import open_storage, read_study
         from surrogate_nas.training.plan import recorded_training
+        from surrogate_nas.workflows.verify import VerificationPlan, verify_trials
 
         storage = open_storage(arguments.store, new=False)
         study = read_study(storage, arguments.study, space=arguments.space)
-        training, plan = planned(arguments, study.space, recorded_training(study.settings))
-        first = plan["seeds"] if arguments.seed is None else arguments.seed
+        training, noted = planned(arguments, study.space, recorded_training(study.settings))
+        first = noted["seeds"] if arguments.seed is None else arguments.seed
         seeds = range(first, first + arguments.seeds)
-        checked = verified(
+        plan = VerificationPlan(arguments.top, training, noted, seeds)
+        checked = verify_trials(
             study.trials,
-            arguments.top,
-            training,
             plan,
-            study.goals[0],
-            seeds,
-            storage,
-            arguments.workers,
+            goals=study.goals,
+            store=storage,
+            workers=arguments.workers,
+            progress=progress,
         )
-    answer = checked.report()
+    record = checked.record()
     if arguments.json:
-        write_json(answer)
+        write_json(record)
     else:
         from surrogate_nas.reporting.terminal import print_verification
 
         print_verification(
-            answer,
-            title=f"{study.name}, trained: {what(plan)}",
+            record,
+            title=f"{study.name}, trained: {plan}",
             tabulated="benchmark" in study.settings,
         )
     return finished(checked)
-
-
-# What `search --verify` shares ----------------------------------------------------------------
-
-
-def verified(
-    trials: Sequence[Trial],
-    top: int,
-    training: TrainingObjective,
-    plan: Mapping[str, Any],
-    goal: Goal,
-    seeds: Sequence[int],
-    storage: BaseStorage | None,
-    workers: int | None,
-) -> Verification:
-    """Train the best, with progress; a storage keeps the trainings in a study of their own."""
-    from surrogate_nas.workflows.verify import verify, winners
-
-    best = winners(training.space, trials, top)
-    memory = None
-    if storage is not None:
-        from surrogate_nas.store import Stored
-        from surrogate_nas.training.plan import study_of
-
-        name, settings = study_of(training.space, plan)
-        memory = Stored(training, storage, name=name, settings=settings)
-    with progress(f"verify: {what(plan)}", len(best) * len(seeds)) as advance:
-        return verify(
-            best,
-            training,
-            goal=goal,
-            seeds=seeds,
-            workers=workers,
-            memory=memory,
-            on_step=advance,
-        )
-
-
-def what(plan: Mapping[str, Any]) -> str:
-    """A training in few words."""
-    from surrogate_nas.reporting.terminal import counted
-
-    return f"{plan['dataset']}, {counted(plan['epochs'], 'epoch')} of {plan['recipe']}"
 
 
 def finished(checked: Verification) -> int:

@@ -19,6 +19,8 @@ from surrogate_nas.records import (
     SearchResult,
     standing,
 )
+from surrogate_nas.records.search import SearchRecord, SearchSeconds
+from surrogate_nas.records.verification import VerificationRecord
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,7 +51,7 @@ def print_search(
     *,
     method: str,
     seed: int,
-    seconds: Mapping[str, float],
+    seconds: SearchSeconds,
 ) -> None:
     """Print the best architectures of a search, and how good the best one is."""
     console = _console()
@@ -69,30 +71,30 @@ def print_search(
     failed = sum(trial.error is not None for trial in result.trials)
     console.print(
         f"{counted(len(result.trials), 'trial')}{f', {failed} failed' if failed else ''}; "
-        f"seconds: {seconds['load']:.1f} loading, {seconds['search']:.1f} searching, "
-        f"{seconds['total']:.1f} in all"
+        f"seconds: {seconds.load:.1f} loading, {seconds.search:.1f} searching, "
+        f"{seconds.total:.1f} in all"
     )
 
 
-def print_training_search(answer: Mapping[str, Any], *, title: str) -> None:
+def print_training_search(record: SearchRecord, *, title: str) -> None:
     """Print the best architectures of a search by training."""
-    console, trials = _console(), answer["trials"]
-    console.print(f"{title}, seed {answer['seed']}", style="bold")
-    done = sorted((t for t in trials if t["value"] is not None), key=lambda t: -t["value"])
+    console, trials, best = _console(), record.trials, record.best
+    console.print(f"{title}, seed {record.seed}", style="bold")
+    done = [trial for trial in trials if trial.value is not None]
+    done.sort(key=lambda trial: -(trial.value or 0.0))
     table = _table("", "architecture", ">validation (%)", ">epochs", ">trial")
     for place, trial in enumerate(done[:_BEST], start=1):
-        cells = _number(trial["value"]), _number(trial["cost"]), str(trial["number"])
-        table.add_row(str(place), trial["arch"], *cells)
-    if done:
+        cells = _number(trial.value), _number(trial.cost), str(trial.number)
+        table.add_row(str(place), trial.arch, *cells)
+    if best is not None:
         console.print(table)
-        best = answer["best"]
         console.print(
-            f"best validation accuracy {_number(best['value'])} %, test {_number(best['test'])} %"
+            f"best validation accuracy {_number(best.value)} %, test {_number(best.test)} %"
         )
-    failed, seconds = len(trials) - len(done), answer["seconds"]
+    failed, seconds = len(trials) - len(done), record.seconds
     console.print(
         f"{counted(len(trials), 'trial')}{f', {failed} failed' if failed else ''}; seconds: "
-        f"{seconds['load']:.1f} loading, {seconds['search']:.1f} searching"
+        f"{seconds.load:.1f} loading, {seconds.search:.1f} searching"
     )
 
 
@@ -189,34 +191,34 @@ def print_meta_training(result: MetaTrainingRecord, path: str) -> None:
         console.print(table)
 
 
-def print_verification(result: Mapping[str, Any], *, title: str, tabulated: bool) -> None:
+def print_verification(record: VerificationRecord, *, title: str, tabulated: bool) -> None:
     """Print what was predicted of architectures, what the search saw, and what came out.
 
     Args:
-        result: See `surrogate_nas.workflows.verify.Verification.report`.
+        record: Of the trainings.
         title: Of the whole.
         tabulated: Whether the search was of a table, and did not train itself.
     """
-    console, rows = _console(), result["architectures"]
+    console, rows = _console(), record.architectures
     console.print(title, style="bold")
-    seeds = max(len(row["trained"]) for row in rows)
+    seeds = max(len(row.trained) for row in rows)
     source = "table" if tabulated else "search"
     numbers = ("predicted", source, "trained (%)", f"its {counted(seeds, 'seed')}")
     table = _table("", "architecture", *(f">{name}" for name in numbers))
     for place, row in enumerate(rows, start=1):
-        done = [value for value in row["trained"] if value is not None]
+        done = [value for value in row.trained if value is not None]
         table.add_row(
             str(place),
-            row["arch"],
-            _number(row["predicted"]),
-            _number(row["table"]),
+            row.arch,
+            _number(row.predicted),
+            _number(row.table),
             f"{np.mean(done):.2f}" if done else "–",
-            "  ".join("–" if value is None else f"{value:.2f}" for value in row["trained"]),
+            "  ".join("–" if value is None else f"{value:.2f}" for value in row.trained),
         )
     console.print(table)
     console.print(
-        f"Kendall tau of {source} and trained: {_number(result['kendall_tau'])}; "
-        f"{result['seconds']:.1f} seconds"
+        f"Kendall tau of {source} and trained: {_number(record.kendall_tau)}; "
+        f"{record.seconds:.1f} seconds"
     )
 
 

@@ -20,7 +20,7 @@ _START = b'{"op_code":0'  # of every journal: its first entry makes a study
 _PATIENCE = 60.0  # seconds; a lock is held for milliseconds, and freed when its process dies
 
 
-def open_storage(url_or_path: str | Path, *, new: bool = True) -> BaseStorage:
+def open_storage(url_or_path: str | os.PathLike[str], *, new: bool = True) -> BaseStorage:
     """Open a trial store.
 
     Args:

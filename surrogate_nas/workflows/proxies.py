@@ -37,6 +37,35 @@ def method_proxies(
     return tuple(proxies) if proxies is not None and reads else ()
 
 
+def search_proxies(
+    proxies: Sequence[str] | None,
+    method: Method,
+    guide: PredictorChoice | None,
+    space: SearchSpace,
+    training: TrainingObjective | None,
+    on_step: OnStep = silent,
+) -> ProxyTable | None:
+    """The proxies that a search reads, or None if it reads none.
+
+    Args:
+        proxies: Those that were asked for, or None.
+        method: Of the search.
+        guide: The predictor.
+        space: Where the search is.
+        training: Says what builds the networks; None if it is known that there is no need.
+        on_step: See `all_proxies`.
+
+    Raises:
+        InvalidArgumentError: If there are proxies that nothing reads.
+    """
+    found = method_proxies(proxies, method, guide)
+    if proxies is not None and not found:
+        raise unread(f"the searcher {method.name}" + (f" with {guide.name}" if guide else ""))
+    if not found or training is None:
+        return None
+    return all_proxies(space, training, found, on_step=on_step)
+
+
 def unread(method: str) -> InvalidArgumentError:
     """The error of proxies that nothing reads."""
     return InvalidArgumentError(

@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from surrogate_nas._types import OnStep, silent
+from surrogate_nas._types import OnStep, Progress, no_progress, silent
 from surrogate_nas.errors import InvalidArgumentError
-from surrogate_nas.evaluation import Goal, Proposal, Trial
+from surrogate_nas.evaluation import Goal, Proposal, Trial, check_one_goal
 from surrogate_nas.parallel import default_workers, one_thread
 from surrogate_nas.predictors.metrics import kendall_tau
+from surrogate_nas.records.verification import VerificationRecord, VerifiedArchitecture
+from surrogate_nas.reporting.terminal import counted
 from surrogate_nas.run import EvaluationJob, Remembering, attempt, evaluations
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.training.objective import TrainingObjective
+from surrogate_nas.training.plan import study_of
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,27 @@ class Winner:
     arch: Architecture
     value: float
     predicted: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationPlan:
+    """How the best trials of a search are trained.
+
+    Attributes:
+        top: How many, fewer where there are no more.
+        training: What trains them.
+        plan: The same as tables note it, see `surrogate_nas.training.plan.plan_training`.
+        seeds: Of the trainings of each.
+    """
+
+    top: int
+    training: TrainingObjective
+    plan: Mapping[str, Any]
+    seeds: Sequence[int]
+
+    def __str__(self) -> str:
+        epochs = counted(self.plan["epochs"], "epoch")
+        return f"{self.plan['dataset']}, {epochs} of {self.plan['recipe']}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,24 +103,19 @@ class Verification:
             return None
         return kendall_tau(promised, found)
 
-    def report(self) -> dict[str, Any]:
-        """The JSON of `surrogate-nas verify`, in the metric's own sign."""
+    def record(self) -> VerificationRecord:
+        """What `surrogate-nas verify` answers, in the metric's own sign."""
         sign = self.goal.sign
-        rows = [
-            {
-                "arch": self.space.format(winner.arch),
-                "predicted": None if winner.predicted is None else sign * winner.predicted,
-                "table": sign * winner.value,
-                "trained": list(trained),
-            }
+        rows = tuple(
+            VerifiedArchitecture(
+                arch=self.space.format(winner.arch),
+                predicted=None if winner.predicted is None else sign * winner.predicted,
+                table=sign * winner.value,
+                trained=tuple(trained),
+            )
             for winner, trained in zip(self.winners, self.trained, strict=True)
-        ]
-        return {
-            "architectures": rows,
-            "kendall_tau": self.kendall_tau,
-            "seconds": self.seconds,
-            "errors": list(self.errors),
-        }
+        )
+        return VerificationRecord(rows, self.kendall_tau, self.seconds, self.errors)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
@@ -123,6 +145,49 @@ def winners(space: SearchSpace, trials: Iterable[Trial], top: int) -> tuple[Winn
             predicted = proposal.info.get("predicted")
             found[network] = Winner(proposal.arch, evaluation.value, predicted)
     return tuple(found.values())
+
+
+def verify_trials(
+    trials: Iterable[Trial],
+    plan: VerificationPlan,
+    *,
+    goals: Sequence[Goal],
+    store: BaseStorage | None = None,
+    workers: int | None = 1,
+    progress: Progress = no_progress,
+) -> Verification:
+    """Train the best trials of a search, see `verify`.
+
+    Args:
+        trials: All of the search; failed ones do not count.
+        plan: How they are trained.
+        goals: What the search optimised.
+        store: Keeps the trainings in a study of their own; what it holds is not trained again.
+        workers: See `verify`.
+        progress: Shows the trainings.
+
+    Raises:
+        InvalidArgumentError: If no trial succeeded, or the search has several goals.
+        SurrogateNASError: See `verify`.
+    """
+    check_one_goal(goals, "a verification")
+    best = winners(plan.training.space, trials, plan.top)
+    memory = None
+    if store is not None:
+        from surrogate_nas.store import Stored
+
+        name, settings = study_of(plan.training.space, plan.plan)
+        memory = Stored(plan.training, store, name=name, settings=settings)
+    with progress(f"verify: {plan}", len(best) * len(plan.seeds)) as advance:
+        return verify(
+            best,
+            plan.training,
+            goal=goals[0],
+            seeds=plan.seeds,
+            workers=workers,
+            memory=memory,
+            on_step=advance,
+        )
 
 
 def verify(
@@ -157,48 +222,60 @@ def verify(
     if workers is not None and workers < 1:
         raise InvalidArgumentError(f"workers must be at least 1, got {workers}")
     started = time.perf_counter()
-    known = {} if memory is None else {_place(trial): trial for trial in memory.known}
     jobs = [(winner.arch, seed) for seed in seeds for winner in best]
-    done: dict[tuple[Architecture, int], Trial] = {}
-    missing = [
-        Proposal(number, arch, info={"seed": seed})
-        for number, (arch, seed) in enumerate(jobs)
-        if (arch, seed) not in known
-    ]
-
-    def keep(trial: Trial) -> None:
-        arch, seed = _place(trial)
-        done[arch, seed] = trial
-        value = "failed" if trial.value is None else f"{trial.value:.2f} %"
-        on_step(f"{training.space.format(arch)}, seed {seed}: {value}")
-
+    done: dict[_Job, Trial] = {}
     interrupted = False
     try:
-        for job in jobs:
-            if job in known:
-                keep(known[job])
-        with one_thread(), closing(_train(training, missing, workers)) as trained:
-            for trial in trained:
-                if memory is not None:
-                    memory.record(trial)
-                keep(trial)
+        with one_thread(), closing(_trainings(training, jobs, workers, memory)) as trials:
+            for trial in trials:
+                arch, seed = _job(trial)
+                done[arch, seed] = trial
+                value = "failed" if trial.value is None else f"{trial.value:.2f} %"
+                on_step(f"{training.space.format(arch)}, seed {seed}: {value}")
     except KeyboardInterrupt:
         interrupted = True
     values = {job: trial.value for job, trial in done.items()}
-    errors = [
-        f"{training.space.format(arch)}, seed {seed}: {done[arch, seed].error}"
-        for arch, seed in jobs
-        if (arch, seed) in done and done[arch, seed].error is not None
-    ]
     return Verification(
         goal=goal,
         space=training.space,
         winners=tuple(best),
         trained=tuple(tuple(values.get((w.arch, seed)) for seed in seeds) for w in best),
-        errors=tuple(errors),
+        errors=tuple(_errors(training.space, jobs, done)),
         seconds=time.perf_counter() - started,
         interrupted=interrupted,
     )
+
+
+_Job = tuple[Architecture, int]  # an architecture and a seed
+
+
+def _errors(
+    space: SearchSpace, jobs: Iterable[_Job], done: Mapping[_Job, Trial]
+) -> Generator[str, None, None]:
+    for arch, seed in jobs:
+        if (arch, seed) in done and done[arch, seed].error is not None:
+            yield f"{space.format(arch)}, seed {seed}: {done[arch, seed].error}"
+
+
+def _trainings(
+    training: TrainingObjective,
+    jobs: Sequence[_Job],
+    workers: int | None,
+    memory: Remembering | None,
+) -> Generator[Trial, None, None]:
+    """What is known, and then what is trained now and kept."""
+    known = {} if memory is None else {_job(trial): trial for trial in memory.known}
+    yield from (known[job] for job in jobs if job in known)
+    missing = [
+        Proposal(number, arch, info={"seed": seed})
+        for number, (arch, seed) in enumerate(jobs)
+        if (arch, seed) not in known
+    ]
+    with closing(_train(training, missing, workers)) as trials:
+        for trial in trials:
+            if memory is not None:
+                memory.record(trial)
+            yield trial
 
 
 def _train(
@@ -212,5 +289,5 @@ def _train(
         yield attempt(training, proposal, seed=seed)
 
 
-def _place(trial: Trial) -> tuple[Architecture, int]:
+def _job(trial: Trial) -> _Job:
     return trial.arch, trial.proposal.info["seed"]

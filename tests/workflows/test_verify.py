@@ -108,7 +108,7 @@ def test_kendall_tau_is_scipys_of_the_means() -> None:
         assert part.kendall_tau is None
 
 
-def test_a_report_has_the_metrics_own_sign() -> None:
+def test_a_record_has_the_metrics_own_sign() -> None:
     loss = Goal("loss", maximise=False)
     checked = Verification(
         loss,
@@ -118,9 +118,11 @@ def test_a_report_has_the_metrics_own_sign() -> None:
         (),
         1.0,
     )
-    rows = checked.report()["architectures"]
-    assert [(row["predicted"], row["table"]) for row in rows] == [(0.4, 0.3), (None, 0.5)]
-    assert checked.report()["kendall_tau"] == 1
+    record = checked.record()
+    rows = record.architectures
+    assert [(row.predicted, row.table) for row in rows] == [(0.4, 0.3), (None, 0.5)]
+    assert record.kendall_tau == 1
+    assert record.to_json()["architectures"][0]["trained"] == [9.0]
 
 
 def _counted(

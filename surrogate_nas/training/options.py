@@ -1,0 +1,76 @@
+"""How a user wants architectures to be trained; loads no PyTorch before it is used."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from surrogate_nas.spaces.base import SearchSpace
+    from surrogate_nas.stopping import MedianStopping
+    from surrogate_nas.training.objective import TrainingObjective
+
+VERIFICATION_SEEDS = 3
+"""Trainings of each winner of a search."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOptions:
+    """What is trained on, and how; None means what a table or a study notes, else the default.
+
+    Attributes:
+        dataset: Such as ``"digits"``, or a dotted path ``module:function``.
+        data_dir: The folder or file of the data set.
+        epochs: Of each training.
+        recipe: A name of `surrogate_nas.training.recipes.RECIPES`.
+        settings: Sizes of the networks, such as ``{"channels": 8}``.
+        network: What builds the networks, ``module:build``.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+    """
+
+    dataset: str | None = None
+    data_dir: str | os.PathLike[str] | None = None
+    epochs: int | None = None
+    recipe: str | None = None
+    settings: Mapping[str, Any] | None = None
+    network: str | None = None
+    device: str = "auto"
+
+    def plan(
+        self,
+        space: SearchSpace,
+        noted: Mapping[str, Any] | None = None,
+        *,
+        epochs: int | None = None,
+        seed: int = 0,
+        stop: MedianStopping | None = None,
+    ) -> tuple[TrainingObjective, dict[str, Any]]:
+        """Decide how architectures are trained, see `surrogate_nas.training.plan.plan_training`.
+
+        Args:
+            space: Of the architectures.
+            noted: What a table or a study says of its trainings, or None.
+            epochs: None for those of the options.
+            seed: Where an evaluation is given none.
+            stop: Ends trainings early.
+
+        Raises:
+            SurrogateNASError: See `surrogate_nas.training.plan.plan_training`.
+        """
+        from surrogate_nas.training.plan import plan_training
+
+        return plan_training(
+            space,
+            noted,
+            dataset=self.dataset,
+            data_dir=self.data_dir,
+            epochs=epochs or self.epochs,
+            recipe=self.recipe,
+            settings=self.settings,
+            network=self.network,
+            device=self.device,
+            seed=seed,
+            stop=stop,
+        )

@@ -1,0 +1,235 @@
+"""A search from its beginning to its end, its store, verification and record included."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from surrogate_nas._types import OnStep, Progress, no_progress
+from surrogate_nas.benchmarks.base import TabularTask
+from surrogate_nas.evaluation import Goal, Objective, Trial
+from surrogate_nas.records import ABSENT, SearchResult, Standing, standing
+from surrogate_nas.records.search import SearchRecord, SearchSeconds, best_record, trial_records
+from surrogate_nas.run import Callback, Remembering, search
+from surrogate_nas.searchers.base import Searcher
+from surrogate_nas.searchers.method import Method
+from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.training.options import TrainingOptions
+from surrogate_nas.transfer import PredictorChoice
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+
+    from surrogate_nas.training.proxies.table import ProxyTable
+    from surrogate_nas.workflows.verify import Verification, VerificationPlan
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """What may be said of every search.
+
+    Attributes:
+        trials: See `surrogate_nas.run.search`, as of ``batch``, ``workers`` and ``budget``.
+        seed: Of all randomness.
+        proxies: Zero-cost proxies for the predictors that read them, or None.
+        store: Keeps the trials, see `surrogate_nas.store.open_storage`; None keeps none.
+        verify: How many of the best are really trained afterwards, `VERIFICATION_SEEDS` times
+            each; None for none.
+        training: How architectures are trained: all trials of a search by training; of a table
+            the verified ones and the networks of proxies, where it is otherwise than noted there.
+    """
+
+    trials: int = 100
+    batch: int = 5
+    workers: int = 1
+    budget: int | None = None
+    seed: int = 0
+    proxies: Sequence[str] | None = None
+    store: str | os.PathLike[str] | None = None
+    verify: int | None = None
+    training: TrainingOptions = field(default_factory=TrainingOptions)
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """Those arguments of `surrogate_nas.run.search` that are numbers."""
+        names = ("trials", "batch", "workers", "budget")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSetup:
+    """Everything that one search needs, see `surrogate_nas.workflows.setups`.
+
+    Attributes:
+        place: The task as people read it.
+        where: What the record says of the task: ``benchmark`` and ``task``, or ``space``,
+            ``dataset`` and ``epochs``.
+        space: Of the architectures.
+        objective: What evaluates; with a store, it remembers.
+        method: The searcher's name and the predictor that was asked for.
+        searcher: Its state advances, so that a setup serves one search.
+        guide: The predictor that was decided on.
+        features: What is known of every architecture beside its structure.
+        options: What else was said of it.
+        task: The task of a table, or None.
+        store: Where trials are kept, or None.
+        verification: How the best are really trained afterwards, or None.
+    """
+
+    place: str
+    where: Mapping[str, Any]
+    space: SearchSpace
+    objective: Objective
+    method: Method
+    searcher: Searcher
+    guide: PredictorChoice | None
+    features: ProxyTable | None
+    options: SearchOptions
+    task: TabularTask | None = None
+    store: BaseStorage | None = None
+    verification: VerificationPlan | None = None
+
+    @property
+    def goal(self) -> Goal:
+        """What is optimised."""
+        return self.objective.goals[0]
+
+    @property
+    def shown(self) -> str:
+        """The method as people read it."""
+        name = self.method.name
+        return name if self.guide is None else f"{name} + {self.guide.name}"
+
+    @property
+    def title(self) -> str:
+        """What is searched, and how."""
+        return f"{self.place}{',' if self.task is None else ''} {self.shown}"
+
+    @property
+    def known(self) -> int:
+        """Number of trials that the store holds already."""
+        return len(self.objective.known) if isinstance(self.objective, Remembering) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOutcome:
+    """What a search found.
+
+    Attributes:
+        result: All trials, with their architectures and values.
+        record: The same as the command `search` prints it, see `SearchRecord.to_json`.
+        verification: The real trainings of the best, or None.
+    """
+
+    result: SearchResult
+    record: SearchRecord
+    verification: Verification | None
+
+
+def search_task(
+    setup: SearchSetup,
+    *,
+    callbacks: Iterable[Callback] = (),
+    progress: Progress = no_progress,
+    started: float | None = None,
+) -> SearchOutcome:
+    """Search, keep the trials, and really train the best, as the command `search` does.
+
+    A keyboard interrupt ends the search early; what was evaluated is in the result.
+
+    Args:
+        setup: See `surrogate_nas.workflows.setups`.
+        callbacks: Called with each finished trial, in order.
+        progress: Shows the search, and then the verification.
+        started: What `time.perf_counter` said when the work began; None for now.
+
+    Raises:
+        SurrogateNASError: See `surrogate_nas.run.search` and
+            `surrogate_nas.workflows.verify.verify_trials`.
+    """
+    loaded = time.perf_counter()
+    started = loaded if started is None else started
+    options = setup.options
+    with progress(setup.title, options.trials) as advance:
+        steps = _Steps(setup, advance)
+        result = search(
+            setup.searcher, setup.objective, **options.limits, callbacks=[steps.after, *callbacks]
+        )
+    verification = None
+    if (
+        setup.verification is not None
+        and result.best is not None
+        and result.stopped != "interrupted"
+    ):
+        from surrogate_nas.workflows.verify import verify_trials
+
+        verification = verify_trials(
+            result.trials,
+            setup.verification,
+            goals=setup.objective.goals,
+            store=setup.store,
+            workers=options.workers,
+            progress=progress,
+        )
+    total = time.perf_counter() - started
+    seconds = SearchSeconds(load=loaded - started, search=result.seconds, total=total)
+    record = _record(setup, result, verification, seconds)
+    return SearchOutcome(result, record, verification)
+
+
+def _record(
+    setup: SearchSetup,
+    result: SearchResult,
+    verification: Verification | None,
+    seconds: SearchSeconds,
+) -> SearchRecord:
+    task, guide, features = setup.task, setup.guide, setup.features
+    place = Standing() if task is None else standing(task, result.best)
+    checked = None if verification is None else verification.record()
+    return SearchRecord(
+        **setup.where,
+        searcher=setup.method.name,
+        predictor=setup.method.predictor,
+        guide=None if guide is None else guide.name,
+        proxies=None if features is None else tuple(features.names),
+        seed=setup.options.seed,
+        trials=trial_records(setup.space, setup.goal, result),
+        best=best_record(setup.space, setup.goal, result),
+        optimum=None if task is None else task.goal.sign * task.optimum,
+        regret=place.regret,
+        rank=place.rank,
+        source_evaluations=0 if guide is None else guide.source_evaluations,
+        weights=None if guide is None else guide.weights,
+        verification=ABSENT if setup.verification is None else checked,
+        seconds=seconds,
+    )
+
+
+class _Steps:
+    """Moves the progress by whole trials, with the best value so far beside it."""
+
+    def __init__(self, setup: SearchSetup, advance: OnStep) -> None:
+        largest = 1 if setup.task is None else setup.task.budgets[-1]
+        self._goal, self._whole = setup.goal, setup.options.budget or largest
+        self._advance = advance
+        self._value: float | None = None
+        self._spent = 0
+
+    def after(self, trial: Trial) -> None:
+        """Take note of a finished trial."""
+        budget = trial.proposal.budget or self._whole
+        better = trial.value is not None and (self._value is None or trial.value > self._value)
+        if better and budget == self._whole:
+            self._value = trial.value
+        before = self._spent // self._whole
+        self._spent += budget
+        if self._spent // self._whole > before:
+            self._advance(self._text())
+
+    def _text(self) -> str:
+        if self._value is None:
+            return "nothing succeeded yet"
+        return f"best {self._goal.metric} {self._goal.sign * self._value:.6g}"

@@ -1,0 +1,256 @@
+"""What searches of a table and searches by real training consist of."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from surrogate_nas._types import OnStep, silent
+from surrogate_nas.benchmarks.base import TabularTask
+from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.evaluation import Features, Stopping, recorded
+from surrogate_nas.run import check_arguments
+from surrogate_nas.searchers.base import Searcher
+from surrogate_nas.searchers.factory import make_searcher
+from surrogate_nas.searchers.method import Method
+from surrogate_nas.spaces import open_space
+from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.spaces.restricted import RestrictedSpace
+from surrogate_nas.stopping import MedianStopping
+from surrogate_nas.training.options import VERIFICATION_SEEDS
+from surrogate_nas.transfer import PredictorChoice, choose_for_training, choose_predictor
+from surrogate_nas.workflows.proxies import search_proxies
+from surrogate_nas.workflows.search import SearchOptions, SearchSetup
+
+if TYPE_CHECKING:
+    from surrogate_nas.training.objective import TrainingObjective
+    from surrogate_nas.workflows.verify import VerificationPlan
+
+EPOCHS = 10
+"""Of a training where none are given."""
+
+
+# Of a table -----------------------------------------------------------------------------------
+
+
+def table_setup(
+    task: TabularTask,
+    method: str | Method,
+    options: SearchOptions | None = None,
+    *,
+    sources: str | None = None,
+    leave_one_out: bool = False,
+    on_step: OnStep = silent,
+) -> SearchSetup:
+    """Prepare the search of a table's task.
+
+    Args:
+        task: What is searched.
+        method: See `Method.parse`; the predictor may be a file of weights, or ``auto``.
+        options: None for 100 trials in batches of 5.
+        sources: See `surrogate_nas.transfer.choose_predictor`.
+        leave_one_out: See `surrogate_nas.transfer.choose_predictor`.
+        on_step: Called with a text for each part of a meta-training, or of the proxies.
+
+    Raises:
+        SurrogateNASError: If a name, a number, a file or their combination is wrong.
+    """
+    options, method = options or SearchOptions(), _guided(method)
+    check_arguments(task, **options.limits)
+    plan = None if options.verify is None else _table_verification(task, options, options.verify)
+    guide = None
+    if method.predictor is not None:
+        guide = choose_predictor(
+            method.predictor, task, sources=sources, leave_one_out=leave_one_out, on_step=on_step
+        )
+    elif sources is not None or leave_one_out:
+        raise InvalidArgumentError("--sources and --leave-one-out need a --predictor")
+    networks = None if plan is None else plan.training
+    if networks is None and (options.proxies is not None or method.features):
+        networks, _ = options.training.plan(_whole(task.space), task.training, epochs=1)
+    features = search_proxies(options.proxies, method, guide, task.space, networks, on_step)
+    budgets = [b for b in task.budgets if options.budget is None or b <= options.budget]
+    setup = SearchSetup(
+        place=f"{task.benchmark}/{task.name}",
+        where={"benchmark": task.benchmark, "task": task.name},
+        space=task.space,
+        objective=task,
+        method=method,
+        searcher=_searcher(method, task.space, options.seed, guide, budgets, features),
+        guide=guide,
+        features=features,
+        options=options,
+        task=task,
+        verification=plan,
+    )
+    settings = {
+        "benchmark": task.benchmark,
+        "task": task.name,
+        "fingerprint": task.fingerprint,
+        "isomorphs": task.isomorphs,
+        "budget": options.budget,
+        "training": task.training,
+    }
+    return _kept(setup, task.benchmark, task.name, settings)
+
+
+def _table_verification(task: TabularTask, options: SearchOptions, top: int) -> VerificationPlan:
+    from surrogate_nas.workflows.verify import VerificationPlan
+
+    training, plan = options.training.plan(_whole(task.space), task.training)
+    seeds = range(plan["seeds"], plan["seeds"] + VERIFICATION_SEEDS)  # that the table did not see
+    return VerificationPlan(top, training, plan, seeds)
+
+
+def _whole(space: SearchSpace) -> SearchSpace:
+    return space.whole if isinstance(space, RestrictedSpace) else space
+
+
+# By training ----------------------------------------------------------------------------------
+
+
+def training_setup(
+    space: str | os.PathLike[str] | SearchSpace,
+    method: str | Method,
+    options: SearchOptions,
+    *,
+    stop_early: bool = False,
+    on_step: OnStep = silent,
+) -> SearchSetup:
+    """Prepare a search of which every trial is a real training; isomorphs are merged.
+
+    Args:
+        space: A registered name, a TOML file, or an object.
+        method: See `Method.parse`; the predictor may be a file of weights, or ``auto``.
+        options: Their ``training`` names the data set.
+        stop_early: End a training that is worse than half of the earlier ones, from a third of
+            its epochs on.
+        on_step: Called with a text for each part of the proxies.
+
+    Raises:
+        SurrogateNASError: If a name, a number, a file or their combination is wrong.
+    """
+    method = _guided(method)
+    epochs = _epochs(options)
+    options = replace(options, budget=epochs)
+    training, plan = options.training.plan(
+        space if isinstance(space, SearchSpace) else open_space(space),
+        epochs=epochs,
+        seed=options.seed,
+        stop=MedianStopping(first=max(1, epochs // 3)) if stop_early else None,
+    )
+    check_arguments(training, **options.limits)
+    space_name, dataset = training.space.name, training.dataset.name
+    guide = None
+    if method.predictor is not None:
+        guide = choose_for_training(method.predictor, training.space, dataset)
+    features = search_proxies(options.proxies, method, guide, training.space, training, on_step)
+    setup = SearchSetup(
+        place=f"{space_name} on {dataset}",
+        where=_where(space, options, epochs),
+        space=training.space,
+        objective=training,
+        method=method,
+        searcher=_searcher(
+            method, training.space, options.seed, guide, range(1, epochs + 1), features
+        ),
+        guide=guide,
+        features=features,
+        options=options,
+        verification=_own_verification(training, plan, options),
+    )
+    settings = {"task": dataset, **recorded(plan), "stop_early": stop_early}
+    return _kept(setup, f"train {space_name}", dataset, settings)
+
+
+def _epochs(options: SearchOptions) -> int:
+    epochs, budget = options.training.epochs, options.budget
+    if None not in (epochs, budget) and epochs != budget:
+        raise InvalidArgumentError(
+            f"--epochs {epochs} and --budget {budget} mean the same here; give one"
+        )
+    return epochs or budget or EPOCHS
+
+
+def _where(
+    space: str | os.PathLike[str] | SearchSpace, options: SearchOptions, epochs: int
+) -> dict[str, Any]:
+    named = space.name if isinstance(space, SearchSpace) else os.fspath(space)
+    return {"space": named, "dataset": options.training.dataset, "epochs": epochs}
+
+
+def _own_verification(
+    training: TrainingObjective, plan: Mapping[str, Any], options: SearchOptions
+) -> VerificationPlan | None:
+    if options.verify is None:
+        return None
+    from surrogate_nas.workflows.verify import VerificationPlan
+
+    to_the_end = copy.copy(training)
+    to_the_end.stop = None
+    first = options.seed + 1
+    seeds = range(first, first + VERIFICATION_SEEDS)
+    return VerificationPlan(options.verify, to_the_end, plan, seeds)
+
+
+# Both -----------------------------------------------------------------------------------------
+
+
+def _guided(method: str | Method) -> Method:
+    """The method with the predictor that guides it, be it the searcher's own one."""
+    method = Method.parse(method) if isinstance(method, str) else method
+    guide = method.own_guide if method.guide is None else method.guide
+    return replace(method, predictor=guide)
+
+
+def _searcher(
+    method: Method,
+    space: SearchSpace,
+    seed: int,
+    guide: PredictorChoice | None,
+    budgets: Sequence[int],
+    features: Features | None,
+) -> Searcher:
+    return make_searcher(
+        replace(method, predictor=None),
+        space,
+        seed=seed,
+        predictor=None if guide is None else guide.make,
+        budgets=budgets,
+        features=features,
+    )
+
+
+def _kept(
+    setup: SearchSetup, benchmark: str, task: str, settings: Mapping[str, Any]
+) -> SearchSetup:
+    """The setup with a store, if one was asked for; early stopping learns from what it holds."""
+    options, guide = setup.options, setup.guide
+    if options.store is None:
+        return setup
+    from surrogate_nas.store import Stored, open_storage, study_name
+
+    predictor = None if guide is None else guide.name
+    store = open_storage(options.store)
+    stored = Stored(
+        setup.objective,
+        store,
+        name=study_name(benchmark, task, setup.method.name, predictor, options.seed),
+        settings={
+            **settings,
+            "searcher": setup.method.name,
+            "predictor": predictor,
+            "weights": None if guide is None else guide.digest,
+            "proxies": None if setup.features is None else setup.features.identity,
+            "seed": options.seed,
+            "batch": options.batch,
+        },
+    )
+    if isinstance(setup.objective, Stopping) and isinstance(setup.objective.stop, MedianStopping):
+        for trial in stored.known:
+            if trial.evaluation is not None:
+                setup.objective.stop.learn(trial.evaluation.curve)
+    return replace(setup, objective=stored, store=store)
