@@ -14,6 +14,7 @@ from surrogate_nas.records.results import SearchResult as SearchResult
 from surrogate_nas.records.results import Standing as Standing
 from surrogate_nas.records.results import Stop as Stop
 from surrogate_nas.records.results import standing as standing
+from surrogate_nas.records.search import SearchRecord as SearchRecord
 from surrogate_nas.records.tables import BenchmarksRecord as BenchmarksRecord
 from surrogate_nas.records.tables import ImportRecord as ImportRecord
 from surrogate_nas.records.tables import TableRecord as TableRecord
@@ -22,3 +23,4 @@ from surrogate_nas.records.training import FailedTraining as FailedTraining
 from surrogate_nas.records.training import SupernetPoint as SupernetPoint
 from surrogate_nas.records.training import SupernetRecord as SupernetRecord
 from surrogate_nas.records.training import TrainingRecord as TrainingRecord
+from surrogate_nas.records.verification import VerificationRecord as VerificationRecord

@@ -17,8 +17,7 @@ from surrogate_nas.searchers.base import Searcher
 from surrogate_nas.searchers.factory import make_searcher
 from surrogate_nas.searchers.method import Method
 from surrogate_nas.spaces import open_space
-from surrogate_nas.spaces.base import SearchSpace
-from surrogate_nas.spaces.restricted import RestrictedSpace
+from surrogate_nas.spaces.base import RestrictedSpace, SearchSpace
 from surrogate_nas.stopping import MedianStopping
 from surrogate_nas.training.options import VERIFICATION_SEEDS
 from surrogate_nas.transfer import PredictorChoice, choose_for_training, choose_predictor
