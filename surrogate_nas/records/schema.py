@@ -16,17 +16,21 @@ from surrogate_nas.records.base import ABSENT, Absence, JsonRecord
 from surrogate_nas.records.comparison import ComparisonRecord
 from surrogate_nas.records.measurement import MeasurementRecord
 from surrogate_nas.records.meta_training import MetaTrainingRecord
+from surrogate_nas.records.search import SearchRecord
 from surrogate_nas.records.tables import BenchmarksRecord, ImportRecord
 from surrogate_nas.records.training import BuildRecord, SupernetRecord, TrainingRecord
+from surrogate_nas.records.verification import VerificationRecord
 
 ANSWERS: dict[str, type[JsonRecord]] = {
     "benchmarks": BenchmarksRecord,
     "import": ImportRecord,
+    "search": SearchRecord,
     "compare": ComparisonRecord,
     "meta-train": MetaTrainingRecord,
     "evaluate": MeasurementRecord,
     "train": TrainingRecord,
     "supernet": SupernetRecord,
+    "verify": VerificationRecord,
     "build": BuildRecord,
 }
 """What ``surrogate-nas COMMAND --json`` answers, by command."""

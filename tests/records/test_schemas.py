@@ -9,18 +9,21 @@ from typing import Any
 import jsonschema
 import pytest
 
+from surrogate_nas.records import SearchRecord
 from surrogate_nas.records.schema import ANSWERS, file_of, schema_text, write_schemas
 from tests.answers import SCHEMAS, answered, validator
 from tests.tables import TABLE
 
 SMALL = ("--settings", "channels=2", "--device", "cpu", "--epochs", "1")
 REPEATED = ("--benchmark", TABLE, "--task", "easy", "--seeds", "1", "--workers", "1")
+TRAINED = (*SMALL, "--dataset", "digits", "--trials", "1", "--store", "run.journal")
 COMMANDS: dict[str, tuple[str, ...]] = {
     "benchmarks": (),
     "import": (
         *("csv", "cells.csv", "--space", "dense-cell", "--arch", "cell", "--name", "mine"),
         *("--task", "digits=value"),
     ),
+    "search": (*TRAINED, "--verify", "1"),
     "compare": (*REPEATED, "--searcher", "random,local", "--trials", "4", "--out", "out"),
     "meta-train": (
         *("--suite", "cell-bench:digits,watch", "--holdout", "mnist5k-14"),
@@ -32,6 +35,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     ),
     "train": ("conv3x3-conv5x5-skip-maxpool3x3", *SMALL),
     "supernet": ("--settings", "channels=1,stem_stride=2", "--device", "cpu", "--epochs", "1"),
+    "verify": ("run.journal", "--top", "1", "--seeds", "1", "--workers", "1", *SMALL),
     "build": (*SMALL, "--count", "2", "--workers", "1", "--out", "built.h5"),
 }
 """A small run of each command, in an empty folder."""
@@ -70,11 +74,20 @@ def test_answers_keep_to_their_schema(
     Path("cells.csv").write_text(
         "cell,value\nconv3x3-conv3x3-skip-skip,1\nskip-skip-skip-skip,2\n", encoding="utf-8"
     )
+    if command == "verify":
+        answered(capsys, "search", *TRAINED)
     answer = answered(capsys, command, *COMMANDS[command])
     assert ANSWERS[command].from_json(answer).to_json() == answer
     for broken in _broken(answer):
         with pytest.raises(jsonschema.ValidationError):
             validator(command).validate(broken)
+
+
+def test_a_search_of_a_table_keeps_to_the_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    table = ("--benchmark", TABLE, "--task", "easy", "--predictor", "none", "--trials", "4")
+    answer = answered(capsys, "search", *table)
+    assert answer["rank"] >= 1
+    assert SearchRecord.from_json(answer).to_json() == answer
 
 
 def _broken(answer: dict[str, Any]) -> list[dict[str, Any]]:
