@@ -24,7 +24,7 @@ COMMANDS = [line for line in CONSOLE if line.startswith("surrogate-nas") and lin
 
 
 def test_python(tmp_path: Path) -> None:
-    assert len(PYTHON) == 6
+    assert len(PYTHON) == 7
     done = subprocess.run(
         [sys.executable, "-c", "\n".join(PYTHON)], cwd=tmp_path, capture_output=True, text=True
     )
