@@ -48,6 +48,8 @@ DEFINED_VERSION = 2
 DEFINITION = "definition"
 TRAINING = "training"
 
+_MAX_SIZE, _TIMES = 1 << 28, 100  # bytes of an array at least, and for each byte of its file
+
 
 class HDF5Benchmark(Benchmark):
     """A table in a file. Opening reads its root attributes alone; nothing stays open."""
@@ -218,7 +220,19 @@ class HDF5Benchmark(Benchmark):
         if _stamp(self.path) != self._stamp and _text(file, "checksum") != self.checksum:
             raise FormatError(f"{self.path} was replaced since it was opened; open it again")
 
+    def _check_size(self, dataset: h5py.Dataset, plane: int | tuple[()]) -> None:
+        """Refuse a claim of more numbers than the file could hold."""
+        planes = 1 if plane == () else len(dataset)
+        limit = max(_MAX_SIZE, _TIMES * self.path.stat().st_size)
+        if dataset.nbytes // max(planes, 1) > limit:
+            raise FormatError(
+                f"{self.path} is damaged: {dataset.name} claims to have the shape {dataset.shape}, "
+                f"more than a file of {self.path.stat().st_size / 1e6:.1f} MB can hold; import the "
+                "table again"
+            )
+
     def _verified(self, dataset: h5py.Dataset, plane: int | tuple[()]) -> Any:
+        self._check_size(dataset, plane)
         values = dataset[plane]
         place = (dataset.name, plane)
         if place in self._intact:  # a checksum takes longer than the reading

@@ -77,7 +77,7 @@ def _read_folder(folder: Path, archive: Archive, results: Results, listener: Lis
 
 def _read_single(path: Path, archive: Archive, results: Results, listener: Listener) -> None:
     needed = path.stat().st_size * archive.share / 1e9
-    listener.note(f"reading {path.name} takes about {needed:.1f} GB of memory")
+    listener.note(f"reading {path.name} takes about {max(needed, 0.1):.1f} GB of memory")
     data = archive.load(path)
     if not isinstance(data, dict) or not isinstance(data.get("arch2infos"), dict):
         raise FormatError(

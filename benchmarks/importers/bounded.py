@@ -6,16 +6,39 @@ import bz2
 import gzip
 import io
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.errors import FormatError, InvalidArgumentError
 
 MAX_SIZE = 1 << 28
 """Bytes of text that are read unless another limit is given: 256 MiB."""
 
+MOST_VALUES = 50_000_000
+"""So many numbers a column of a table has at most, with a place for each seed and budget."""
+
 _BLOCK = 1 << 22
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,3})?) ?([KMGT]?)B?", re.IGNORECASE)
+
+
+def number_array(numbers: Sequence[Any] | FloatArray | IntArray) -> FloatArray:
+    """Numbers of a file as an array (n,), NaN for None.
+
+    Each is taken alone: a list of lists that share lists has no end for `numpy.array`.
+
+    Raises:
+        TypeError, ValueError, OverflowError: If one is no number.
+    """
+    try:
+        return np.fromiter(numbers, np.float64, len(numbers))
+    except TypeError:
+        known = [np.nan if number is None else number for number in numbers]
+        return np.fromiter(known, np.float64, len(known))
 
 
 def read_size(text: str) -> int:
@@ -64,6 +87,27 @@ def read_bounded(path: Path, start: bytes, limit: int) -> bytes:
             size += len(block)
             if size > limit:
                 raise too_large(path, limit)
+            blocks.append(block)
+    return b"".join(blocks)
+
+
+def unpack_bzip2(path: Path, times: int) -> bytes:
+    """The content of a file that is compressed by bzip2.
+
+    Raises:
+        ValueError: If it is more than so many times the size of the file, and than a few MB.
+        OSError, EOFError: If it cannot be read, or is damaged.
+    """
+    limit = max(_BLOCK, times * path.stat().st_size)
+    with bz2.open(path) as file:
+        blocks, size = [], 0
+        while block := file.read(_BLOCK):
+            size += len(block)
+            if size > limit:
+                raise ValueError(
+                    f"its {shown(path.stat().st_size)} hold more than {shown(limit)}, as no honest "
+                    "file does"
+                )
             blocks.append(block)
     return b"".join(blocks)
 

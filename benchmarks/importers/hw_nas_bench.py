@@ -13,6 +13,7 @@ from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.benchmarks.catalog import open_benchmark
 from surrogate_nas.benchmarks.hdf5 import HDF5Benchmark
 from surrogate_nas.benchmarks.importers.base import Imported, Listener
+from surrogate_nas.benchmarks.importers.bounded import number_array
 from surrogate_nas.benchmarks.table_writer import TaskSpec, read_table, write_table
 from surrogate_nas.errors import FormatError, InvalidArgumentError
 from surrogate_nas.evaluation import Goal
@@ -107,7 +108,7 @@ def _read(path: Path) -> dict[str, FloatArray]:
         for dataset in dict.fromkeys(_DATASETS.values()):
             part = data["nasbench201"][dataset]
             index = _numbers([config["arch_str"] for config in part["config"]])
-            values = [np.array(part[goal.metric], dtype=np.float64) for goal in METRICS]
+            values = [number_array(part[goal.metric]) for goal in METRICS]
             found[dataset] = np.full((_SPACE.encodings, len(METRICS)), np.nan)
             found[dataset][index] = np.stack(values, axis=-1).reshape(-1, len(METRICS))
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:

@@ -20,6 +20,7 @@ import numpy as np
 
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.benchmarks.importers.base import Imported, Listener, check_name, install
+from surrogate_nas.benchmarks.importers.bounded import MOST_VALUES
 from surrogate_nas.benchmarks.importers.tfrecord import Message, read_message, read_records
 from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec
 from surrogate_nas.errors import ArchitectureError, FormatError
@@ -213,6 +214,11 @@ def _table(
     budgets, budget = np.unique(epochs, return_inverse=True)
     seed = _occurrence(row * len(budgets) + budget)
     shape = len(rows), int(seed.max()) + 1, len(budgets)
+    if math.prod(shape) > MOST_VALUES:
+        raise FormatError(
+            f"{path} is no file of NAS-Bench-101: {shape[1]:,} trainings of one cell and "
+            f"{shape[2]:,} numbers of epochs are too many"
+        )
 
     def cube(column: int) -> FloatArray:
         values = np.full(shape, np.nan)

@@ -25,6 +25,8 @@ _ACCURACY = Goal("accuracy", unit="%")
 _METRICS = (Goal("parameters", maximise=False), Goal("flops", maximise=False))
 _EPOCHS = 50  # the default of the authors' train.py
 _ROUNDING = 0.01
+_LARGEST = 30_000_000  # bytes
+_MOST_SEEDS = 100
 
 
 def import_nasbench_macro(
@@ -68,6 +70,11 @@ def import_nasbench_macro(
 def _read(space: NASBenchMacroSpace, path: Path) -> tuple[IntArray, FloatArray, FloatArray]:
     """Encodings (n, 8), accuracies (n, seeds), parameters and FLOPs (n, 2)."""
     try:
+        if path.stat().st_size > _LARGEST:
+            raise FormatError(
+                f"{path} has more than {_LARGEST / 1e6:.0f} MB, and nas-bench-macro_cifar10.json "
+                "about 1; get it again"
+            )
         records = json.loads(path.read_bytes())
     except OSError as error:
         raise InvalidArgumentError(f"cannot read the file {path}: {error.strerror}") from error
@@ -95,10 +102,14 @@ def _read(space: NASBenchMacroSpace, path: Path) -> tuple[IntArray, FloatArray, 
 def _numbers(record: Any) -> tuple[list[float], list[float]]:
     """Accuracies; parameters and FLOPs."""
     try:
+        if len(record["test_acc"]) > _MOST_SEEDS:
+            raise FormatError(f"test_acc must have at most {_MOST_SEEDS} numbers")
         seeds = [float(accuracy) for accuracy in record["test_acc"]]
         mean = float(record["mean_acc"])
         sizes = [float(record["params"]), float(record["flops"])]
-    except (KeyError, TypeError, ValueError):
+    except FormatError:
+        raise
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise FormatError(
             "it must have test_acc, a list of numbers, and the numbers mean_acc, params and flops"
         ) from None

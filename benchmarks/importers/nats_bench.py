@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bz2
 import os
 import re
 from dataclasses import replace
@@ -11,6 +10,7 @@ from typing import Any
 
 from surrogate_nas.benchmarks.importers.archives import Archive, import_archive
 from surrogate_nas.benchmarks.importers.base import Imported, Listener
+from surrogate_nas.benchmarks.importers.bounded import unpack_bzip2
 from surrogate_nas.pickles import naming, parse_pickle
 from surrogate_nas.spaces.nasbench201 import NASBench201Space
 from surrogate_nas.spaces.nats_size import NATSSizeSpace
@@ -63,9 +63,12 @@ def import_nats_sss(source: str | os.PathLike[str], *, name: str, listener: List
     return import_archive(source, SIZE, name=name, listener=listener)
 
 
+_TIMES = 40  # bytes for each byte of a file; numbers and their names compress by 10 or less
+
+
 def _load(file: Path) -> Any:
     with naming(file, "pickle compressed by bzip2"):
-        return parse_pickle(bz2.decompress(file.read_bytes()))
+        return parse_pickle(unpack_bzip2(file, _TIMES))
 
 
 TOPOLOGY = Archive(

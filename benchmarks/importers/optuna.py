@@ -24,10 +24,10 @@ from surrogate_nas.benchmarks.importers.base import (
     install,
     space_of_table,
 )
+from surrogate_nas.benchmarks.importers.bounded import MOST_VALUES
 from surrogate_nas.benchmarks.importers.columns import MOST_EPOCHS
 from surrogate_nas.benchmarks.importers.encoding import check_decisions
 from surrogate_nas.benchmarks.importers.options import ABSENT, UNKNOWN, OptionReader
-from surrogate_nas.benchmarks.importers.repeats import MOST_VALUES
 from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec
 from surrogate_nas.errors import ArchitectureError, InvalidArgumentError, UnknownNameError
 from surrogate_nas.evaluation import Goal, recorded

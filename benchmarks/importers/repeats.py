@@ -10,15 +10,13 @@ import numpy as np
 
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.benchmarks.importers.base import differs
+from surrogate_nas.benchmarks.importers.bounded import MOST_VALUES
 from surrogate_nas.benchmarks.importers.rows import Rows
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.spaces.rows import distinct
 
 Repeats = Literal["refuse", "seeds", "mean"]
-
-MOST_VALUES = 50_000_000
-"""So many numbers a column has at most, with a place for each seed of each architecture."""
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.benchmarks.importers.base import Imported, Listener, install
+from surrogate_nas.benchmarks.importers.bounded import number_array
 from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec
 from surrogate_nas.errors import FormatError, SurrogateNASError
 from surrogate_nas.evaluation import Goal
@@ -45,6 +46,7 @@ TASKS = {
     "cifar100": _Task(("cifar100", "x-valid"), ("cifar100", "x-test")),
     "ImageNet16-120": _Task(("ImageNet16-120", "x-valid"), ("ImageNet16-120", "x-test")),
 }
+_MOST_EPOCHS = 1_000
 _CHECKED_SEED = 888  # whose numbers of parameters are right where those of the seeds differ
 
 _Curve = tuple[int, IntArray, FloatArray]
@@ -129,7 +131,7 @@ class Results:
         """
         try:
             runs = {self._names[word]: state for word, state in states.items()}
-            texts = {str(state["arch_str"]) for state in runs.values()}
+            texts = {_text(state["arch_str"]) for state in runs.values()}
             if len(texts) != 1:
                 raise ValueError(f"{len(texts)} architectures")
             choices = self._space.parse(*texts).choices
@@ -169,15 +171,24 @@ class Results:
         return replace(last, also=tuple(others))
 
 
-@cache
+def _text(value: Any) -> str:
+    if not isinstance(value, str):  # whose text may be endless
+        raise TypeError(f"a text was expected, not {type(value).__name__}")
+    return str(value)
+
+
+@lru_cache(maxsize=100)
 def _keys(part: str, epochs: int) -> tuple[list[str], IntArray]:
     return [f"{part}@{epoch}" for epoch in range(epochs)], np.arange(epochs)
 
 
 def _curve(row: int, result: Mapping[str, Any], part: str) -> _Curve:
-    keys, epochs = _keys(part, int(result["epochs"]))
+    length = int(result["epochs"])
+    if length > _MOST_EPOCHS:
+        raise ValueError(f"{length} epochs, and no run has more than {_MOST_EPOCHS}")
+    keys, epochs = _keys(part, length)
     recorded = result["eval_acc1es"]
-    values = np.array([recorded.get(key, np.nan) for key in keys], dtype=np.float64)
+    values = number_array([recorded.get(key, np.nan) for key in keys])
     there = np.isfinite(values)
     return (row, epochs, values) if there.all() else (row, epochs[there], values[there])
 

@@ -13,6 +13,7 @@ import numpy as np
 from surrogate_nas import registry
 from surrogate_nas._types import FloatArray, OnStep
 from surrogate_nas.benchmarks.importers.base import Imported, Listener, check_name, install
+from surrogate_nas.benchmarks.importers.bounded import MOST_VALUES, number_array
 from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec
 from surrogate_nas.benchmarks.torch_files import load_torch
 from surrogate_nas.errors import FormatError
@@ -61,7 +62,7 @@ def import_transnas(source: str | os.PathLike[str], *, name: str, listener: List
     path = Path(source)
     if path.is_file():
         needed = path.stat().st_size * _SHARE / 1e9
-        listener.note(f"reading {path.name} takes about {needed:.1f} GB of memory")
+        listener.note(f"reading {path.name} takes about {max(needed, 0.1):.1f} GB of memory")
     data: Any = load_torch(path)
     try:
         parts = [part for part in _PARTS if part in data["data"]]
@@ -95,8 +96,8 @@ def _table(data: Any, part: str, name: str, advance: OnStep) -> TableSpec:
 
 def _task(name: str, records: Sequence[Mapping[str, Any]]) -> TaskSpec:
     """One task from the records of all architectures."""
-    epochs = max(record["total_epochs"] for record in records)
     goal = GOALS[name]
+    epochs = _epochs(records, f"valid_{goal.metric}")
     curves = {
         metric: _curves([record["metrics"][metric] for record in records], metric, epochs)
         for metric in records[0]["metrics"]
@@ -117,13 +118,27 @@ def _task(name: str, records: Sequence[Mapping[str, Any]]) -> TaskSpec:
     return TaskSpec(name, goal, values, test, metrics, budgets=tuple(range(1, epochs + 1)))
 
 
+def _epochs(records: Sequence[Mapping[str, Any]], metric: str) -> int:
+    """The most epochs of a training, all of which at least one has recorded."""
+    claimed = [record["total_epochs"] for record in records]
+    if not all(type(epochs) is int for epochs in claimed):
+        raise TypeError("total_epochs must be a whole number")
+    epochs: int = max(claimed)
+    longest = max(len(record["metrics"][metric]) for record in records)
+    if epochs > longest:
+        raise ValueError(f"no {metric} has a value after {epochs} epochs, but {longest} at most")
+    if epochs * len(records) > MOST_VALUES:
+        raise ValueError(f"{epochs} epochs of {len(records)} architectures are too many")
+    return epochs
+
+
 def _curves(lists: Sequence[Sequence[Any]], metric: str, epochs: int) -> FloatArray:
     """A metric after each epoch, NaN behind the end of a shorter training: (rows, 1, epochs)."""
     values = np.full((len(lists), 1, epochs), np.nan)
     for row, curve in enumerate(lists):
         if metric == "time_elapsed":
             curve = [_number(time) for time in curve]
-        values[row, 0, : len(curve)] = curve
+        values[row, 0, : len(curve)] = number_array(curve)
     return values
 
 
