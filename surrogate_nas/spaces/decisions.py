@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -160,7 +161,7 @@ class Decision:
         """
         if text in self.options:
             return self.options.index(text)
-        if self.kind == "number":
+        if self.kind == "number" and _NUMBER.fullmatch(text):
             try:
                 number, numbers = float(text), np.array(self.options, dtype=np.float64)
             except ValueError:
@@ -176,6 +177,8 @@ class Decision:
         """Whether some options are nearer to each other than others."""
         return self.kind != "categorical"
 
+
+_NUMBER = re.compile(r"[-+]?[0-9]*\.?[0-9]*([eE][-+]?[0-9]+)?")
 
 When = Mapping[str, object] | Condition | None
 """What `condition` takes, for example ``{"depth": [3, 4], "norm": "batch"}``."""
