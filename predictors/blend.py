@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from typing import Any, Self
 
@@ -42,7 +43,8 @@ class Blend(Predictor):
         self._floor = least_std(data.values)
         target = dataclasses.replace(data, values=scores)
         parts = self._parts or (GaussianProcess(seed=self.seed), XGBoost(seed=self.seed, **_TREES))
-        self._parts = tuple(part.fit(target) for part in parts)
+        # Copies, so that copies of this object keep theirs.
+        self._parts = tuple(copy.copy(part).fit(target) for part in parts)
         return self
 
     def predict(self, choices: IntArray) -> Prediction:

@@ -34,7 +34,7 @@ class Guarded(Predictor):
     conditions = True
 
     def __init__(self, transferred: AdaptedProcess, scratch: GaussianProcess) -> None:
-        """Store both, which nothing else may fit."""
+        """Store both."""
         self._transferred, self._scratch = transferred, scratch
         self._map: QuantileMap | None = None
         self._share = 0.5
@@ -43,8 +43,9 @@ class Guarded(Predictor):
         """Fit both to ``data`` alone."""
         require_rows(data)
         target = self._target(data)
-        self._transferred.fit(target)
-        self._scratch.fit(target)
+        # Copies, so that copies of this object keep theirs.
+        self._transferred = copy.copy(self._transferred).fit(target)
+        self._scratch = copy.copy(self._scratch).fit(target)
         return self._weigh(target.values)
 
     def update(self, data: TaskData) -> Self:
