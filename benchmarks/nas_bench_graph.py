@@ -163,7 +163,7 @@ def _records(path: Path) -> tuple[IntArray, FloatArray]:
     data: Any = load_pickle(path)
     try:
         keys = np.array(list(data), dtype=np.int64)
-        rows = [[record[field] for field in _FIELDS] for record in data.values()]
+        rows = [[float(record[field]) for field in _FIELDS] for record in data.values()]
         columns = np.array(rows, dtype=np.float64).reshape(len(keys), len(_FIELDS))
         if len(keys) == 0 or keys.min() < 0 or keys.max() > 88_887 or (_choices(keys) > 8).any():
             raise ValueError("the key of a record has the digits 0 to 8")

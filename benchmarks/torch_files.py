@@ -195,11 +195,16 @@ def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> Any
 
 
 def _parameter(data: Any, *_: Any) -> Any:
+    if not isinstance(data, np.ndarray):
+        raise UnsafePickleError("a parameter that is no tensor")
     return data
 
 
-def _size(numbers: Any = ()) -> tuple[Any, ...]:
-    return tuple(numbers)
+def _size(numbers: Any = ()) -> tuple[int, ...]:
+    found = tuple(numbers)
+    if any(type(number) is not int for number in found):
+        raise UnsafePickleError("a size that is not of whole numbers")
+    return found
 
 
 _ALLOWED = {

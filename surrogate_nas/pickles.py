@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from surrogate_nas.errors import FormatError, UnsafePickleError
+from surrogate_nas.pickle_sharing import Sharing, check_sharing
 
 _DTYPE = re.compile(r"[<>=|]?(?:\?|b1|[iu][1248]|f[248]|c8|c16|[SU][0-9]{1,6})")
 
@@ -120,17 +121,25 @@ def end_of_pickle(content: bytes, place: int = 0) -> int:
 
     Refused are what the unpickler below would do unasked: extension codes, which it answers from
     a cache of this process, and positions and counts beyond the end of the file, for which it
-    would use any amount of memory.
+    would use any amount of memory; and tuples of tuples that take any amount of time.
     """
     harmless = _harmless_run(len(content) >> 24)
+    begin, sharing = place, Sharing(content, place)
     while True:
         run = harmless.match(content, place)
-        place = run.end() if run else place
+        if run:
+            sharing.run(place, run.end())
+            place = run.end()
         if place >= len(content):
             raise EOFError("no end of the pickle")
         if content[place] in pickle.STOP:
-            return place + 1
-        place = _step(content, place)
+            break
+        end = _step(content, place)
+        sharing.step(place, end)
+        place = end
+    if sharing.possible:
+        check_sharing(content[begin : place + 1])
+    return place + 1
 
 
 def _step(content: bytes, place: int) -> int:
@@ -260,6 +269,13 @@ def _latin1(text: Any, encoding: Any = "latin1") -> bytes:
     return _bytes(text)
 
 
+def _frozen(items: Any = ()) -> frozenset[Any]:
+    found = list(items)
+    if any(isinstance(item, tuple | frozenset) for item in found):  # see `pickle_sharing`
+        raise UnsafePickleError("it asks for a frozen set of tuples or of frozen sets")
+    return frozenset(found)
+
+
 def _no_call(*_: Any) -> Any:
     raise UnsafePickleError("it calls numpy.ndarray")
 
@@ -282,7 +298,7 @@ def _allowed() -> dict[tuple[str, str], Allowed]:
     for builtins in ("builtins", "__builtin__"):
         names[builtins, "bytes"] = Allowed(lambda: b"")  # what older protocols write for it
         names[builtins, "set"] = Allowed(set)
-        names[builtins, "frozenset"] = Allowed(frozenset)
+        names[builtins, "frozenset"] = Allowed(_frozen)
         names[builtins, "complex"] = Allowed(complex)
     return names
 

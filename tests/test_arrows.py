@@ -28,7 +28,7 @@ FOLDERS = {
 # The components in their order: a component imports those of the groups before its own. Every
 # module of surrogate_nas/ has its place here; a new one needs one.
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"_types", "_version", "errors"}),
+    frozenset({"_types", "_version", "errors", "pickle_sharing"}),
     frozenset({"files", "parallel", "pickles", "registry", "stopping"}),
     frozenset({"spaces"}),
     frozenset({"evaluation"}),
@@ -63,6 +63,7 @@ HEAVY |= {"torch_geometric", "xgboost"}
 ALLOWED: dict[str, frozenset[str]] = {
     "_types": frozenset(),
     "errors": frozenset(),
+    "pickle_sharing": frozenset(),
     "pickles": frozenset(),
     "registry": frozenset(),
     "files": frozenset(),

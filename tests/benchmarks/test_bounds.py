@@ -126,6 +126,15 @@ def hardware(path: Path) -> list[str]:
     return ["import", "hw-nas-bench", str(path / "hw.pickle"), "--into", str(path / "cells.h5")]
 
 
+def tuples(path: Path) -> list[str]:
+    """A dictionary with a key whose hash takes 2**60 steps, in less than 300 bytes."""
+    command = hardware(path)
+    content = b"\x80\x04})" + b"".join(b"\x94h%b\x86" % bytes([i]) for i in range(60)) + b"K\x01s."
+    assert len(content) < 300
+    (path / "hw.pickle").write_bytes(content)
+    return command
+
+
 @pytest.mark.parametrize(
     ("make", "told"),
     [
@@ -146,6 +155,7 @@ def hardware(path: Path) -> list[str]:
         (lambda path: macro(path, record("[1" + " " * 31_000_000 + "]")), "has more than 30 MB"),
         (rows, "claims to have the shape (100000000000, 5)"),
         (hardware, "damaged"),
+        (tuples, "again and again"),
     ],
 )
 def test_refused_soon(make: Callable[[Path], list[str]], told: str, tmp_path: Path) -> None:

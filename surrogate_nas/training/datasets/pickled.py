@@ -61,8 +61,11 @@ def _batch(path: Path, labels: str, size: int) -> Split:
     try:
         # Bytes where the archive was written again by Python 3.
         content = {k.decode() if isinstance(k, bytes) else k: v for k, v in content.items()}
-        pixels: npt.NDArray[Any] = np.asarray(content["data"])
-        numbers: IntArray = np.array(content[labels], dtype=np.int64)
+        pixels: npt.NDArray[Any] = content["data"]
+        if not isinstance(pixels, np.ndarray):
+            raise TypeError(f"pixels in a {type(pixels).__name__}")
+        # One by one: a list of lists that share lists has no end for numpy.array.
+        numbers: IntArray = np.fromiter(content[labels], np.int64, len(content[labels]))
         images = pixels.reshape(len(numbers), 3, size, size)
         if images.dtype != np.uint8:
             raise ValueError(f"pixels of type {images.dtype}")
