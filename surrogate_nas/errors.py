@@ -14,6 +14,9 @@ class InvalidArgumentError(SurrogateNASError, ValueError):
     """An argument breaks a rule."""
 
 
+_MOST_NAMES = 200  # that a message lists
+
+
 class UnknownNameError(SurrogateNASError, LookupError):
     """A name is not registered. The message lists the choices and the nearest one."""
 
@@ -28,7 +31,9 @@ class UnknownNameError(SurrogateNASError, LookupError):
         known = list(choices)
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        listed = ", ".join(known) if known else "none"
+        listed = ", ".join(known[:_MOST_NAMES]) if known else "none"
+        if len(known) > _MOST_NAMES:
+            listed += f", ... ({len(known)} in all)"
         super().__init__(f"unknown {kind} {name!r}{hint} (choose from: {listed})")
         self._arguments = (kind, name, known)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shlex
 import tomllib
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 from surrogate_nas.cli import main
 from surrogate_nas.spaces import open_space
+from surrogate_nas.spaces.custom import CustomSpace
 from surrogate_nas.spaces.decisions import MOST_OPTIONS
 from surrogate_nas.spaces.operations import ATTRIBUTES
 from surrogate_nas.spaces.toml_decisions import MOST_DECISIONS, MOST_OPTIONS_IN_ALL
@@ -93,9 +95,7 @@ def test_there_are_five_whole_examples() -> None:
     assert [space.format(space.parse(text)) for text in shown if text.count(":") == 4] == shown[:1]
 
 
-def open_space_of(name: str):  # type: ignore[no-untyped-def]
-    from surrogate_nas.spaces.custom import CustomSpace
-
+def open_space_of(name: str) -> CustomSpace:
     return CustomSpace(DEFINITIONS[NAMES.index(name)])
 
 
@@ -106,8 +106,29 @@ def test_the_page_names_all_there_is() -> None:
         assert f"{limit:,}" in TEXT
 
 
+def test_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SURROGATE_NAS_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    Path("mobile.toml").write_text(DEFINITIONS[NAMES.index("mobile")], encoding="utf-8")
+    space = open_space("mobile.toml")
+    rows = space.sample_choices(np.random.default_rng(0), 20)
+    lines = [",".join([*(decision.name for decision in space.decisions), "photo_accuracy"])]
+    for row in rows:
+        options = [d.options[x] for d, x in zip(space.decisions, row, strict=True)]
+        lines.append(",".join([*options, str(row.sum())]))
+    Path("results.csv").write_text("\n".join(lines), encoding="utf-8")
+    (block,) = re.findall(r"```console\n(.*?)```", TEXT, re.DOTALL)
+    for line in block.splitlines():
+        code = main(shlex.split(line.replace("--trials 50", "--predictor none --trials 5"))[1:])
+        assert code == 0, capsys.readouterr().err
+
+
 def test_python() -> None:
     found: dict[str, object] = {}
     for block in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL):
         exec(block, found)
-    assert "heads" in found
+    space = found["space"]
+    assert isinstance(space, CustomSpace)
+    assert space.size == 7 * (2 + 2 * 2)

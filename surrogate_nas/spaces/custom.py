@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from surrogate_nas import registry
 from surrogate_nas._types import BoolArray, IntArray
 from surrogate_nas.errors import FormatError
 from surrogate_nas.spaces.base import Architecture, SearchSpace
+from surrogate_nas.spaces.decisions import Decision
 from surrogate_nas.spaces.definitions import read_definition
 from surrogate_nas.spaces.graphs import ArchGraphs
 from surrogate_nas.spaces.node_graphs import NodeGraphs
@@ -151,3 +153,51 @@ def load_space(path: str | os.PathLike[str]) -> CustomSpace:
             stacklevel=2,
         )
     return space
+
+
+def define_space(name: str, decisions: Iterable[Decision]) -> CustomSpace:
+    """A space of decisions that are about no node, see `Decision` for their kinds.
+
+    Example:
+        >>> rate = Decision.real("learning_rate", 1e-4, 1e-1, log=True, levels=4)
+        >>> depth = Decision.integer("depth", 1, 3)
+        >>> norm = Decision.categorical("norm", ["batch", "layer"], when={"depth": [2, 3]})
+        >>> define_space("tuning", [rate, depth, norm]).parse("0.01:1:-").choices
+        (2, 0, 0)
+
+    Raises:
+        FormatError: If names are not fit for it, or a condition names no decision or option.
+    """
+    lines = [f"name = {_quoted(name)}", "[decisions]"]
+    return CustomSpace("\n".join([*lines, *map(_declared, decisions)]), source=f"space {name!r}")
+
+
+def _declared(decision: Decision) -> str:
+    options = ", ".join(map(_quoted, decision.options))
+    told = [f"{decision.kind} = [{options}]"]
+    if decision.kind == "number":
+        try:
+            numbers = [float(option) for option in decision.options]
+        except ValueError:
+            raise FormatError(
+                f"decision {decision.name!r}: the options of a number must be numbers, got "
+                f"{', '.join(decision.options[:9])}; declare it by Decision.numbers"
+            ) from None
+        told = [
+            f"options = [{', '.join(decision.options)}]",
+            f"log = {str(decision.values != tuple(numbers)).lower()}",
+        ]
+    if decision.when:
+        names: dict[str, set[str]] = {}
+        for other, holding in decision.when:
+            names[other] = names.get(other, set(holding)) & set(holding)
+        clauses = (
+            f"{_quoted(other)} = [{', '.join(map(_quoted, sorted(options)))}]"
+            for other, options in names.items()
+        )
+        told.append(f"when = {{{', '.join(clauses)}}}")
+    return f"{_quoted(decision.name)} = {{{', '.join(told)}}}"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

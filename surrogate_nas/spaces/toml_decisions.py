@@ -134,8 +134,8 @@ def read_spec(value: object, key: str, name: str) -> Spec:
     kind = kinds[0]
     allowed = _RANGE_KEYS if kind in RANGES else ("log",) if kind == "options" else ()
     known_keys(described, (kind, *allowed, "when"), f"{key}.")
-    log = described.get("log", False)
-    if not isinstance(log, bool):
+    log = described.get("log")
+    if log is not None and not isinstance(log, bool):
         raise Mistake(f"{key}.log: must be true or false, got {short(log)}")
     place = key if isinstance(value, list) else f"{key}.{kind}"
     try:
@@ -169,7 +169,7 @@ def _range(name: str, described: Mapping[str, Any], kind: str, key: str) -> Deci
         raise Mistake(f"{key}.{kind}: the numbers are too large, got {short(ends)}") from None
 
 
-def _listed(name: str, items: list[Any], kind: str, key: str, log: bool) -> Decision:
+def _listed(name: str, items: list[Any], kind: str, key: str, log: bool | None) -> Decision:
     check_count(len(items), key)
     sorts = {bool if isinstance(x, bool) else float if is_number(x) else type(x) for x in items}
     if not sorts <= {bool, float, str} or len(sorts) != 1:
@@ -187,7 +187,7 @@ def _listed(name: str, items: list[Any], kind: str, key: str, log: bool) -> Deci
     if kind == "ordinal":
         return Decision.ordinal(name, options)
     if kind == "options" and sorts == {float}:
-        return Decision.numbers(name, items, log=log or _geometric(items))
+        return Decision.numbers(name, items, log=_geometric(items) if log is None else log)
     return Decision.categorical(name, options)
 
 

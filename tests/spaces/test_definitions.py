@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from surrogate_nas.errors import ArchitectureError, FormatError
-from surrogate_nas.spaces.custom import CustomSpace
+from surrogate_nas.spaces.custom import CustomSpace, define_space
+from surrogate_nas.spaces.decisions import Decision
 from surrogate_nas.spaces.graphs import ArchGraphs
 from surrogate_nas.spaces.operations import ATTRIBUTES, OPERATIONS
 from tests.spaces.test_custom import CELL, CHAIN, NODES, TEMPLATE
@@ -218,6 +219,7 @@ def test_decisions_alone_are_a_space() -> None:
         ("{integer = [16, 64], log = true, levels = 3}", "number", "16|32|64"),
         ("{real = [0, 1], levels = 3}", "number", "0|0.5|1"),
         ("{options = [1, 3], log = true}", "number", "1|3"),
+        ("{options = [1, 2, 4], log = false}", "number", "1|2|4"),
     ],
 )
 def test_kinds(value: str, kind: str, options: str) -> None:
@@ -254,6 +256,28 @@ def test_conditions(when: str, holding: str) -> None:
     """)
     assert space.decisions[0].when is not None
     assert " ".join(space.decisions[0].when[0][1]) == holding
+
+
+def test_decisions_in_python_are_a_space() -> None:
+    decisions = (
+        Decision.integer('n of"x"', 1, 9, step=2),
+        Decision.integer("log", 1, 8, levels=4, log=True),
+        Decision.real("rate", 1e-7, 1e-1, log=True),
+        Decision.numbers("factors", [2, 4, 8]),
+        Decision.ordinal("size", ["s", "m: l", "é"]),
+        Decision.categorical("c", ["a", "1"], when={"size": ["m: l", "é"], "log": [2, 4]}),
+        Decision.boolean("flag", when={"c": "1"}),
+    )
+    space = define_space("mine", decisions)
+    assert space.decisions == decisions
+    assert CustomSpace(space.definition).decisions == decisions
+    with pytest.raises(
+        FormatError, match=r"decisions\.c\.when: unknown decision 'size'"
+    ):
+        define_space("mine", decisions[5:])
+    odd = Decision("odd", ("few", "many"), "number", (1.0, 2.0))
+    with pytest.raises(FormatError, match="the options of a number must be numbers, got few, many"):
+        define_space("mine", [odd])
 
 
 # Names ----------------------------------------------------------------------------------------
