@@ -131,4 +131,5 @@ def test_python() -> None:
         exec(block, found)
     space = found["space"]
     assert isinstance(space, CustomSpace)
+    assert f"`chosen` is `{json.dumps(found['chosen'])}`" in TEXT
     assert space.size == 7 * (2 + 2 * 2)

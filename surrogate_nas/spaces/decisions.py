@@ -172,6 +172,17 @@ class Decision:
             return self.options.index(text.lower())
         return -1
 
+    def value(self, option: int) -> str | float | bool:
+        """What an option is: a number, true or false, or its name."""
+        text = self.options[option]
+        if self.kind == "number":
+            for kind in (int, float):
+                try:
+                    return kind(text)
+                except ValueError:
+                    continue
+        return text == "true" if set(self.options) == {"true", "false"} else text
+
     @property
     def ordered(self) -> bool:
         """Whether some options are nearer to each other than others."""

@@ -165,6 +165,16 @@ class Encodings:
             return self._wrap(map(choose, range(len(self.decisions))))
         return self._wrap(self._conditions.decide(choose))
 
+    def chosen(self, arch: Architecture) -> dict[str, str | float | bool]:
+        """What an architecture decides, by name, of all that counts; numbers are numbers.
+
+        Raises:
+            ArchitectureError: If it is not part of this space.
+        """
+        active = self.active(np.array([self.check(arch).choices]))[0].tolist()
+        decided = zip(self.decisions, arch.choices, active, strict=True)
+        return {d.name: d.value(choice) for d, choice, counts in decided if counts}
+
     def valid(self, choices: IntArray) -> BoolArray:
         """Which encodings are architectures: bool (n,).
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from surrogate_nas.errors import ArchitectureError, FormatError
+from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.spaces.custom import CustomSpace, define_space
 from surrogate_nas.spaces.decisions import Decision
 from surrogate_nas.spaces.graphs import ArchGraphs
@@ -104,6 +105,22 @@ def test_numbers_mean_the_same_however_they_are_written() -> None:
     space = CustomSpace(LAYERS)
     arch = space.parse("1:0.25:lstm:-:1:-:-:-:-:-:-")
     assert space.parse("1.0:2.5e-1:lstm:-:1.0:-:-:-:-:-:-") == arch
+
+
+def test_what_is_chosen_is_a_number_or_a_name() -> None:
+    bias = 'name = "mix"\ndecisions.bias = [true, false]'
+    space = CustomSpace(LAYERS.replace('name = "mix"', bias))
+    arch = space.parse("1:0.25:attention:4:true:1:-:-:-:-:-:-:-:-")
+    assert space.chosen(arch) == {
+        "depth": 1,
+        "rate": 0.25,
+        "block1.mix.operation": "attention",
+        "block1.mix.heads": 4,
+        "block1.mix.bias": True,
+        "block1.drop.repetitions": 1,
+    }
+    with pytest.raises(ArchitectureError):
+        space.chosen(Architecture("layers", (0,)))
 
 
 def test_size_counts_what_counts() -> None:
@@ -271,9 +288,7 @@ def test_decisions_in_python_are_a_space() -> None:
     space = define_space("mine", decisions)
     assert space.decisions == decisions
     assert CustomSpace(space.definition).decisions == decisions
-    with pytest.raises(
-        FormatError, match=r"decisions\.c\.when: unknown decision 'size'"
-    ):
+    with pytest.raises(FormatError, match=r"decisions\.c\.when: unknown decision 'size'"):
         define_space("mine", decisions[5:])
     odd = Decision("odd", ("few", "many"), "number", (1.0, 2.0))
     with pytest.raises(FormatError, match="the options of a number must be numbers, got few, many"):
