@@ -28,6 +28,15 @@ class TabularTask:
     Attributes:
         training: How the values came about, if they are this program's own trainings, see
             `surrogate_nas.benchmarks.table_writer.TaskSpec`; None where that is unknown.
+
+    Example:
+        >>> from surrogate_nas.spaces import open_space
+        >>> space = open_space("nats-size")
+        >>> choices = space.all_choices()[:8]
+        >>> task = TabularTask("widths", space, choices, choices.sum(axis=1) / 10)
+        >>> value = task.evaluate(space.parse("8:8:8:8:56")).value
+        >>> value, task.rank(value), round(task.regret(value), 3)
+        (0.6, 2, 0.1)
     """
 
     training: Mapping[str, Any] | None = None

@@ -30,12 +30,31 @@ class Predictor(ABC):
     Constructors only store their arguments, as keywords, and take ``seed``. The same seed and
     data give the same predictions in a fresh process.
 
+    Three promises let a search keep and reuse predictors, tested by
+    `surrogate_nas.testing.PredictorContract`:
+
+    - `fit` starts anew: nothing of an earlier `fit` or `update` is left.
+    - A shallow copy (``copy.copy``) is independent: what either learns later, the other does not
+      see. So `fit` and `update` replace what they learnt, and change nothing in place.
+    - A read-only array of encodings never changes. What was worked out for it may be kept, with
+      the array itself as the key (``is``), until the next `fit` or `update`.
+
     Attributes:
         has_prior: Whether `predict` works before `fit`, from what other tasks have taught.
         conditions: Whether it is a distribution over functions that `update` conditions on new
             rows, at little cost: the spread then shrinks where rows are known. A guide refits
             such a predictor after each result, and can rely on it not to be stuck.
         reads_features: Whether it learns from `TaskData.features`, too.
+
+    Example:
+        >>> from surrogate_nas.predictors.forest import Forest
+        >>> from surrogate_nas.spaces import open_space
+        >>> space = open_space("transnas-macro")
+        >>> choices = space.all_choices()[::50]
+        >>> data = TaskData("depth", space, choices, (choices > 1).sum(axis=1) * 1.0)
+        >>> prediction = Forest(seed=0).fit(data).predict(space.all_choices())
+        >>> prediction.mean.shape == prediction.std.shape == (3256,)
+        True
     """
 
     has_prior: ClassVar[bool] = False
@@ -92,6 +111,19 @@ class MetaPredictor(ABC):
     Attributes:
         any_space: Whether what was learnt in some spaces can be used in others.
         conditions: See `Predictor`; of what `adapt` returns.
+
+    Example:
+        >>> from surrogate_nas.predictors.meta.ridge import TransferRidge
+        >>> from surrogate_nas.spaces import open_space
+        >>> space = open_space("transnas-macro")
+        >>> choices = space.all_choices()[::20]
+        >>> easy = TaskData("easy", space, choices, choices.sum(axis=1) * 1.0)
+        >>> hard = TaskData("hard", space, choices[:9], choices[:9].sum(axis=1) - 20.0)
+        >>> learner = TransferRidge().meta_fit([easy])
+        >>> bool(learner.prior(space).predict(choices).mean.argmax() == easy.values.argmax())
+        True
+        >>> len(learner.adapt(hard).predict(choices).mean) == len(choices)
+        True
     """
 
     any_space: ClassVar[bool] = False

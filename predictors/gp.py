@@ -36,6 +36,17 @@ class GaussianProcess(FeaturePredictor):
     "Gaussian Processes for Machine Learning", 2006, chapter 5). The standard deviation includes
     the noise of one measurement and is calibrated on leave-one-out residuals, which are
     closed-form (ibid., equation 5.12).
+
+    Example:
+        >>> from surrogate_nas.predictors.metrics import kendall_tau
+        >>> from surrogate_nas.spaces import open_space
+        >>> space = open_space("nats-size")
+        >>> choices = space.sample_choices(np.random.default_rng(0), 300)
+        >>> task = TaskData("widths", space, choices, choices.sum(axis=1) * 1.0)
+        >>> rest = np.arange(40, 300)
+        >>> prediction = GaussianProcess().fit(task.take(np.arange(40))).predict(choices[rest])
+        >>> kendall_tau(prediction.mean, task.values[rest]) > 0.9
+        True
     """
 
     conditions = True

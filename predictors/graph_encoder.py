@@ -140,10 +140,28 @@ def _members(first: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class _GatedConv(nn.Module):
-    """One step along the edges: x'_i = relu(sigmoid(G e_i) * W Σ_j x_j + V x_i).
+    r"""One step of gated message passing along the edges.
 
-    The operation of the receiving node, embedded as e_i, decides what passes. It is no
-    `MessagePassing`, which compiles itself into a file in every process and leaves it behind.
+    .. math::
+        \mathbf{x}^{\prime}_i = \mathrm{ReLU} \Bigl( \sigma \bigl( \mathbf{G} \mathbf{e}_i +
+        \mathbf{g} \bigr) \odot \mathbf{W} \sum_{j \in \mathcal{N}(i)} \mathbf{x}_j +
+        \mathbf{V} \mathbf{x}_i + \mathbf{v} \Bigr)
+
+    where :math:`\mathbf{e}_i` is the embedded operation of the receiving node, which decides what
+    passes (GATES, see `GraphEncoder`), :math:`\mathcal{N}(i)` are the nodes with an edge to
+    it, :math:`\sigma` is the logistic function and :math:`\odot` the product of entries.
+
+    It is no `MessagePassing`, which compiles itself into a file in every process and leaves it
+    behind.
+
+    Args:
+        hidden: Length of a state, and of an embedded operation.
+
+    Shapes:
+        - **states**: float32 (k, hidden), one for each node or for each group of equal ones
+        - **embedded kinds**: float32 (u, hidden), one for each different node
+        - **step**: edges int64 (2, m), kinds int64 (k',), see `MessageStep`
+        - **output**: float32 (k', hidden)
     """
 
     def __init__(self, hidden: int) -> None:

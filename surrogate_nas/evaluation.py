@@ -29,7 +29,12 @@ def recorded(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What is optimised: a metric in its own unit and sign."""
+    """What is optimised: a metric in its own unit and sign.
+
+    Example:
+        >>> Goal("latency", maximise=False, unit="ms").sign
+        -1
+    """
 
     metric: str
     maximise: bool = True
@@ -314,7 +319,16 @@ Report = Callable[[int, float], None]
 
 
 class FunctionObjective:
-    """Any function of an architecture as an objective; an exception is a failed trial."""
+    """Any function of an architecture as an objective; an exception is a failed trial.
+
+    Example:
+        >>> from surrogate_nas.spaces import open_space
+        >>> objective = FunctionObjective(
+        ...     open_space("nats-size"), lambda arch: sum(arch.choices), goal=Goal("widths")
+        ... )
+        >>> objective.evaluate(objective.space.parse("8:16:24:32:40")).value
+        10.0
+    """
 
     def __init__(
         self,

@@ -92,6 +92,15 @@ def search(
         InvalidArgumentError: If an argument is out of range, the space has fewer than
             ``trials`` architectures, or the searcher serves one goal and the objective has
             several.
+
+    Example:
+        >>> from surrogate_nas import FunctionObjective, make_searcher
+        >>> from surrogate_nas.spaces import open_space
+        >>> space = open_space("nats-size")
+        >>> objective = FunctionObjective(space, lambda arch: sum(arch.choices))
+        >>> result = search(make_searcher("evolution", space, seed=0), objective, trials=50)
+        >>> result.value > 20
+        True
     """
     memory = objective if isinstance(objective, Remembering) else None
     inner = objective if memory is None else memory.objective

@@ -71,6 +71,16 @@ class MetaGNN(MetaPredictor):
     (Patacchiola et al., "Bayesian Meta-Learning for the Few-Shot Setting via Deep Kernels",
     NeurIPS 2020) and of two-stage transfer surrogates (Wistuba et al., "Two-Stage Transfer
     Surrogate Model for Automatic Hyperparameter Optimization", ECML 2016).
+
+    Example:
+        >>> from surrogate_nas.spaces import open_space
+        >>> space = open_space("transnas-macro")
+        >>> choices = space.all_choices()[::40]
+        >>> source = TaskData("source", space, choices, choices.sum(axis=1) * 1.0)
+        >>> learner = MetaGNN(steps=5).meta_fit([source])  # in earnest more of both
+        >>> prediction = learner.adapt(source.take(np.arange(10))).predict(choices)
+        >>> bool((prediction.std > 0).all())
+        True
     """
 
     any_space = True

@@ -54,6 +54,24 @@ class Searcher(ABC):
             in ``"optuna:tpe"``; None if it takes none.
         serves_several_goals: Whether it reads all values of an evaluation; of one that does not,
             `surrogate_nas.run.search` refuses objectives with several goals.
+
+    Example:
+        >>> class Nearby(Searcher):
+        ...     best = None
+        ...
+        ...     def _candidate(self):
+        ...         if self.best is None:
+        ...             return self.space.sample(self.rng)
+        ...         return self.space.mutate(self.best.arch, self.rng)
+        ...
+        ...     def _observe(self, trial):
+        ...         if trial.evaluation is None:
+        ...             return
+        ...         if self.best is None or trial.evaluation.value > self.best.evaluation.value:
+        ...             self.best = trial
+        >>> from surrogate_nas.spaces import open_space
+        >>> [proposal.number for proposal in Nearby(open_space("nats-size"), seed=0).ask(3)]
+        [0, 1, 2]
     """
 
     variant: ClassVar[str | None] = None

@@ -75,6 +75,17 @@ class Guided(Searcher):
     2010), failed ones with the worst seen. A step takes no longer late in a search than early: of
     many trials the predictor learns from the best and, of the others, some at random. The value
     that it predicted of a proposal is ``predicted`` in the proposal's ``info``.
+
+    Example:
+        >>> from surrogate_nas import FunctionObjective, make_searcher, search
+        >>> from surrogate_nas.predictors.gp import GaussianProcess
+        >>> from surrogate_nas.spaces import open_space
+        >>> space = open_space("transnas-macro")
+        >>> inner = make_searcher("evolution", space, seed=0)
+        >>> objective = FunctionObjective(space, lambda arch: sum(arch.choices))
+        >>> result = search(Guided(inner, GaussianProcess()), objective, trials=12)
+        >>> len(result.trials)
+        12
     """
 
     @classmethod

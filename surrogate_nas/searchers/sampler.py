@@ -68,13 +68,18 @@ class SurrogateSampler(BaseSampler):
     regard to the others: restrict the space instead (`SearchSpace.restricted`).
 
     Example:
+        >>> import optuna
+        >>> from surrogate_nas.spaces import open_space
+        >>> space = open_space("nats-size")
         >>> def objective(trial):
         ...     arch = suggest_architecture(trial, space)
-        ...     return train(arch, trial.suggest_float("lr", 1e-3, 1e-1, log=True))
-        >>> study = optuna.create_study(
-        ...     direction="maximize", sampler=SurrogateSampler(space, "gp", seed=0)
-        ... )
-        >>> study.optimize(objective, n_trials=100)
+        ...     lr = trial.suggest_float("lr", 1e-3, 1e-1, log=True)
+        ...     return sum(arch.choices) - lr  # in earnest: a training
+        >>> sampler = SurrogateSampler(space, "gp", seed=0)
+        >>> study = optuna.create_study(direction="maximize", sampler=sampler)
+        >>> study.optimize(objective, n_trials=12)
+        >>> sorted(study.best_params)
+        ['layer1', 'layer2', 'layer3', 'layer4', 'layer5', 'lr']
     """
 
     def __init__(

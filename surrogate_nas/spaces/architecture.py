@@ -9,7 +9,13 @@ from surrogate_nas._types import IntArray
 
 @dataclass(frozen=True, slots=True, order=True)
 class Architecture:
-    """One architecture: its space's name and one option number a decision."""
+    """One architecture: its space's name and one option number a decision.
+
+    Example:
+        >>> arch = Architecture("nats-size", (0, 1, 2, 3, 4))
+        >>> arch.choices[-1]
+        4
+    """
 
     space: str
     choices: tuple[int, ...]

@@ -57,6 +57,18 @@ class SearchSpace(Encodings, ABC):
             with one canonical form are the same, see `key`.
         definition: The text that declares a space of one's own, see `custom.CustomSpace`; None
             for all others, which have their name.
+
+    Example:
+        >>> from surrogate_nas.spaces import open_space
+        >>> space = open_space("nats-size")
+        >>> arch = space.parse("8:16:24:32:40")
+        >>> arch.choices
+        (0, 1, 2, 3, 4)
+        >>> space.size, len(list(space.neighbours(arch)))
+        (32768, 35)
+        >>> rng = np.random.default_rng(0)
+        >>> space.format(space.mutate(arch, rng))
+        '8:16:24:16:40'
     """
 
     def restricted(self, choices: IntArray) -> SearchSpace:

@@ -24,6 +24,18 @@ class Stored:
     """An objective whose trials are kept in a storage, one study a search.
 
     `surrogate_nas.run.search` replays `known` and records what is new, one durable write a trial.
+
+    Example:
+        >>> from surrogate_nas import FunctionObjective, make_searcher, open_storage, search
+        >>> from surrogate_nas.spaces import open_space
+        >>> space = open_space("nats-size")
+        >>> objective = FunctionObjective(space, lambda arch: sum(arch.choices))
+        >>> for trials in (5, 8):  # the second goes on where the first was
+        ...     storage = open_storage("run.journal")
+        ...     stored = Stored(objective, storage, name="widths/random/0", settings={"seed": 0})
+        ...     result = search(make_searcher("random", space, seed=0), stored, trials=trials)
+        >>> len(result.trials)
+        8
     """
 
     def __init__(

@@ -56,6 +56,20 @@ class TrainingObjective:
 
     Encodings of one network are the same architecture. A training that diverges or runs out of
     memory raises `TrainingError`, which a search records as a failed trial.
+
+    Example:
+        >>> from surrogate_nas.spaces import open_space
+        >>> from surrogate_nas.training.datasets.base import open_dataset
+        >>> objective = TrainingObjective(
+        ...     open_space("dense-cell"),
+        ...     open_dataset("digits"),
+        ...     epochs=1,
+        ...     device="cpu",
+        ...     settings={"channels": 4, "cells": 1},
+        ... )
+        >>> evaluation = objective.evaluate(objective.space.sample(np.random.default_rng(0)))
+        >>> evaluation.budget, 0 < evaluation.value < 100
+        (1, True)
     """
 
     def __init__(
