@@ -16,7 +16,6 @@ import pytest
 from surrogate_nas import open_benchmark
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.hdf5 import HDF5Benchmark
-from surrogate_nas.cli import main
 from surrogate_nas.evaluation import Trial
 from surrogate_nas.predictors.meta.weights import read_weights
 from surrogate_nas.spaces import open_space
@@ -26,6 +25,7 @@ from surrogate_nas.training.datasets.base import open_dataset
 from surrogate_nas.training.objective import Training, TrainingObjective
 from surrogate_nas.training.proxies import memory
 from surrogate_nas.transfer import choose_predictor
+from tests.answers import answered
 
 FILES = Path(__file__).parent / "data" / "0.1.0"
 EXPECTED: dict[str, Any] = json.loads((FILES / "expected.json").read_text())
@@ -55,13 +55,6 @@ def digits(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [digits(item) for item in value]
     return f"{value:.10g}" if isinstance(value, float) else value
-
-
-def answer(capsys: pytest.CaptureFixture[str], *words: object) -> dict[str, Any]:
-    capsys.readouterr()
-    assert main([*map(str, words), "--json"]) == 0
-    found: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return found
 
 
 def trials(found: dict[str, Any]) -> list[dict[str, Any]]:
@@ -103,7 +96,7 @@ def test_a_log_of_trainings_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
     """All of its trainings are known, so that none is made again."""
     options = ["--dataset", "digits", "--count", 3, "--epochs", 2, "--settings", "channels=4"]
     known = ["build", *options, "--seeds", 2, "--workers", 1, "--out", "built.h5"]
-    found = answer(capsys, *known)
+    found = answered(capsys, *known)
     assert (found["trainings"], found["trained"], found["failed"]) == (6, 0, [])
     test_a_table_says_the_same("built.h5")
 
@@ -156,16 +149,16 @@ def test_a_stored_search_of_a_table_goes_on_as_if_never_stopped(
 ) -> None:
     options = ["--benchmark", "cells.h5", "--task", "a", "--seed", 4, "--batch", 4]
     search = ["search", *options, "--searcher", searcher, "--trials", count]
-    found = trials(answer(capsys, *search, "--store", store))
+    found = trials(answered(capsys, *search, "--store", store))
     assert digits(found) == digits(EXPECTED["through"][searcher])
-    assert found == trials(answer(capsys, *search))
+    assert found == trials(answered(capsys, *search))
 
 
 def test_a_stored_guided_search_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
     """Another kind of processor may round otherwise, and propose other architectures then."""
     options = ["--benchmark", "cells.h5", "--task", "a", "--seed", 4, "--batch", 4]
     search = ["search", *options, "--searcher", "evolution+gp", "--trials", 30]
-    found = trials(answer(capsys, *search, "--store", "table.journal"))
+    found = trials(answered(capsys, *search, "--store", "table.journal"))
     assert len({trial["arch"] for trial in found}) == 30
     assert digits(found[:12]) == digits(EXPECTED["through"]["evolution+gp"][:12])
 
@@ -174,13 +167,13 @@ def test_a_stored_search_by_training_goes_on(capsys: pytest.CaptureFixture[str])
     """Its failed trials stay failed, and what is new is what a search without a store finds."""
     what = ["--dataset", "digits", "--space", "cells.toml", "--network", "small_network:build"]
     how = ["--epochs", 2, "--searcher", "random+none", "--seed", 1, "--batch", 2, "--trials", 9]
-    found = trials(answer(capsys, "search", *what, *how, "--store", "training.journal"))
+    found = trials(answered(capsys, "search", *what, *how, "--store", "training.journal"))
     expected = EXPECTED["through"]["training"]
     assert digits(found[:6]) == digits(expected[:6])
     assert any(trial["error"] for trial in found[:6])
     for key in ("arch", "error"):
         assert [trial[key] for trial in found] == [trial[key] for trial in expected]
-    assert found[6:] == trials(answer(capsys, "search", *what, *how))[6:]
+    assert found[6:] == trials(answered(capsys, "search", *what, *how))[6:]
 
 
 # Weights ----------------------------------------------------------------------------------------

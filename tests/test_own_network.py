@@ -5,11 +5,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from surrogate_nas.cli import main
+from tests.answers import answered
 
 SPACE = """
 name = "tiny-nets"
@@ -63,15 +63,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def _json(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
-    assert main([*arguments, "--json"]) == 0
-    answer: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return answer
-
-
 def test_is_trained_counted_and_exported(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     train = ["train", "conv3:none", *COMMON, "--settings", "channels=2"]
-    answer = _json(capsys, *train, "--export", "model.pt")
+    answer = answered(capsys, *train, "--export", "model.pt")
     assert answer["parameters"] == (9 * 2 + 2) + (2 * 64 * 10 + 10)
     assert answer["flops"] == 9 * 2 * 64 + 2 * 64 * 10
     assert answer["validation_accuracy"] > 30
@@ -82,9 +76,9 @@ def test_is_trained_counted_and_exported(folder: Path, capsys: pytest.CaptureFix
 
 def test_is_searched_and_resumed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     search = ["search", *COMMON, "--predictor", "none", "--store", "own.journal"]
-    first = _json(capsys, *search, "--trials", "2")
+    first = answered(capsys, *search, "--trials", "2")
     assert all(trial["error"] is None for trial in first["trials"])
-    longer = _json(capsys, *search, "--trials", "3")
+    longer = answered(capsys, *search, "--trials", "3")
     assert longer["trials"][:2] == first["trials"]
     made = {trial["arch"] for trial in longer["trials"]}
     assert len(made) == 3
@@ -166,11 +160,11 @@ def test_a_search_by_proxies_builds_them_all(
     monkeypatch.setenv("SURROGATE_NAS_CACHE", str(folder))
     search = ["search", *COMMON, "--searcher", "proxy:parameters", "--predictor", "gp"]
     search += ["--trials", "3", "--batch", "1", "--store", "a.journal"]
-    answer = _json(capsys, *search)
+    answer = answered(capsys, *search)
     assert answer["trials"][0]["arch"] == "conv5:conv5"
     assert answer["proxies"] == ["parameters"]
     files = list((folder / "proxies").iterdir())
-    assert _json(capsys, *search)["trials"] == answer["trials"]
+    assert answered(capsys, *search)["trials"] == answer["trials"]
     assert list((folder / "proxies").iterdir()) == files
     assert main([*search, "--proxies", "flops"]) == 2
     assert "other settings: proxies 'parameters-" in capsys.readouterr().err

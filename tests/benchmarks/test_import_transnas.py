@@ -23,6 +23,7 @@ from surrogate_nas.benchmarks.published import PUBLISHED
 from surrogate_nas.cli import main
 from surrogate_nas.errors import FormatError, InvalidArgumentError, SurrogateNASError
 from surrogate_nas.evaluation import Goal
+from tests.answers import validator
 from tests.test_pickles import Evil, _touch
 
 ARCHITECTURES = {
@@ -225,6 +226,7 @@ def test_the_command(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr()
     assert "GB of memory" in shown.err
     found = json.loads(shown.out)
+    validator("import").validate(found)
     (other,) = found.pop("also")
     assert found.pop("seconds") > 0
     for table, name, rows in ((found, "transnas-micro", 3), (other, "transnas-macro", 4)):

@@ -5,7 +5,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,17 +12,12 @@ import pytest
 from surrogate_nas.benchmarks.catalog import open_benchmark
 from surrogate_nas.cli import main
 from surrogate_nas.registry import SEARCHERS
-
-
-def output(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
-    """Run a command with --json; standard output must be one JSON object."""
-    assert main([*arguments, "--json"]) == 0
-    return json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+from tests.answers import answered
 
 
 def test_search_is_right_by_the_table(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     picture = tmp_path / "cora.png"
-    found = output(
+    found = answered(
         capsys, "search", "--task", "cora", "--predictor", "gp", "--trials", "40",
         "--plot", str(picture),
     )  # fmt: skip
@@ -90,7 +84,9 @@ def test_one_of_each_is_singular(capsys: pytest.CaptureFixture[str], tmp_path: P
 
 
 def test_proteins_stays_inside(capsys: pytest.CaptureFixture[str]) -> None:
-    found = output(capsys, "search", "--task", "proteins", "--predictor", "none", "--trials", "60")
+    found = answered(
+        capsys, "search", "--task", "proteins", "--predictor", "none", "--trials", "60"
+    )
     assert not any(trial["error"] for trial in found["trials"])
     for trial in found["trials"]:
         assert not {"gat", "gin", "cheb", "graph"} & set(trial["arch"].split("-"))
@@ -103,9 +99,9 @@ def test_compare_resumes_and_agrees_with_its_table(
         "compare", "--task", "cora,arxiv", "--searcher", "random,evolution", "--trials", "30",
         "--out", str(tmp_path), "--workers", "1",
     )  # fmt: skip
-    first = output(capsys, *command, "--seeds", "2")
+    first = answered(capsys, *command, "--seeds", "2")
     made = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "runs").iterdir()}
-    found = output(capsys, *command, "--seeds", "3")
+    found = answered(capsys, *command, "--seeds", "3")
     assert {
         n: t for n, t in made.items() if (tmp_path / "runs" / n).stat().st_mtime_ns == t
     } == made
@@ -127,7 +123,7 @@ def test_evaluate_uses_one_support_for_all(capsys: pytest.CaptureFixture[str]) -
         "task", "train_size", "seed", "kendall_tau", "spearman", "precision_at_10",
         "regret_at_10", "nll", "coverage_90", "fit_seconds", "predict_seconds",
     }  # fmt: skip
-    found = output(
+    found = answered(
         capsys, "evaluate", "--predictor", "gp", "--task", "arxiv", "--train-sizes", "30,100",
         "--seeds", "2", "--workers", "1",
     )  # fmt: skip
@@ -141,7 +137,7 @@ def test_evaluate_uses_one_support_for_all(capsys: pytest.CaptureFixture[str]) -
 
 def test_benchmarks(capsys: pytest.CaptureFixture[str]) -> None:
     (listed,) = (
-        b for b in output(capsys, "benchmarks")["benchmarks"] if b["name"] == "nas-bench-graph"
+        b for b in answered(capsys, "benchmarks")["benchmarks"] if b["name"] == "nas-bench-graph"
     )
     assert listed["available"]
     assert len(listed["tasks"]) == 9
@@ -205,12 +201,12 @@ def test_bayesian_search_is_guided_by_its_own_predictor(
 ) -> None:
     command = ["search", "--task", "cora", "--trials", "8", "--searcher"]
     found = [
-        output(capsys, *command, *method)
+        answered(capsys, *command, *method)
         for method in (["bayesian"], ["bayesian:ucb"], ["bayesian+gp"])
     ]
     assert [answer["guide"] for answer in found] == ["gp"] * 3
     assert [answer["trials"] for answer in found] == [found[0]["trials"]] * 3
-    assert output(capsys, *command, "random")["guide"] == "xgboost"
+    assert answered(capsys, *command, "random")["guide"] == "xgboost"
 
 
 @pytest.mark.parametrize(("name", "meant"), [("aut", "auto"), ("non", "none")])

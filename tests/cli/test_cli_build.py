@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pytest
 
@@ -11,6 +11,7 @@ import surrogate_nas.workflows.build
 from surrogate_nas.benchmarks.hdf5 import HDF5Benchmark
 from surrogate_nas.cli import main
 from surrogate_nas.records import BuildRecord, FailedTraining
+from tests.answers import answered
 
 SMALL = ["--epochs", "1", "--settings", "channels=2", "--device", "cpu", "--workers", "1"]
 
@@ -24,8 +25,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_prints_one_json_object(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["build", *SMALL, "--count", "2", "--out", str(out), "--json"]) == 0
-    answer: dict[str, Any] = json.loads(capsys.readouterr().out)
+    answer = answered(capsys, "build", *SMALL, "--count", "2", "--out", out)
     assert list(answer) == [
         *("path", "log", "space", "tasks", "architectures", "seeds", "epochs", "trainings"),
         *("trained", "failed", "seconds"),

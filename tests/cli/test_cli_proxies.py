@@ -1,7 +1,6 @@
 """Zero-cost proxies of the commands, on a table that records how it was trained."""
 
 import csv
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from surrogate_nas.workflows.compare import compare
 from surrogate_nas.workflows.evaluate import evaluate
 from surrogate_nas.workflows.experiment import Experiment
 from surrogate_nas.workflows.proxies import all_proxies
+from tests.answers import answered
 
 SPACE = open_space("dense-cell")
 CHOICES = SPACE.all_choices()[::12]
@@ -53,9 +53,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def _search(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
-    assert main(["search", *arguments, "--json"]) == 0
-    answer: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return answer
+    return answered(capsys, "search", *arguments)
 
 
 def test_a_search_by_the_value_itself_begins_with_the_best(

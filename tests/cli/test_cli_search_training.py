@@ -9,13 +9,8 @@ import numpy as np
 import pytest
 
 from surrogate_nas.cli import main
+from tests.answers import answered
 from tests.training.gpus import pretend_gpus
-
-
-def _json(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
-    assert main([*arguments, "--json"]) == 0
-    answer: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return answer
 
 
 def _digits(*arguments: str) -> list[str]:
@@ -24,14 +19,14 @@ def _digits(*arguments: str) -> list[str]:
 
 
 def test_trials_are_trainings(capsys: pytest.CaptureFixture[str]) -> None:
-    answer = _json(capsys, *_digits("--trials", "3", "--seed", "4"))
+    answer = answered(capsys, *_digits("--trials", "3", "--seed", "4"))
     assert (answer["space"], answer["dataset"], answer["epochs"]) == ("dense-cell", "digits", 1)
     assert answer["optimum"] is answer["regret"] is answer["rank"] is None
     trials, best = answer["trials"], answer["best"]
     assert [trial["cost"] for trial in trials] == [1, 1, 1]
     assert best["value"] == max(trial["value"] for trial in trials)
     train = ["train", best["arch"], "--settings", "channels=2", "--device", "cpu"]
-    alone = _json(capsys, *train, "--epochs", "1", "--seed", "4")
+    alone = answered(capsys, *train, "--epochs", "1", "--seed", "4")
     assert (alone["validation_accuracy"], alone["test_accuracy"]) == (best["value"], best["test"])
     assert alone["parameters"] == best["metrics"]["parameters"]
 
@@ -41,7 +36,7 @@ def test_a_longer_search_goes_on_and_import_makes_a_table(
 ) -> None:
     monkeypatch.setenv("SURROGATE_NAS_HOME", str(tmp_path / "home"))
     kept = ["--store", str(tmp_path / "a.journal"), "--predictor", "none"]
-    first = _json(capsys, *_digits("--trials", "1", *kept))
+    first = answered(capsys, *_digits("--trials", "1", *kept))
     from surrogate_nas.training.trainer import train
 
     trained: list[int] = []
@@ -51,12 +46,12 @@ def test_a_longer_search_goes_on_and_import_makes_a_table(
         return train(*arguments, **options)
 
     monkeypatch.setattr("surrogate_nas.training.objective.train", counted)
-    longer = _json(capsys, *_digits("--trials", "3", *kept))
+    longer = answered(capsys, *_digits("--trials", "3", *kept))
     assert len(trained) == 2
     assert longer["trials"][0] == first["trials"][0]
     assert main(_digits("--trials", "3", *kept, "--recipe", "adamw")) == 2
     assert "recipe 'sgd', now 'adamw'" in capsys.readouterr().err
-    made = _json(capsys, "import", "optuna", kept[1], "--name", "own")
+    made = answered(capsys, "import", "optuna", kept[1], "--name", "own")
     assert (made["architectures"], made["tasks"]) == (3, ["digits"])
 
 
@@ -82,7 +77,7 @@ def test_a_failed_training_is_a_trial_and_an_interrupt_keeps_the_rest(
     assert main([*command, "--json"]) == 130
     stopped = json.loads(capsys.readouterr().out)["trials"]
     assert [trial["error"] is None for trial in stopped] == [True, False, True]
-    answer = _json(capsys, *command)
+    answer = answered(capsys, *command)
     assert calls == 5
     assert answer["trials"][:3] == stopped
     assert "diverged in epoch 1" in answer["trials"][1]["error"]
@@ -145,7 +140,7 @@ def test_reinforce_on_cifar10(
         return Examples(found.train.take(first), None, found.test.take(first[:50]), found.flip)
 
     monkeypatch.setitem(registry.DATASETS, "cifar10", some)
-    answer = _json(
+    answer = answered(
         capsys,
         *("search", "--space", "dense-cell", "--dataset", "cifar10"),
         *("--data-dir", os.environ["SURROGATE_NAS_DATA"], "--searcher", "reinforce"),

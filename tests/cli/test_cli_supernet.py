@@ -1,19 +1,17 @@
 """The command `supernet`."""
 
-import json
-
 import pytest
 
 from surrogate_nas.cli import main
 from surrogate_nas.spaces import open_space
+from tests.answers import answered
 
 SMALL = ["--settings", "channels=1,stem_stride=2", "--device", "cpu", "--epochs", "1"]
 
 
 @pytest.mark.parametrize("method", ["darts", "gdas"])
 def test_prints_one_json_object(method: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["supernet", "--method", method, *SMALL, "--seed", "3", "--json"]) == 0
-    answer = json.loads(capsys.readouterr().out)
+    answer = answered(capsys, "supernet", "--method", method, *SMALL, "--seed", "3")
     assert list(answer) == [
         *("space", "dataset", "method", "epochs", "seed", "arch", "probabilities", "seconds"),
         "curve",

@@ -1,20 +1,18 @@
 """The command `train`."""
 
-import json
 from pathlib import Path
 
 import pytest
 
 from surrogate_nas.cli import main
+from tests.answers import answered
 
 ARCH = "conv3x3-skip-skip-maxpool3x3"
 SMALL = ["--settings", "channels=2", "--device", "cpu"]
 
 
 def _json(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
-    assert main(["train", ARCH, *SMALL, *arguments, "--json"]) == 0
-    answer: dict[str, object] = json.loads(capsys.readouterr().out)
-    return answer
+    return answered(capsys, "train", ARCH, *SMALL, *arguments)
 
 
 def test_prints_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:

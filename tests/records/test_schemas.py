@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import copy
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from surrogate_nas.cli import parser
 from surrogate_nas.records import SearchRecord
 from surrogate_nas.records.schema import ANSWERS, file_of, schema_text, write_schemas
 from tests.answers import SCHEMAS, answered, validator
@@ -45,6 +47,11 @@ def test_the_committed_schemas_are_those_of_the_records() -> None:
     files = {path.name: path.read_text(encoding="utf-8") for path in SCHEMAS.iterdir()}
     made = {file_of(command): schema_text(command) for command in ANSWERS}
     assert files == made, "run scripts/json-schema"
+
+
+def test_every_command_has_a_schema() -> None:
+    (commands,) = (a for a in parser()._actions if isinstance(a, argparse._SubParsersAction))
+    assert set(ANSWERS) == set(commands.choices)
 
 
 def test_the_files_are_written(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from surrogate_nas.stopping import MedianStopping
 from surrogate_nas.store import Stored, open_storage
 from surrogate_nas.training.objective import TrainingObjective
 from surrogate_nas.workflows.search import SearchOutcome
+from tests.answers import answered
 from tests.training.data import squares
 
 DATA = "tests.training.data:source"
@@ -54,10 +54,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def _answer(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
-    capsys.readouterr()
-    assert main(["search", *arguments, "--json"]) == 0
-    answer: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return _without_clock(answer)
+    return _without_clock(answered(capsys, "search", *arguments))
 
 
 def _without_clock(answer: dict[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from surrogate_nas.store import Stored, open_storage
 from surrogate_nas.training.objective import TrainingObjective
 from surrogate_nas.training.plan import plan_training, study_of
 from surrogate_nas.workflows.verify import Verification, Winner, verify, winners
+from tests.answers import answered
 from tests.training.data import squares
 from tests.training.gpus import pretend_gpus
 
@@ -270,13 +271,6 @@ def table(tmp_path: Path) -> Path:
     return path
 
 
-def _json(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
-    capsys.readouterr()
-    assert main([*arguments, "--json"]) == 0
-    answer: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return answer
-
-
 def _search(table: Path, task: str, *arguments: str) -> list[str]:
     trials = ["--trials", "10", "--predictor", "none"]
     return ["search", "--benchmark", str(table), "--task", task, *trials, *arguments]
@@ -295,7 +289,7 @@ def test_search_and_verify_print_the_same_parity(
     table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store = str(tmp_path / "a.journal")
-    found = _json(capsys, *_search(table, "known", "--store", store, "--verify", "2", *CPU))
+    found = answered(capsys, *_search(table, "known", "--store", store, "--verify", "2", *CPU))
     checked = found["verification"]
     assert list(checked) == ["architectures", "kendall_tau", "seconds", "errors"]
     best = sorted(found["trials"], key=lambda trial: -trial["value"])[:2]
@@ -305,9 +299,9 @@ def test_search_and_verify_print_the_same_parity(
     for row in rows:
         arch = SPACE.parse(row["arch"])
         assert row["trained"] == [training.evaluate(arch, seed=s).value for s in (2, 3, 4)]
-    again = _json(capsys, "verify", store, "--top", "2", *CPU)
+    again = answered(capsys, "verify", store, "--top", "2", *CPU)
     assert again["architectures"] == rows
-    plain = _json(capsys, *_search(table, "known", "--verify", "2", *CPU))
+    plain = answered(capsys, *_search(table, "known", "--verify", "2", *CPU))
     assert plain["verification"]["architectures"] == rows
     assert main(["verify", store, "--top", "2", *CPU]) == 0
     out = capsys.readouterr().out
@@ -325,18 +319,18 @@ def test_a_search_of_an_unknown_recipe_needs_options(
     assert "name --dataset and --epochs" in error
     assert error.count("\n") == 1
     how = ["--dataset", DATA, "--epochs", "1", "--settings", "channels=2", *CPU]
-    found = _json(capsys, *search, "--verify", "2", *how)
+    found = answered(capsys, *search, "--verify", "2", *how)
     rows = found["verification"]["architectures"]
     assert rows[0]["table"] == min(trial["value"] for trial in found["trials"])
     assert rows[0]["table"] < rows[1]["table"]
     assert main(["verify", store]) == 2
     assert "name --dataset and --epochs" in capsys.readouterr().err
-    assert _json(capsys, "verify", store, "--top", "2", *how)["architectures"] == rows
+    assert answered(capsys, "verify", store, "--top", "2", *how)["architectures"] == rows
 
 
 def test_what_was_predicted_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store = str(tmp_path / "a.journal")
-    found = _json(
+    found = answered(
         capsys,
         *("search", "--task", "cora", "--predictor", "gp", "--trials", "30", "--store", store),
     )
@@ -359,13 +353,13 @@ def test_several_searches_are_listed(
 ) -> None:
     store = str(tmp_path / "a.journal")
     for seed in "01":
-        _json(capsys, *_search(table, "known", "--store", store, "--seed", seed))
+        answered(capsys, *_search(table, "known", "--store", store, "--seed", seed))
     assert main(["verify", store]) == 2
     error = capsys.readouterr().err
     assert "'own/known/evolution/0', 'own/known/evolution/1'" in error
     assert error.count("\n") == 1
     study = ["--study", "own/known/evolution/1", "--top", "1", "--seeds", "1", *CPU]
-    assert len(_json(capsys, "verify", store, *study)["architectures"]) == 1
+    assert len(answered(capsys, "verify", store, *study)["architectures"]) == 1
 
 
 def test_trainings_of_a_search_are_verified_with_other_seeds(
@@ -374,12 +368,12 @@ def test_trainings_of_a_search_are_verified_with_other_seeds(
     store = str(tmp_path / "a.journal")
     command = ["search", "--dataset", DATA, "--epochs", "2", "--settings", "channels=2"]
     command += ["--predictor", "none", "--trials", "4", "--seed", "7", "--store", store, *CPU]
-    found = _json(capsys, *command, "--verify", "2")
+    found = answered(capsys, *command, "--verify", "2")
     row = found["verification"]["architectures"][0]
     training, arch = _training(), SPACE.parse(row["arch"])
     assert row["table"] == training.evaluate(arch, seed=7).value
     assert row["trained"] == [training.evaluate(arch, seed=s).value for s in (8, 9, 10)]
-    again = _json(capsys, "verify", store, "--top", "2", *CPU)
+    again = answered(capsys, "verify", store, "--top", "2", *CPU)
     assert again["architectures"] == found["verification"]["architectures"]
     for words in (
         ["verify", store, "--top", "2", "--seeds", "1", *CPU],
