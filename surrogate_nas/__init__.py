@@ -15,12 +15,14 @@ _MODULES = {
     "surrogate_nas.benchmarks.base": ("Benchmark", "TabularTask"),
     "surrogate_nas.errors": ("SurrogateNASError",),
     "surrogate_nas.evaluation": (
+        "Budgeted",
         "Evaluation",
         "FunctionObjective",
         "Goal",
         "Objective",
         "Prediction",
         "Proposal",
+        "Stopping",
         "TaskData",
         "Trial",
     ),
@@ -51,12 +53,14 @@ if TYPE_CHECKING:
     from surrogate_nas.benchmarks.catalog import list_benchmarks as list_benchmarks
     from surrogate_nas.benchmarks.catalog import open_benchmark as open_benchmark
     from surrogate_nas.errors import SurrogateNASError as SurrogateNASError
+    from surrogate_nas.evaluation import Budgeted as Budgeted
     from surrogate_nas.evaluation import Evaluation as Evaluation
     from surrogate_nas.evaluation import FunctionObjective as FunctionObjective
     from surrogate_nas.evaluation import Goal as Goal
     from surrogate_nas.evaluation import Objective as Objective
     from surrogate_nas.evaluation import Prediction as Prediction
     from surrogate_nas.evaluation import Proposal as Proposal
+    from surrogate_nas.evaluation import Stopping as Stopping
     from surrogate_nas.evaluation import TaskData as TaskData
     from surrogate_nas.evaluation import Trial as Trial
     from surrogate_nas.predictors.base import MetaPredictor as MetaPredictor
