@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Self
 
@@ -23,6 +23,7 @@ from surrogate_nas.spaces.operations import EDITIONS, OPERATION_IDS, edition
 
 _PIECE = 32_768  # graphs encoded at once, so that the memory has room for their states
 _CHUNK = 1_000  # the same for what is read off the states, so that it stays in the cache
+_TIMES = 4  # that a graph occurs on average, if each is to be kept once
 _UNKNOWN = OPERATION_IDS["unknown"]
 
 _Distinct = tuple[tuple[MessageStep, ...], Tensor]
@@ -38,7 +39,9 @@ class GraphTensors:
         kind: int64 (nodes,), the row of each node in ``kinds``.
         edges: int64 (2, m), source and target node.
         graph: int64 (nodes,), the graph of each node, ascending.
-        features: float32 (n, k), standardised structural features of each graph.
+        features: float32 (n, k), standardised features of each architecture.
+        number: int64 (n,), the graph of each architecture, where many share one; None: each has
+            its own.
     """
 
     kinds: Tensor
@@ -46,6 +49,7 @@ class GraphTensors:
     edges: Tensor
     graph: Tensor
     features: Tensor
+    number: Tensor | None = None
     _distinct: dict[int, tuple[_Distinct, _Distinct]] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -81,20 +85,55 @@ class GraphTensors:
             torch.from_numpy(np.asarray(features, dtype=np.float32)),
         )
 
+    def shared(self) -> GraphTensors:
+        """The same with each different graph once, where few stand for many architectures.
+
+        So it is in a space of whose decisions the vocabulary knows little.
+        """
+        first, mark = self._first_node.numpy(), self._marks()
+        _, example, number = np.unique(mark, return_index=True, return_inverse=True)
+        if len(example) > len(self) // _TIMES or (np.diff(first) == 0).any():
+            return self
+        few = self.take(torch.from_numpy(example))
+        return replace(few, features=self.features, number=torch.from_numpy(number))
+
+    def _marks(self) -> FloatArray:
+        """A number for each graph, the same for equal graphs and no others."""
+        draw = np.random.default_rng(0).normal
+        first, graph = self._first_node.numpy(), self.graph.numpy()
+        place = np.arange(len(graph)) - first[graph]
+        owner = graph[self.edges[1].numpy()]
+        source, target = self.edges.numpy() - first[owner]
+        where = draw(size=(3, int(place.max()) + 1))
+        nodes = draw(size=len(self.kinds))[self.kind.numpy()] * where[0][place]
+        edges = where[1][source] * where[2][target]
+        counted = [
+            np.bincount(of, weights, minlength=len(self))
+            for of, weights in ((graph, nodes), (owner, edges))
+        ]
+        return np.asarray(counted[0] + counted[1])
+
     def __len__(self) -> int:
         return len(self.features)
 
+    @property
+    def _graphs(self) -> int:
+        return len(self) if self.number is None else int(self.graph[-1]) + 1
+
     @cached_property
     def _first_node(self) -> Tensor:
-        return torch.searchsorted(self.graph, torch.arange(len(self) + 1))
+        return torch.searchsorted(self.graph, torch.arange(self._graphs + 1))
 
     @cached_property
     def _first_edge(self) -> Tensor:
         owner = self.graph.index_select(0, self.edges[1])
-        return torch.searchsorted(owner, torch.arange(len(self) + 1))
+        return torch.searchsorted(owner, torch.arange(self._graphs + 1))
 
     def take(self, rows: Tensor) -> GraphTensors:
-        """Only these graphs, int64 (m,), in this order; one may be there several times."""
+        """Only these architectures, int64 (m,), in this order; one may be there several times."""
+        features, number = self.features.index_select(0, rows), None
+        if self.number is not None:
+            rows, number = torch.unique(self.number.index_select(0, rows), return_inverse=True)
         node, graph = _members(self._first_node, rows)
         edge, owner = _members(self._first_edge, rows)
         sizes = self._first_node[rows + 1] - self._first_node[rows]
@@ -104,11 +143,12 @@ class GraphTensors:
             self.kind.index_select(0, node),
             self.edges.index_select(1, edge) + shift.index_select(0, owner),
             graph,
-            self.features.index_select(0, rows),
+            features,
+            number,
         )
 
     def pieces(self) -> Iterator[GraphTensors]:
-        """All graphs in their order, at most 32,768 at a time."""
+        """All architectures in their order, at most 32,768 at a time."""
         if len(self) <= _PIECE:
             yield self
             return
@@ -117,8 +157,8 @@ class GraphTensors:
 
     def chunks(self) -> Iterator[tuple[slice, slice]]:
         """All graphs in their order, a few at a time, and their nodes."""
-        for start in range(0, len(self), _CHUNK):
-            stop = min(start + _CHUNK, len(self))
+        for start in range(0, self._graphs, _CHUNK):
+            stop = min(start + _CHUNK, self._graphs)
             first, last = self._first_node[[start, stop]].tolist()
             yield slice(start, stop), slice(first, last)
 
@@ -230,13 +270,11 @@ class GraphEncoder(nn.Module):
         )
         for one, other in zip(self.ahead, self.back, strict=True):
             ahead, back = one(ahead, kinds, onward), other(back, kinds, backward)
-        return self._vectors(
-            graphs.kinds[:, 0].index_select(0, graphs.kind),
-            graphs.graph,
-            ahead,
-            back,
-            graphs.features,
-        )
+        op = graphs.kinds[:, 0].index_select(0, graphs.kind)
+        pooled = self._pooled(op, graphs.graph, ahead, back, graphs._graphs)
+        if graphs.number is not None:
+            pooled = pooled.index_select(0, graphs.number)
+        return self._vectors(pooled, graphs.features)
 
     @torch.no_grad()
     def encode(self, graphs: GraphTensors) -> Tensor:
@@ -253,11 +291,18 @@ class GraphEncoder(nn.Module):
             for layer, step in zip(layers, steps, strict=True):
                 x = layer(x, kinds, step)
             states.append((x, place))
+        kept = []
         for rows, nodes in graphs.chunks():
             ahead, back = (x.index_select(0, place[nodes]) for x, place in states)
             op = graphs.kinds[:, 0].index_select(0, graphs.kind[nodes])
             graph = graphs.graph[nodes] - rows.start
-            yield self._vectors(op, graph, ahead, back, graphs.features[rows])
+            pooled = self._pooled(op, graph, ahead, back, rows.stop - rows.start)
+            if graphs.number is None:
+                yield self._vectors(pooled, graphs.features[rows])
+            else:
+                kept.append(pooled)
+        if graphs.number is not None:
+            yield self._vectors(torch.cat(kept).index_select(0, graphs.number), graphs.features)
 
     def _kinds(self, graphs: GraphTensors) -> Tensor:
         operation = graphs.kinds[:, 0].long()
@@ -268,13 +313,10 @@ class GraphEncoder(nn.Module):
             described = nn.functional.pad(described, (0, missing))
         return torch.as_tensor(self.operation(operation) + self.attributes(described))
 
-    def _vectors(
-        self, op: Tensor, graph: Tensor, ahead: Tensor, back: Tensor, features: Tensor
-    ) -> Tensor:
-        """From the operation, the graph and the last states of each node."""
-        count = len(features)
+    def _pooled(self, op: Tensor, graph: Tensor, ahead: Tensor, back: Tensor, count: int) -> Tensor:
+        """From the operation, the graph and the last states of each node: (count, 4 hidden)."""
         first, last = torch.nonzero(op == INPUT)[:, 0], torch.nonzero(op == OUTPUT)[:, 0]
-        pooled = torch.cat(
+        return torch.cat(
             [
                 scatter(ahead, graph, dim=0, dim_size=count, reduce="mean"),
                 scatter(back, graph, dim=0, dim_size=count, reduce="mean"),
@@ -283,6 +325,8 @@ class GraphEncoder(nn.Module):
             ],
             dim=1,
         )
+
+    def _vectors(self, pooled: Tensor, features: Tensor) -> Tensor:
         vector = torch.relu(self.graph(pooled) + self.structure(features))
         return torch.as_tensor(self.last(vector))
 

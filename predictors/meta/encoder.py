@@ -14,6 +14,7 @@ from surrogate_nas.evaluation import TaskData
 from surrogate_nas.predictors.graph_encoder import GraphEncoder, GraphTensors, seeded
 from surrogate_nas.predictors.meta.unseen_space import SourceTerms
 from surrogate_nas.predictors.scores import normal_scores
+from surrogate_nas.predictors.structure.decision_columns import DecisionColumns
 from surrogate_nas.predictors.structure.features import StructuralFeatures
 from surrogate_nas.predictors.structure.paths import unique_rows
 from surrogate_nas.spaces.base import RestrictedSpace, SearchSpace
@@ -72,7 +73,7 @@ def _group(tasks: Sequence[TaskData], members: Sequence[int]) -> SourceGroup:
 
 
 def terms_of(groups: Sequence[SourceGroup]) -> SourceTerms:
-    """The operations of all spaces, and their structural features, each once."""
+    """The operations of all spaces, and their structural features, each once; their decisions."""
     structures = [StructuralFeatures.of(group.space) for group in groups]
     operations = unique_rows(np.concatenate([s.operations for s in structures]))[0]
     names = list(dict.fromkeys(name for s in structures for name in s.names))
@@ -82,22 +83,38 @@ def terms_of(groups: Sequence[SourceGroup]) -> SourceTerms:
         moments[:, i, columns] = structure.centre, structure.scale
     centre, scale = np.nanmean(moments, axis=1).astype(np.float32)
     spaces = tuple(dict.fromkeys(group.space.identity for group in groups))
-    return SourceTerms(spaces, operations, tuple(names), centre, scale)
+    decided = list(dict.fromkeys(name for g in groups for name in decision_names(g.space)))
+    return SourceTerms(
+        spaces,
+        operations,
+        (*names, *decided),
+        # Those of decisions are standardised already, and 0 in all spaces but their own.
+        np.concatenate([centre, np.zeros(len(decided), dtype=np.float32)]),
+        np.concatenate([scale, np.ones(len(decided), dtype=np.float32)]),
+    )
+
+
+def decision_names(space: SearchSpace) -> list[str]:
+    """What the columns of a space's decisions are called among those of all spaces."""
+    return [f"{space.identity}:{name}" for name in DecisionColumns.of(space).names]
 
 
 def graph_tensors(space: SearchSpace, choices: IntArray, names: Sequence[str]) -> GraphTensors:
     """Graphs of encodings (n, decisions) with features in the order of ``names``.
 
-    Features are standardised over the space; those that it does not have are 0, its mean.
+    These are structural ones, and the columns of decisions. They are standardised over the space;
+    those that it does not have are 0, its mean.
     """
-    structure = StructuralFeatures.of(space)
-    own = {name: i for i, name in enumerate(structure.names)}
-    there = np.array([i for i, name in enumerate(names) if name in own], dtype=np.int64)
-    columns = np.array([own[names[i]] for i in there], dtype=np.int64)
     features = np.zeros((len(choices), len(names)), dtype=np.float32)
-    raw = structure.transform(choices)[:, columns]
-    features[:, there] = (raw - structure.centre[columns]) / structure.scale[columns]
-    return GraphTensors.from_graphs(space.graphs(space.keys(choices)).pruned(), features)
+    structure, decisions = StructuralFeatures.of(space), DecisionColumns.of(space)
+    for known, listed in ((structure, structure.names), (decisions, decision_names(space))):
+        own = {name: i for i, name in enumerate(listed)}
+        there = np.array([i for i, name in enumerate(names) if name in own], dtype=np.int64)
+        columns = np.array([own[names[i]] for i in there], dtype=np.int64)
+        raw = known.transform(choices)[:, columns]
+        features[:, there] = (raw - known.centre[columns]) / known.scale[columns]
+    tensors = GraphTensors.from_graphs(space.graphs(space.keys(choices)).pruned(), features)
+    return tensors.shared() if len(decisions) else tensors
 
 
 class MultiTaskEncoder(nn.Module):
@@ -200,7 +217,10 @@ _PREPARED: dict[object, tuple[list[SourceGroup], list[GraphTensors]]] = {}
 
 def _prepared(tasks: Sequence[TaskData]) -> tuple[list[SourceGroup], list[GraphTensors]]:
     """Groups and their graphs; those of the last suite are kept, as it has many trainings."""
-    key = tuple((hash(t.choices.tobytes()), hash(t.values.tobytes())) for t in tasks)
+    key = tuple(
+        (t.space.identity, t.space.isomorphs, hash(t.choices.tobytes()), hash(t.values.tobytes()))
+        for t in tasks
+    )
     if key not in _PREPARED:
         _PREPARED.clear()
         groups = group_tasks(tasks)

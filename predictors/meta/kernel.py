@@ -30,6 +30,8 @@ class TransferInputs:
         sources: (n, t), what each source task's head predicts, standardised.
         hidden: (n, q + 2), learned encodings, of mean square 1, `lifted`.
         families: Structural features of one family each, of mean square 1, `lifted`.
+        alike: (n, t), for each source task the weighted mean of those that are like it,
+            standardised; without columns where the kernel has no use for it.
         distinct: Those with columns once more, where rows are many.
     """
 
@@ -37,6 +39,7 @@ class TransferInputs:
     sources: Tensor
     hidden: Tensor
     families: tuple[Tensor, ...]
+    alike: Tensor
     distinct: DistinctRows | None = None
 
     def __len__(self) -> int:
@@ -44,7 +47,8 @@ class TransferInputs:
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Self:
         families = tuple(change(family) for family in self.families)
-        return type(self)(change(self.trend), change(self.sources), change(self.hidden), families)
+        trend, sources, hidden = change(self.trend), change(self.sources), change(self.hidden)
+        return type(self)(trend, sources, hidden, families, change(self.alike))
 
     def take(self, rows: Tensor | slice) -> Self:
         """Only these rows."""
@@ -58,6 +62,7 @@ class TransferInputs:
             torch.cat([self.sources, other.sources]),
             torch.cat([self.hidden, other.hidden]),
             tuple(torch.cat(pair) for pair in pairs),
+            torch.cat([self.alike, other.alike]),
         )
 
     def without_sources(self) -> Self:
@@ -67,6 +72,7 @@ class TransferInputs:
             trend=torch.zeros_like(self.trend),
             sources=self.sources[:, :0],
             hidden=self.hidden[:, :0],
+            alike=self.alike[:, :0],
         )
 
     def double(self) -> Self:
@@ -88,6 +94,11 @@ class TransferKernel(nn.Module):
         k(a, b) = constant + linear P(a)·P(b) / t + neural Matern_5/2(|h(a) - h(b)| / l)
                   + Σ_f own_f R(|x_f(a) - x_f(b)|² / l_f²)
 
+    Where the sources disagree, the mean may be a mixture: with A_j the mean of the sources that are
+    like source j, the new task is like one of them, and which is unknown before its first label::
+
+        m_j(a) = m(a) + alike A_j(a)
+
     The linear part says which sources are like the new task, the neural part what they have in
     common, and the structural part what none of them shows. How much of each a new task needs
     is learnt by letting every source in turn be the new one: see `fit`.
@@ -98,8 +109,13 @@ class TransferKernel(nn.Module):
     neural: nn.Parameter
     noise: nn.Parameter
 
-    def __init__(self, families: int) -> None:
-        """Start from the priors' modes, with ``families`` families of structural features."""
+    def __init__(self, families: int, *, mixture: bool = False) -> None:
+        """Start from the priors' modes.
+
+        Args:
+            families: Number of families of structural features, and of decisions.
+            mixture: Whether the mean is a mixture over the sources.
+        """
         super().__init__()
         logarithms = {"constant": 0.03, "linear": 0.1, "neural": 0.3, "noise": 0.2}
         for name, variance in logarithms.items():
@@ -108,10 +124,14 @@ class TransferKernel(nn.Module):
         self.own = _parameter(torch.full((families,), math.log(0.3 / max(families, 1))))
         self.scales = _parameter(torch.zeros(families))
         self.trend = _parameter(torch.tensor([0.4, 0.1]))
+        self.alike = _parameter(torch.tensor(0.4)) if mixture else None
 
-    def mean(self, a: TransferInputs) -> Tensor:
-        """Prior mean (n,)."""
-        return a.trend @ self.trend.to(a.trend.dtype)
+    def means(self, a: TransferInputs) -> Tensor:
+        """Prior means (n, h), of equal probability."""
+        trend = (a.trend @ self.trend.to(a.trend.dtype))[:, None]
+        if self.alike is None or not a.alike.shape[1]:
+            return trend
+        return trend + self.alike.to(trend.dtype) * a.alike
 
     def forward(self, a: TransferInputs, b: TransferInputs) -> Tensor:
         """Covariance without noise, (n, m)."""
@@ -221,9 +241,14 @@ class TransferKernel(nn.Module):
 
     def _loss(self, support: TransferInputs, scores: Tensor) -> Tensor:
         factor = torch.linalg.cholesky(self.noisy(support))
-        rest = (scores - self.mean(support))[:, None]
+        rest = scores[:, None] - self.means(support)
         white = torch.linalg.solve_triangular(factor, rest, upper=False)
-        return torch.as_tensor(0.5 * white.square().mean() + torch.diagonal(factor).log().mean())
+        size = torch.diagonal(factor).log().mean()
+        if white.shape[1] == 1:
+            return torch.as_tensor(0.5 * white.square().mean() + size)
+        likelihoods = -0.5 * white.square().sum(dim=0)
+        mixed = torch.logsumexp(likelihoods, dim=0) - math.log(white.shape[1])
+        return torch.as_tensor(size - mixed / len(scores))
 
 
 def _parameter(start: Tensor) -> nn.Parameter:

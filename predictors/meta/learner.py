@@ -29,6 +29,7 @@ from surrogate_nas.predictors.meta.encoder import (
     EncoderJob,
     MultiTaskEncoder,
     State,
+    decision_names,
     encoder_edition,
     graph_tensors,
     group_tasks,
@@ -41,18 +42,21 @@ from surrogate_nas.predictors.meta.process import AdaptedProcess
 from surrogate_nas.predictors.meta.stacked import Guarded
 from surrogate_nas.predictors.meta.unseen_space import SizeScores, SourceTerms, Translation
 from surrogate_nas.predictors.scores import normal_scores
+from surrogate_nas.predictors.structure.decision_columns import VALUES, DecisionColumns
 from surrogate_nas.predictors.structure.features import StructuralFeatures
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.spaces.operations import EDITIONS, edition, widened
 from surrogate_nas.spaces.rows import RowIndex, distinct
 
-# Of structural features in the kernel. Weights have parameters for each, in this order.
+# Of structural features in the kernel. Weights have parameters for each, in this order, and then
+# for the decisions, where a source's space has columns of these.
 _FAMILIES = ("without", "order", "through", "weighted", "without_max", "skip", "widths")
 _ENCODERS = 2
 _FOLDS = 8
 _COMPONENTS = 24  # of the learned encodings
 _TERMS = ("operations", "centre", "scale")  # the arrays of `SourceTerms`
 _COLUMNS = [1 + attributes for _, attributes in EDITIONS]  # of `SourceTerms.operations`
+_NEAR = 0.2  # difference of correlations at which another source counts e times less
 _SAMPLE = 4_096  # architectures of a task that the kernel learns from
 
 
@@ -111,7 +115,9 @@ class MetaGNN(MetaPredictor):
         states = self._train(jobs)
         groups = group_tasks(tasks)
         terms = terms_of(groups)
-        self._model = _Model(terms, states[:_ENCODERS], _new_kernels())
+        decided = any(decision_names(group.space) for group in groups)
+        kernels = _new_kernels(len(_FAMILIES) + decided, mixture=decided)
+        self._model = _Model(terms, states[:_ENCODERS], kernels)
         episodes = []
         for fold, state in zip(folds, states[_ENCODERS:], strict=True):
             without = _Model(terms, [state], self._model.kernels)
@@ -153,6 +159,7 @@ class MetaGNN(MetaPredictor):
             return None
         digest = hashlib.sha256()
         for task in job.tasks:
+            digest.update(task.space.identity.encode())
             digest.update(task.choices.tobytes() + task.values.tobytes())
         digest.update(json.dumps([job.left_out, job.seed, job.steps]).encode())
         return self.checkpoint / f"{digest.hexdigest()[:24]}.safetensors"
@@ -203,9 +210,12 @@ class MetaGNN(MetaPredictor):
         for name, tensor in tensors.items():
             part, _, rest = name.partition(".")
             parts.setdefault(part, {})[rest] = tensor
-        kernels = _new_kernels()
-        for i, kernel in enumerate(kernels):
-            state = parts.pop(f"kernel{i}")
+        learned = [parts.pop(f"kernel{i}") for i in range(2)]
+        families = len(learned[0]["own"])
+        if families not in (len(_FAMILIES), len(_FAMILIES) + 1):
+            raise ValueError(f"its kernel has {families} families of features")
+        kernels = _new_kernels(families, mixture="alike" in learned[0])
+        for kernel, state in zip(kernels, learned, strict=True):
             kernel.load_state_dict({name: torch.from_numpy(a) for name, a in state.items()})
         described = parts["terms"]["operations"]
         if described.ndim != 2 or described.shape[1] not in _COLUMNS:
@@ -227,9 +237,9 @@ class MetaGNN(MetaPredictor):
         return learner
 
 
-def _new_kernels() -> tuple[TransferKernel, TransferKernel]:
-    """With the sources, and with structural features alone."""
-    return TransferKernel(len(_FAMILIES)), TransferKernel(len(_FAMILIES))
+def _new_kernels(families: int, *, mixture: bool) -> tuple[TransferKernel, TransferKernel]:
+    """With the sources, and with structural features and decisions alone."""
+    return TransferKernel(families, mixture=mixture), TransferKernel(families)
 
 
 def _folds(tasks: int) -> list[tuple[int, ...]]:
@@ -326,6 +336,8 @@ class _View:
     def __init__(self, model: _Model, space: SearchSpace, pool: IntArray) -> None:
         self._model, self._space = model, space
         self._structure = StructuralFeatures.of(space)
+        decided = len(model.kernels[0].own) > len(_FAMILIES)
+        self._decisions = _Differences(space) if decided else None
         self._read = model.reader(space, pool)
         scores, hidden = model.encode(self._read(pool))
         self._heads = _Standard(scores)
@@ -334,6 +346,7 @@ class _View:
         predicted = self._predicted(pool, scores)
         self._sources = _Standard(predicted)
         self._trend = _Standard(_trend(self._sources(predicted)))
+        self._alike = _likeness(self._sources(predicted), model.kernels[0].alike is not None)
         self._centre = hidden.mean(dim=0)
         centred = hidden - self._centre
         vectors = torch.linalg.eigh(centred.T @ centred)[1].flip(1)[:, :_COMPONENTS]
@@ -344,8 +357,9 @@ class _View:
         self._last: IntArray | None = None  # a read-only array of the whole pool
         if space.enumerable:
             rows = [family.numpy()[:, :-2] for family in self._inputs.families]
-            distinct = DistinctRows.of([one for one in rows if one.shape[1]])
-            self._inputs = replace(self._inputs, distinct=distinct)
+            rows = [one for one in rows if one.shape[1]]
+            if rows:
+                self._inputs = replace(self._inputs, distinct=DistinctRows.of(rows))
 
     def __call__(self, choices: IntArray) -> TransferInputs:
         """Inputs of encodings (n, decisions)."""
@@ -369,12 +383,15 @@ class _View:
             scaled = (features[:, columns] - structure.centre[columns]) / structure.scale[columns]
             scaled /= math.sqrt(max(len(columns), 1))
             families.append(lifted(torch.from_numpy(scaled.astype(np.float32))))
+        if self._decisions is not None:
+            families.append(lifted(self._decisions(choices)))
         sources = self._sources(self._predicted(choices, scores))
         return TransferInputs(
             trend=self._trend(_trend(sources)),
             sources=sources,
             hidden=lifted((hidden - self._centre) @ self._components),
             families=tuple(families),
+            alike=sources @ self._alike,
         )
 
     def _predicted(self, choices: IntArray, scores: Tensor) -> Tensor:
@@ -386,6 +403,37 @@ class _View:
             return scores
         sizes = self._sized(self._space.graphs(choices).pruned())
         return self._heads(scores) + torch.from_numpy(sizes)[:, None]
+
+
+class _Differences:
+    """Rows whose squared distance says how much decisions differ, of mean square 1 in a space.
+
+    Any two options of a decision are equally far apart; values and ranks come beside them.
+    """
+
+    def __init__(self, space: SearchSpace) -> None:
+        self._columns = columns = DecisionColumns.of(space)
+        values = np.array([family == VALUES for family in columns.families], dtype=np.bool_)
+        size = np.sqrt(np.where(values, 1, columns.scale**2).sum()) if len(columns) else 1.0
+        self._scale = np.where(values, columns.scale, 1) * size
+
+    def __call__(self, choices: IntArray) -> Tensor:
+        rows = (self._columns.transform(choices) - self._columns.centre) / self._scale
+        return torch.from_numpy(rows.astype(np.float32))
+
+
+def _likeness(sources: Tensor, wanted: bool) -> Tensor:
+    """From source tasks (n, t), standardised, to the means of those that are alike: (t, t).
+
+    The weights in a mean fall exponentially with the correlation. It is of variance 1.
+    """
+    count = sources.shape[1]
+    if not wanted:
+        return sources.new_zeros(count, 0)
+    correlation = sources.T @ sources / max(len(sources) - 1, 1)
+    weights = torch.softmax(correlation / _NEAR, dim=0)
+    variance = (weights * (correlation @ weights)).sum(dim=0)
+    return weights / variance.clamp_min(1e-6).sqrt()
 
 
 def _trend(sources: Tensor) -> Tensor:

@@ -118,8 +118,10 @@ class AdaptedProcess(Predictor):
         inputs, keep = self._view(choices), not choices.flags.writeable
         if not self._posteriors:
             kernel = self._kernels[0]
-            prior = (kernel.diagonal(inputs) + kernel.noise.exp()).sqrt()
-            return Prediction(kernel.mean(inputs).double().numpy(), prior.double().numpy())
+            means = kernel.means(inputs)
+            prior = kernel.diagonal(inputs) + kernel.noise.exp()
+            prior = (prior + means.var(dim=1, correction=0)).sqrt()
+            return Prediction(means.mean(dim=1).double().numpy(), prior.double().numpy())
         scores, spread = self._mixture(
             [posterior.predict(inputs, keep=keep) for posterior in self._posteriors]
         )
@@ -131,10 +133,17 @@ class AdaptedProcess(Predictor):
         self, parts: Sequence[tuple[FloatArray, FloatArray]]
     ) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation of scores, over the processes."""
-        means, variances = (np.stack(part) for part in zip(*parts, strict=True))
-        mean = self._weights @ means
-        variance = self._weights @ (variances + (means - mean) ** 2)
-        return np.asarray(mean), np.sqrt(variance)
+        mean, variance = _mixed(self._weights, parts)
+        return mean, np.sqrt(variance)
+
+
+def _mixed(
+    weights: FloatArray, parts: Sequence[tuple[FloatArray, FloatArray]]
+) -> tuple[FloatArray, FloatArray]:
+    """Mean and variance of a mixture, from those of its parts."""
+    means, variances = (np.stack(part) for part in zip(*parts, strict=True))
+    mean = weights @ means
+    return np.asarray(mean), np.asarray(weights @ (variances + (means - mean) ** 2))
 
 
 def _widening(n: int) -> float:
@@ -148,17 +157,17 @@ class _Posterior:
     Scores have mean 0 and one spread over any support, also one of good architectures only, as a
     search has. So the prior mean counts relative to its own mean over the support, and how far
     the scores of this support are spread among those of all architectures is estimated: ``scale``
-    maximises the marginal likelihood, and counts the more the more scores there are.
+    maximises the marginal likelihood, and counts the more the more scores there are. Where the
+    kernel has several prior means, all this holds for each, and they are weighed by evidence.
 
     Attributes:
         evidence: Logarithm of the marginal likelihood, up to a constant.
     """
 
     evidence = 0.0
-    _offset: float
-    _scale: float
     _scores: FloatArray
-    _white: FloatArray
+    _told: tuple[_Told, ...]
+    _weights: FloatArray
 
     def __init__(self, kernel: TransferKernel, support: TransferInputs) -> None:
         self._kernel, self._support = kernel, support.double()
@@ -184,33 +193,32 @@ class _Posterior:
     def told(self, scores: FloatArray) -> _Posterior:
         """The same rows with these scores (n,)."""
         other = copy.copy(self)
-        prior = self._kernel.mean(self._support).numpy()
-        other._offset = float(prior.mean())
-        given, expected = self._whiten @ scores, self._whiten @ (prior - other._offset)
-        n, square, product = len(scores), float(given @ given), float(given @ expected)
-        other._scale = 1.0
-        if square > 0:  # else all scores are equal
-            likeliest = (product + math.sqrt(product**2 + 4 * square * n)) / (2 * square)
-            other._scale = likeliest ** (n / (n + _TYPICAL))
-        other._white = other._scale * given - expected
+        priors = self._kernel.means(self._support).numpy()
+        given = self._whiten @ scores
+        told = [_Told.of(h, self._whiten, given, prior) for h, prior in enumerate(priors.T)]
+        evidence = np.array([one.evidence for one in told])
+        weights = np.exp(evidence - evidence.max())
+        other.evidence = float(evidence.max() + math.log(weights.mean()))
+        heard = weights > _NEGLIGIBLE * weights.sum()
+        other._told = tuple(one for one, keep in zip(told, heard, strict=True) if keep)
+        other._weights = weights[heard] / weights[heard].sum()
         other._scores = scores
-        other.evidence = float(
-            n * math.log(other._scale)
-            - 0.5 * (other._white @ other._white)
-            + np.log(np.diag(self._whiten)).sum()
-        )
         return other
 
     @property
     def noise(self) -> float:
         """Variance of the noise of a score."""
-        return float(self._kernel.noise.exp()) / self._scale**2
+        scales = np.array([one.scale for one in self._told])
+        return float(self._kernel.noise.exp()) * float(self._weights @ scales**-2)
 
     def left_out(self) -> tuple[FloatArray, FloatArray]:
         """Mean and variance of each score given all others (Rasmussen and Williams, 5.12)."""
         variance = 1 / (self._whiten * self._whiten).sum(axis=0)
-        error = (self._whiten.T @ self._white) * variance / self._scale
-        return self._scores - error, variance / self._scale**2
+        parts = []
+        for one in self._told:
+            error = (self._whiten.T @ one.white) * variance / one.scale
+            parts.append((self._scores - error, variance / one.scale**2))
+        return _mixed(self._weights, parts)
 
     def predict(self, inputs: TransferInputs, *, keep: bool) -> tuple[FloatArray, FloatArray]:
         """Mean and variance of a measured score, each (n,); what it takes is kept if wished."""
@@ -219,8 +227,47 @@ class _Posterior:
             pool = _Pool.of(self._kernel, inputs, self._support, self._whiten)
             if keep:
                 self._pool = pool
-        mean = (pool.prior - self._offset + pool.known.mean(self._white)) / self._scale
-        return mean, pool.known.variance.clip(0) / self._scale**2 + self.noise
+        known, noise, parts = pool.known, float(self._kernel.noise.exp()), []
+        for one in self._told:
+            mean = pool.priors[:, one.hypothesis] - one.offset + known.mean(one.white)
+            variance = (known.variance.clip(0) + noise) / one.scale**2
+            parts.append((mean / one.scale, variance))
+        return _mixed(self._weights, parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What scores (n,) say if one prior mean is right.
+
+    Attributes:
+        hypothesis: Position of that mean.
+        evidence: Logarithm of the marginal likelihood, up to a constant.
+        offset: Mean of the prior over the support.
+        scale: Spread of the scores among those of all architectures.
+        white: float64 (n,), the whitened rest of the scores.
+    """
+
+    hypothesis: int
+    evidence: float
+    offset: float
+    scale: float
+    white: FloatArray
+
+    @classmethod
+    def of(cls, hypothesis: int, whiten: FloatArray, given: FloatArray, prior: FloatArray) -> Self:
+        """From whitened scores (n,), and the prior mean (n,)."""
+        offset = float(prior.mean())
+        expected = whiten @ (prior - offset)
+        n, square, product = len(given), float(given @ given), float(given @ expected)
+        scale = 1.0
+        if square > 0:  # else all scores are equal
+            likeliest = (product + math.sqrt(product**2 + 4 * square * n)) / (2 * square)
+            scale = likeliest ** (n / (n + _TYPICAL))
+        white = scale * given - expected
+        evidence = float(
+            n * math.log(scale) - 0.5 * (white @ white) + np.log(np.diag(whiten)).sum()
+        )
+        return cls(hypothesis, evidence, offset, scale, white)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,13 +277,13 @@ class _Pool:
     Attributes:
         whole: The inputs, as they were given.
         inputs: The same as the process sees them.
-        prior: float64 (m,), prior mean.
+        priors: float64 (m, h), prior means.
         known: What the support adds, in single precision.
     """
 
     whole: TransferInputs
     inputs: TransferInputs
-    prior: FloatArray
+    priors: FloatArray
     known: Whitened
 
     @classmethod
@@ -253,7 +300,7 @@ class _Pool:
         for part, covariance in kernel.cross(inputs, support.single()):
             torch.mm(factor, covariance.T, out=block[:, part])
         known = Whitened.of(block.numpy(), kernel.diagonal(inputs).numpy())
-        return cls(whole, inputs, kernel.mean(inputs).double().numpy(), known)
+        return cls(whole, inputs, kernel.means(inputs).double().numpy(), known)
 
     def extended(self, kernel: TransferKernel, fresh: TransferInputs, growth: Growth) -> _Pool:
         cross = torch.cat([part for _, part in kernel.cross(self.inputs, fresh)])

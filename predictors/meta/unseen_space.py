@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from surrogate_nas._types import FloatArray
+from surrogate_nas._types import BoolArray, FloatArray
 from surrogate_nas.predictors.graph_encoder import GraphTensors
 from surrogate_nas.predictors.meta.weights import noted
 from surrogate_nas.predictors.scores import normal_scores
 from surrogate_nas.predictors.structure.features import FeatureLayout
-from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.spaces.base import RestrictedSpace, SearchSpace
 from surrogate_nas.spaces.graphs import ArchGraphs
 from surrogate_nas.spaces.operations import (
     ATTRIBUTES,
@@ -20,6 +21,7 @@ from surrogate_nas.spaces.operations import (
     WEIGHTLESS,
 )
 
+_LOOKED_AT = 16  # architectures whose decisions are changed one by one
 _SKIP = OPERATION_IDS["skip"]
 _LESS = [OPERATION_IDS[name] for name in ("skip", "max_pool", "avg_pool")]
 _FACTORS = [  # of the number of weights; a kernel is as high as it is wide
@@ -38,7 +40,8 @@ class SourceTerms:
     Attributes:
         spaces: Identities of the spaces.
         operations: float32 (a, 12), the operations with their attributes, see `Catalogue`.
-        features: Names of the structural features, in their order.
+        features: Names of the structural features and of the columns of decisions, in their
+            order.
         centre: float32 (k,), mean of each feature over the spaces that have it.
         scale: float32 (k,), its standard deviation there.
     """
@@ -115,6 +118,50 @@ class Translation:
                     apart += np.abs(own[:, None] - other)
                 attributes[nodes] = listed[apart.argmin(axis=1)]
         return replace(graphs, attributes=attributes)
+
+
+def unseen_decisions(space: SearchSpace, operations: Collection[int]) -> tuple[str, ...]:
+    """Names of the decisions that weights of other spaces see nothing of, or not all.
+
+    Some options of such a decision give the same graph to one who knows these operations alone,
+    in any of a few architectures. What they are worth cannot come from other spaces.
+
+    Args:
+        space: A space.
+        operations: Positions in `surrogate_nas.spaces.operations.OPERATIONS`.
+    """
+    space = space.whole if isinstance(space, RestrictedSpace) else space
+    known = [op for op in operations if op != OPERATION_IDS["unknown"]]
+    rng = np.random.default_rng(0)
+    some = space.keys(space.sample_choices(rng, _LOOKED_AT))
+    found = []
+    for i, (decision, size) in enumerate(zip(space.decisions, space.sizes, strict=True)):
+        rows = np.repeat(some, size, axis=0)
+        rows[:, i] = np.tile(np.arange(size), len(some))
+        there = space.valid(rows)
+        shown = iter(_shown(space.graphs(rows[there]).pruned(), known))
+        marks = np.array([next(shown) if valid else -1 for valid in there]).reshape(-1, size)
+        both = (marks[:, :, None] >= 0) & (marks[:, None, :] >= 0)
+        differ = marks[:, :, None] != marks[:, None, :]
+        apart: BoolArray = np.logical_or.reduce(both & differ, axis=0)
+        compared: BoolArray = np.logical_or.reduce(both, axis=0)
+        if (compared & ~apart & ~np.eye(size, dtype=np.bool_)).any():
+            found.append(decision.name)
+    return tuple(found)
+
+
+def _shown(graphs: ArchGraphs, known: Sequence[int]) -> list[int]:
+    """A number for each graph: equal for those that look the same to one who knows these."""
+    unknown = ~np.isin(graphs.op, [*known, *STRUCTURAL_OPERATIONS])
+    op = np.where(unknown, OPERATION_IDS["unknown"], graphs.op)
+    first, edge = graphs.offsets, np.searchsorted(graphs.edges[1], graphs.offsets)
+    numbers: dict[tuple[bytes, ...], int] = {}
+    found = []
+    for i in range(len(graphs)):
+        nodes, edges = slice(first[i], first[i + 1]), slice(edge[i], edge[i + 1])
+        parts = op[nodes], graphs.attributes[nodes], graphs.edges[:, edges] - first[i]
+        found.append(numbers.setdefault(tuple(part.tobytes() for part in parts), len(numbers)))
+    return found
 
 
 class SizeScores:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shlex
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from surrogate_nas.benchmarks.catalog import table_of
 from surrogate_nas.benchmarks.folders import cache_folder, weights_folder
 from surrogate_nas.errors import FormatError, InvalidArgumentError
 from surrogate_nas.predictors.base import Adapted, MetaPredictor, Predictor
+from surrogate_nas.predictors.meta.unseen_space import unseen_decisions
 from surrogate_nas.predictors.meta.weights import (
     SHIPPED,
     SUFFIX,
@@ -29,6 +31,7 @@ from surrogate_nas.predictors.meta.weights import (
 from surrogate_nas.registry import load
 from surrogate_nas.searchers.method import AUTO
 from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.spaces.operations import OPERATION_IDS
 from surrogate_nas.transfer.meta_training import (
     learns_from_others,
     meta_class,
@@ -136,6 +139,7 @@ def choose_predictor(
         settings = source_settings(name, learnt)
         if not _serves(settings, task.space):
             raise InvalidArgumentError(f"the sources {_of_others(settings, task)}")
+        _tell_unseen("the sources", settings, task.space)
         return _trained(name, learnt, on_step)
     return _installed(name, task)
 
@@ -162,6 +166,7 @@ def choose_for_training(name: str, space: SearchSpace, dataset: str) -> Predicto
                 f"the weights {name} are for {', '.join(settings.spaces)}, and the search is in "
                 f"the space {space.name}"
             )
+        _tell_unseen(f"the weights {name}", settings, space)
         return _choice(name, Path(name), settings)
     if name == AUTO:
         return _automatic(space, lambda settings: settings.saw(space, dataset))
@@ -192,6 +197,7 @@ def _of_file(name: str, task: TabularTask) -> PredictorChoice:
             f"the weights {name} were trained on {full_name(task)} itself; train others with: "
             f"{_repair(settings.predictor, task)}"
         )
+    _tell_unseen(f"the weights {name}", settings, task.space)
     return _choice(name, Path(name), settings)
 
 
@@ -207,8 +213,20 @@ def _serves(settings: Settings, space: SearchSpace) -> bool:
     if settings.of_space(space):
         return True
     operations = space_operations(space)
-    known = operations & set(settings.operations)
+    known = operations & set(settings.operations) - {OPERATION_IDS["unknown"]}
     return meta_class(settings.predictor).any_space and 2 * len(known) > len(operations)
+
+
+def _tell_unseen(what: str, settings: Settings, space: SearchSpace) -> None:
+    """Warn of decisions that weights of other spaces cannot see."""
+    unseen = () if settings.of_space(space) else unseen_decisions(space, settings.operations)
+    if unseen:
+        warnings.warn(
+            f"{what} know other spaces ({', '.join(settings.spaces)}) and cannot tell all options "
+            f"of {', '.join(unseen)} apart in {space.name}; what these are worth is learned from "
+            "this task's own labels, so meta-train on tasks of this space if there are some",
+            stacklevel=3,
+        )
 
 
 def _saw(settings: Settings, task: TabularTask) -> bool:
@@ -237,6 +255,7 @@ def _installed(name: str, task: TabularTask) -> PredictorChoice:
     of_space = [item for item in found if item[1].of_space(task.space)]
     of_others = sorted(found, key=lambda item: -item[1].labels)
     for path, settings in [*of_space, *of_others]:
+        _tell_unseen(f"the weights {path.name}", settings, task.space)
         return _choice(name, path, settings)
     raise InvalidArgumentError(
         f"no installed weights of {name} serve the space {task.space.name} and never saw "

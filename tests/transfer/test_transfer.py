@@ -30,6 +30,7 @@ from surrogate_nas.predictors.meta import weights as weights_module
 from surrogate_nas.predictors.meta.learner import MetaGNN
 from surrogate_nas.predictors.meta.weights import read_settings, read_weights, write_weights
 from surrogate_nas.spaces import open_space
+from surrogate_nas.spaces.custom import CustomSpace
 from surrogate_nas.spaces.operations import OPERATION_IDS
 from surrogate_nas.transfer import (
     PredictorChoice,
@@ -156,6 +157,22 @@ def test_weights_serve_spaces_most_of_whose_operations_they_know() -> None:
     own = weights_folder() / "own.safetensors"
     write_weights(own, {}, settings("nasbench201", "skip"))
     assert choose_predictor("meta-gnn", task).weights == str(own)
+
+
+def test_decisions_that_weights_cannot_see_are_named() -> None:
+    source = weights_module.SourceTask("there/x", "elsewhere", "its fingerprint", 100)
+    known = tuple(OPERATION_IDS[name] for name in ("conv", "max_pool"))
+    settings = weights_module.Settings("meta-gnn", (source,), known, 0, 0, "0")
+    write_weights(weights_folder() / "pools.safetensors", {}, settings)
+    text = 'name = "own"\ngraph = "chain"\ndecisions = [{name = "size", options = ["a", "b"]}, '
+    text += '{name = "kind", options = ["c", "d"]}]\n[operations]\n'
+    for name, operation in zip("abcd", ("conv", "max_pool", "unknown", "unknown"), strict=True):
+        text += f"{name} = {{operation = '{operation}'}}\n"
+    space = CustomSpace(text)
+    spec = TaskSpec("t", Goal("value"), np.arange(4.0))
+    write_table(tables_folder() / "own.h5", TableSpec("own", space, space.all_choices(), [spec]))
+    with pytest.warns(UserWarning, match=r"pools.* of kind apart in own"):
+        choose_predictor("meta-gnn", open_benchmark("own").task("t"))
 
 
 def meta_gnn_settings(*sources: tuple[str, str], at: int = 0) -> weights_module.Settings:
