@@ -25,16 +25,20 @@ class OptionReader:
     among the options.
     """
 
-    def __init__(self, decision: Decision, *, nearest: bool = False) -> None:
+    def __init__(
+        self, decision: Decision, *, nearest: bool = False, decimal_comma: bool = False
+    ) -> None:
         """Prepare for one decision.
 
         Args:
             decision: The decision.
             nearest: Whether a number between two options means the nearer one.
+            decimal_comma: Whether ``0,5`` means 0.5.
         """
         options = decision.options
         self.decision = decision
         self._nearest = nearest
+        self._decimal_comma = decimal_comma
         self._found: dict[str, int] = {option: i for i, option in enumerate(options)}
         self._lower: dict[str, int] = {}
         for i, option in enumerate(options):
@@ -65,7 +69,7 @@ class OptionReader:
             return ABSENT
         if self._truth:
             return self._lower.get(_TRUTH.get(low, low), UNKNOWN)
-        number = _number(low)
+        number = _number(low.replace(",", ".", 1) if self._decimal_comma else low)
         if math.isnan(number) or np.isnan(self._numbers).all():
             return UNKNOWN
         return self._near(number)

@@ -22,11 +22,13 @@ class Rows(ABC):
         unit: What a place is called in messages: a line or a row.
         header: Names of all columns.
         places: Place of each row in the file, int (rows,); as of `read`.
+        decimal_comma: Whether numbers may have a decimal comma.
         bad: What is wrong with a row, by its place; also of rows that are in none of the columns.
     """
 
     unit: str
     header: Sequence[str]
+    decimal_comma: bool = False
 
     def __init__(self) -> None:
         """Nothing is read yet."""
@@ -143,7 +145,8 @@ class Rows(ABC):
         nearest: bool,
     ) -> IntArray:
         """Encodings (rows, decisions) of the options of each decision, which are texts."""
-        readers = [OptionReader(decision, nearest=nearest) for decision in space.decisions]
+        comma = self.decimal_comma
+        readers = [OptionReader(d, nearest=nearest, decimal_comma=comma) for d in space.decisions]
         read = [reader.numbers(texts) for reader, texts in zip(readers, options, strict=True)]
         choices = np.array(read, dtype=np.int16).T.reshape(len(rows), len(readers))
         bad = choices == UNKNOWN

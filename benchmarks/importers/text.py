@@ -101,6 +101,7 @@ class TextRows(Rows):
             self._separator = by_count(path, list(lines), names)
         else:
             self._separator = by_header(re.split(r"[\r\n]", text, maxsplit=1)[0], needed)
+        self.decimal_comma = self._separator == ";"
         self.header = list(names) if names is not None else next(self._reader(), [])
         if not self.header:
             raise FormatError(f"{path} is empty; its first line must name the columns")
@@ -150,7 +151,7 @@ class TextRows(Rows):
 
     def numbers(self, column: str) -> FloatArray:
         """The numbers of a column (rows,), NaN where a cell is empty."""
-        values, bad = read_numbers(self._cells[column], decimal_comma=self._separator == ";")
+        values, bad = read_numbers(self._cells[column], decimal_comma=self.decimal_comma)
         for row in sorted(bad):
             self.refuse(row, f"{column} {bad[row]}")
         return values

@@ -397,6 +397,14 @@ def test_options_are_numbers_truths_and_names_with_blanks() -> None:
     ]
 
 
+def test_options_may_have_decimal_commas_between_semicolons() -> None:
+    text = "layers;rate;gate;norm;v\n4,0;0,001;0;;1\n8;1e-2;0;;2\n"
+    imported(text, space="own", arch=None)
+    assert values() == {"4/0.001/false/batch norm": 1, "8/0.01/false/batch norm": 2}
+    with pytest.raises(FormatError, match="line 2: layers: unknown layers option '4,0'"):
+        imported(text.replace(";", "\t"), space="own", arch=None)
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
