@@ -17,7 +17,7 @@ from surrogate_nas.predictors.base import Predictor
 from surrogate_nas.searchers.acquisition import ACQUISITIONS
 from surrogate_nas.searchers.base import Requirements, Searcher
 from surrogate_nas.searchers.predicted import PredictedObjective
-from surrogate_nas.spaces.base import Architecture
+from surrogate_nas.spaces.base import Architecture, frozen
 from surrogate_nas.spaces.rows import distinct
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ _FEW = 5  # the same for predictors that condition on new rows
 _GROWTH = 4 / 3  # of the number of trials from one complete fit to the next
 _PRIOR = 10  # proposals that are more a prior's than the results'
 _BEST = 5  # known architectures whose neighbours become candidates
+_KEPT = 5  # proposals that choose from the same candidates, where a space cannot be listed
+_CLIMB = 6  # steps of a climb to further candidates
+_STEP = 100  # candidates of such a step
+_STARTS = 3  # whose neighbours they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +62,12 @@ class Guided(Searcher):
 
     The inner searcher is told every real trial and proposes until enough are known. From then
     on the candidates are all architectures in a space (or a part of one) that can be listed, else
-    what a fork of the inner searcher visits on the predictions, and the neighbours of the best
-    known ones.
-    They are compared by an acquisition function (see `surrogate_nas.searchers.acquisition`): the
-    upper confidence bound, but for the first ten proposals of a predictor with a prior the expected
-    improvement, which soon tries what the sources disagree about. Before the first result a
-    predictor with a prior proposes what it finds best, and no two neighbours.
+    what a fork of the inner searcher visits on the predictions, the neighbours of the best known
+    ones, and what a climb from the most promising of these meets; several proposals choose from
+    them. They are compared by an acquisition function (see `surrogate_nas.searchers.acquisition`):
+    the upper confidence bound, but for the first ten proposals of a predictor with a prior the
+    expected improvement, which soon tries what the sources disagree about. Before the first result
+    a predictor with a prior proposes what it finds best, and no two neighbours.
 
     The predictor learns warped values (see `surrogate_nas.predictors.gp.warped`), so that units and
     outliers do not matter, and doubt reaches as far upwards as downwards. One that conditions on
@@ -103,7 +107,7 @@ class Guided(Searcher):
         refit_every: int | None = None,
         exploration: float | None = None,
         inner_every: int | None = None,
-        steps: int = 400,
+        steps: int = 200,
         acquisition: str | None = None,
         labels: int = 200,
         features: Features | None = None,
@@ -117,7 +121,7 @@ class Guided(Searcher):
             initial: Number of successful trials before the predictor is trusted; None for 20, for
                 5 where it conditions on new rows, or for 0 where it has a prior.
             refit_every: Number of proposals, or of new results, for one update; None for 5, or for
-                1 where it conditions on new rows and the space can be listed.
+                1 where it conditions on new rows.
             exploration: How many standard deviations the upper confidence bound is above the mean;
                 None for 1 where the predictor conditions on new rows without a prior, else for
                 1.25.
@@ -137,7 +141,7 @@ class Guided(Searcher):
             least = _FEW if predictor.conditions else _INITIAL
             initial = 0 if predictor.has_prior else least
         if refit_every is None:
-            refit_every = 1 if predictor.conditions and inner.space.enumerable else 5
+            refit_every = 1 if predictor.conditions else 5
         if exploration is None:
             exploration = 1.0 if predictor.conditions and not predictor.has_prior else 1.25
         if inner_every is None:
@@ -179,6 +183,8 @@ class Guided(Searcher):
         self._fitted = 0  # number of rows at that fit
         self._news = 0
         self._guided = 0
+        self._candidates: IntArray = np.zeros((0, len(self.space.sizes)), dtype=np.int16)
+        self._proposals_left = 0  # for which these are kept, in a space that cannot be listed
 
     def claim(self, arch: Architecture) -> bool:
         """Mark an architecture as proposed, for the inner searcher too; False if it was."""
@@ -241,27 +247,31 @@ class Guided(Searcher):
         if self.space.enumerable:  # always the same array, of which predictors keep what they know
             candidates = self.space.unique()
         else:
-            candidates = self._visited(known)
-        prediction = self.predictor.predict(candidates)
-        free = self._free(candidates)
-        if self._succeeded:
-            compare = ACQUISITIONS[self.acquisition or self._usual()]
-            score = compare(prediction, float(known.scores.max()), self.exploration, self.rng)
-        else:  # a prior's doubt shows nothing but where it knows least
-            score = prediction.mean.copy()
-        score[~free] = -np.inf
+            candidates = self._gathered(known)
+        mean, score = self._compared(candidates, known)
         if not self._succeeded:  # a first batch is spread over the best: the prior learns nothing
             for arch in self._believed:
                 score[_near(candidates, np.array(arch.choices))] = -np.inf
         chosen = _most_promising(candidates, score, self.refit_every)
         self._plan = deque(
             (Architecture(self.space.name, tuple(candidates[i].tolist())), float(mean))
-            for i, mean in zip(chosen, prediction.mean[chosen], strict=True)
+            for i, mean in zip(chosen, mean[chosen], strict=True)
         )
         self._foreseen = {}
         if self._succeeded:  # else there is nothing to measure values by
-            values = known.to_value()(prediction.mean[chosen]).tolist()
+            values = known.to_value()(mean[chosen]).tolist()
             self._foreseen = {arch: v for (arch, _), v in zip(self._plan, values, strict=True)}
+
+    def _compared(self, candidates: IntArray, known: _Known) -> tuple[FloatArray, FloatArray]:
+        """Predicted scores of keys (n, decisions), and how promising those are that are free."""
+        prediction = self.predictor.predict(candidates)
+        if self._succeeded:
+            compare = ACQUISITIONS[self.acquisition or self._usual()]
+            score = compare(prediction, float(known.scores.max()), self.exploration, self.rng)
+        else:  # a prior's doubt shows nothing but where it knows least
+            score = prediction.mean.copy()
+        score[~self._free(candidates)] = -np.inf
+        return prediction.mean, score
 
     def _usual(self) -> str:
         """The acquisition function where none was wished."""
@@ -301,6 +311,35 @@ class Guided(Searcher):
         others = by_score[: max(trials - self.labels // 2, 0)]
         drawn = self.rng.choice(len(others), size=min(surplus, len(others)), replace=False)
         return np.delete(np.arange(trials), others[drawn])
+
+    def _gathered(self, known: _Known) -> IntArray:
+        """Candidates in a space that cannot be listed, kept for some proposals: (n, decisions)."""
+        if not self._succeeded:
+            return self._visited(known)
+        if self._proposals_left <= 0:
+            self._candidates = frozen(self._climbed(self._visited(known), known))
+            self._proposals_left = _KEPT
+        self._proposals_left -= self.refit_every
+        return self._candidates
+
+    def _climbed(self, candidates: IntArray, known: _Known) -> IntArray:
+        """Candidates (n, decisions), and what is met on a climb from the most promising ones.
+
+        Each step adds some neighbours of the best few that are there by then.
+        """
+        score = self._compared(candidates, known)[1]
+        for _ in range(_CLIMB):
+            starts = candidates[np.argsort(-score, kind="stable")[:_STARTS]]
+            near = self.space.keys(self.space.neighbour_choices(starts))
+            near = near[distinct(self.space, near)[0]]
+            near = near[np.isin(self.space.index(near), self.space.index(candidates), invert=True)]
+            if len(near) > _STEP:
+                near = near[np.sort(self.rng.choice(len(near), size=_STEP, replace=False))]
+            if not len(near):
+                break
+            candidates = np.concatenate([candidates, near])
+            score = np.append(score, self._compared(near, known)[1])
+        return candidates
 
     def _visited(self, known: _Known) -> IntArray:
         """Keys near the best known ones and on the inner searcher's way on the predictions."""
