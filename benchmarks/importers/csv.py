@@ -23,7 +23,7 @@ from surrogate_nas.benchmarks.importers.base import (
 )
 from surrogate_nas.benchmarks.importers.bounded import MAX_SIZE
 from surrogate_nas.benchmarks.importers.columns import TaskColumns, read_columns
-from surrogate_nas.benchmarks.importers.encoding import Encoding
+from surrogate_nas.benchmarks.importers.encoding import Encoding, with_fixed
 from surrogate_nas.benchmarks.importers.repeats import Repeats, check_repeats, gather
 from surrogate_nas.benchmarks.importers.rows import Rows
 from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec
@@ -128,7 +128,9 @@ def import_csv(
             listener.note(f"{found.merged:,} rows repeat an architecture; all of one {become}")
         specs = [_task(task, found.numbers) for task in measures]
         made = install(
-            TableSpec(name, opened, choices[found.rows], specs, source=file.name),
+            TableSpec(
+                name, opened, choices[found.rows], specs, with_fixed(file.name, encoding.fixed)
+            ),
             skipped=tuple(bad),
             repeated=found.repeated,
         )

@@ -158,6 +158,12 @@ def check_decisions(
             raise reader.unknown(option)
 
 
+def with_fixed(source: str, fixed: Mapping[str, str]) -> str:
+    """What a table says of its source, with the decisions that the source lacks."""
+    told = ", ".join(f"{name}={option}" for name, option in fixed.items())
+    return f"{source}, which lacks decisions (in all rows {told})" if told else source
+
+
 def _is_number(cell: str) -> bool:
     try:
         float(cell)

@@ -26,7 +26,7 @@ from surrogate_nas.benchmarks.importers.base import (
 )
 from surrogate_nas.benchmarks.importers.bounded import MOST_VALUES
 from surrogate_nas.benchmarks.importers.columns import MOST_EPOCHS
-from surrogate_nas.benchmarks.importers.encoding import check_decisions
+from surrogate_nas.benchmarks.importers.encoding import check_decisions, with_fixed
 from surrogate_nas.benchmarks.importers.options import ABSENT, UNKNOWN, OptionReader
 from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec
 from surrogate_nas.errors import ArchitectureError, InvalidArgumentError, UnknownNameError
@@ -134,7 +134,13 @@ def import_optuna(
     if searched:
         spec = replace(spec, training=_training(settings, trials))
     return install(
-        TableSpec(name, chosen, choices, [spec], source=f"Optuna study {opened.study_name}"),
+        TableSpec(
+            name,
+            chosen,
+            choices,
+            [spec],
+            source=with_fixed(f"Optuna study {opened.study_name}", fixed or {}),
+        ),
         skipped=tuple(bad),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from typing import TYPE_CHECKING
 
 from surrogate_nas.cli.import_csv import assignment, mapping
@@ -17,10 +18,17 @@ DESCRIPTION = (
     "parameters of a study of another space are matched by their names: those that are no "
     "decisions are left out, and decisions that it lacks need --fixed."
 )
+EXAMPLE = (
+    "surrogate-nas import optuna sqlite:///study.db --study sweep --space my.toml --name sweep \\\n"
+    "      --task mine --decision depth=n_layers --fixed norm=batch"
+)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of this format."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description = textwrap.fill(DESCRIPTION, 80)
+    parser.epilog = f"example:\n  {EXAMPLE}"
     option = parser.add_argument
     option("storage", metavar="URL", help="FILE.journal, or a database (sqlite:///run.db)")
     option("--name", required=True, metavar="N", help="name of the table; an old one is replaced")

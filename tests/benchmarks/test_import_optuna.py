@@ -16,6 +16,7 @@ from optuna.trial import TrialState, create_trial
 from surrogate_nas import registry
 from surrogate_nas._types import IntArray
 from surrogate_nas.benchmarks.catalog import open_benchmark
+from surrogate_nas.benchmarks.hdf5 import HDF5Benchmark
 from surrogate_nas.benchmarks.importers.base import Imported, Listener
 from surrogate_nas.benchmarks.importers.optuna import import_optuna
 from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec, write_table
@@ -383,8 +384,12 @@ def test_a_study_of_another_space_is_matched_by_names() -> None:
 @pytest.mark.usefixtures("conditional")
 def test_decisions_that_a_study_lacks_are_fixed() -> None:
     made = other({"depth": 4}, {"depth": 8})
-    imported(made, space="conditional", fixed={"rate": "1e-2", "norm": "layer"})
+    made_table = imported(made, space="conditional", fixed={"rate": "1e-2", "norm": "layer"})
     assert rows() == [[1, 2, 0], [3, 2, 1]]
+    assert (
+        "lacks decisions (in all rows rate=1e-2, norm=layer)"
+        in HDF5Benchmark(made_table.path).source
+    )
     with pytest.raises(UnknownNameError, match=r"unknown rate option '0\.5'"):
         imported(made, space="conditional", fixed={"rate": "0.5", "norm": "layer"})
 
