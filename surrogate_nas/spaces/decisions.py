@@ -270,7 +270,8 @@ def grid(
         return [int(low) + i * int(step or 1) for i in range(count)]
     if step is not None:
         return _short([float(f"{low + i * step:.12g}") for i in range(count)])
-    spread = np.geomspace(low, high, count) if log else np.linspace(low, high, count)
+    ends = float(low), float(high)
+    spread = np.geomspace(*ends, count) if log else np.linspace(*ends, count)
     if whole:
         return sorted({round(x) for x in spread.tolist()})
     return _short([float(low), *spread[1:-1].tolist(), float(high)])

@@ -114,7 +114,7 @@ def attributes(**values: float) -> FloatArray:
     """
     row = np.zeros(len(ATTRIBUTES), dtype=np.float32)
     for name, value in values.items():
-        row[ATTRIBUTES.index(name)] = np.log2(value) if value else 0
+        row[ATTRIBUTES.index(name)] = np.log2(float(value)) if value else 0
     return row
 
 

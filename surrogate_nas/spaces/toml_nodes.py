@@ -31,6 +31,8 @@ NONE = "none"
 """The operation that removes its node or edge."""
 ENDS = ("input", "output")
 OPERATION_NAMES = (*(name for name in OPERATIONS if name not in ENDS), NONE)
+_LARGEST = 1e100  # an attribute
+
 _NODE_KEYS = ("name", "count", "when", "operation", *ATTRIBUTES, "each", "decisions")
 _GROUP_KEYS = ("name", "count", "when", "nodes", "decisions")
 
@@ -313,9 +315,9 @@ def unknown_option(name: str, operations: Mapping[str, Option]) -> str:
 
 def positive(value: object, key: str) -> float:
     """An attribute of an operation."""
-    if not (is_number(value) and 0 < float(value) < math.inf):  # type: ignore[arg-type]
-        raise Mistake(f"{key}: must be a positive number, got {short(value)}")
-    return value  # type: ignore[return-value]
+    if isinstance(value, int | float) and is_number(value) and 0 < value < _LARGEST:
+        return value
+    raise Mistake(f"{key}: must be a positive number, got {short(value)}")
 
 
 def _check_attribute(decision: Decision, key: str) -> None:

@@ -424,3 +424,12 @@ def test_a_space_of_ten_thousand_decisions() -> None:
         "name = 'long'\ngraph = 'chain'\noptions = ['conv', 'skip']\ndecisions = 10000"
     )
     assert space.graphs(np.zeros((2, 10_000), dtype=np.int16)).op.size == 2 * 10_002
+
+
+@pytest.mark.parametrize("number", ["1e101", "inf", "1" + "0" * 400])
+def test_attributes_are_numbers_of_this_world(number: str) -> None:
+    text = LAYERS.replace('operation = "dropout"', f'operation = "dropout"\nwidth = {number}')
+    with pytest.raises(FormatError, match="width: must be a positive number"):
+        CustomSpace(text)
+    large = Decision.integer("n", 1, 10**30, levels=3, log=True)
+    assert large.options[:2] == ("1", str(10**15))
