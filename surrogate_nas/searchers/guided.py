@@ -63,11 +63,12 @@ class Guided(Searcher):
     The inner searcher is told every real trial and proposes until enough are known. From then
     on the candidates are all architectures in a space (or a part of one) that can be listed, else
     what a fork of the inner searcher visits on the predictions, the neighbours of the best known
-    ones, and what a climb from the most promising of these meets; several proposals choose from
-    them. They are compared by an acquisition function (see `surrogate_nas.searchers.acquisition`):
-    the upper confidence bound, but for the first ten proposals of a predictor with a prior the
-    expected improvement, which soon tries what the sources disagree about. Before the first result
-    a predictor with a prior proposes what it finds best, and no two neighbours.
+    ones, and for a predictor that conditions on new rows what a climb from the most promising of
+    these meets; several proposals choose from them. They are compared by an acquisition function
+    (see `surrogate_nas.searchers.acquisition`): the upper confidence bound, but for the first ten
+    proposals of a predictor with a prior the expected improvement, which soon tries what the
+    sources disagree about. Before the first result a predictor with a prior proposes what it finds
+    best, and no two neighbours.
 
     The predictor learns warped values (see `surrogate_nas.predictors.gp.warped`), so that units and
     outliers do not matter, and doubt reaches as far upwards as downwards. One that conditions on
@@ -107,7 +108,7 @@ class Guided(Searcher):
         refit_every: int | None = None,
         exploration: float | None = None,
         inner_every: int | None = None,
-        steps: int = 200,
+        steps: int | None = None,
         acquisition: str | None = None,
         labels: int = 200,
         features: Features | None = None,
@@ -123,12 +124,14 @@ class Guided(Searcher):
             refit_every: Number of proposals, or of new results, for one update; None for 5, or for
                 1 where it conditions on new rows.
             exploration: How many standard deviations the upper confidence bound is above the mean;
-                None for 1 where the predictor conditions on new rows without a prior, else for
-                1.25.
+                None for 1 where the predictor conditions on new rows without a prior (2 where the
+                space cannot be listed), else for 1.25.
             inner_every: Each how-many-th proposal is the inner searcher's own, so that a predictor
                 which is wrong about a region cannot keep the search from it; 0 for none. None for
                 5, or for 0 where it conditions on new rows.
-            steps: Steps of the inner searcher's fork where the space cannot be listed.
+            steps: Steps of the inner searcher's fork where the space cannot be listed; None for
+                400, or for 200 where it conditions on new rows, as candidates come from a climb
+                then, too.
             acquisition: How candidates are compared, one of
                 `surrogate_nas.searchers.acquisition.ACQUISITIONS`; None for those said above.
             labels: Number of trials from which on the predictor learns from a part of them.
@@ -143,7 +146,11 @@ class Guided(Searcher):
         if refit_every is None:
             refit_every = 1 if predictor.conditions else 5
         if exploration is None:
-            exploration = 1.0 if predictor.conditions and not predictor.has_prior else 1.25
+            exploration = 1.25
+            if predictor.conditions and not predictor.has_prior:
+                exploration = 1.0 if inner.space.enumerable else 2.0
+        if steps is None:
+            steps = 200 if predictor.conditions else 400
         if inner_every is None:
             inner_every = 0 if predictor.conditions else 5
         for name, value, least in (
@@ -317,7 +324,10 @@ class Guided(Searcher):
         if not self._succeeded:
             return self._visited(known)
         if self._proposals_left <= 0:
-            self._candidates = frozen(self._climbed(self._visited(known), known))
+            candidates = self._visited(known)
+            if self.predictor.conditions:  # others know too little of what they have not seen
+                candidates = self._climbed(candidates, known)
+            self._candidates = frozen(candidates)
             self._proposals_left = _KEPT
         self._proposals_left -= self.refit_every
         return self._candidates
