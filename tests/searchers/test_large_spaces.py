@@ -19,7 +19,7 @@ from surrogate_nas.searchers.random import RandomSearch
 from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.spaces.operations import ATTRIBUTES, OPERATION_IDS
-from tests.searchers.toys import Linear, ToySpace
+from tests.searchers.toys import Linear, ToySpace, additive
 
 
 def _wishes(space: SearchSpace) -> FunctionObjective:
@@ -75,6 +75,22 @@ def test_a_part_of_a_large_space_is_compared_as_a_whole(count: int) -> None:
     assert len(result.trials) == 30
     assert set(predictor.asked) == {part.size}
     assert len(predictor.asked) == 30 - searcher.initial
+
+
+def test_a_climb_finds_the_best_of_a_sum() -> None:
+    space = ToySpace((8,) * 8)
+    effect = additive(space, 0)
+    guided = Guided(RegularizedEvolution(space, seed=0), _Logged(), seed=0)
+    result = search(guided, FunctionObjective(space, effect), trials=120)
+    values = [trial.value for trial in result.trials]
+    best = max(a for a in values if a is not None)
+    optimum = np.array([[0] * 8])  # coordinate by coordinate, which is exact for a sum
+    for i in range(8):
+        options = np.repeat(optimum, 8, axis=0)
+        options[:, i] = np.arange(8)
+        found = [effect(Architecture(space.name, tuple(row))) for row in options.tolist()]
+        optimum = options[[int(np.argmax(found))]]
+    assert best == pytest.approx(effect(Architecture(space.name, tuple(optimum[0].tolist()))))
 
 
 def test_a_fork_that_uses_up_its_space_is_not_the_end() -> None:
