@@ -71,7 +71,10 @@ class MetaGNN(MetaPredictor):
     Adapting to a support set is then closed-form. A second process sees structural features
     alone, and the support's evidence weighs the two, so that sources which mislead lose their
     say; in a space that is strange to the sources, `Guarded` adds one whose parameters are the
-    support's own. In the line of deep-kernel transfer
+    support's own. Where the sources' spaces have columns of decisions (see `DecisionColumns`), the
+    encoders and the kernels see these, too, and the prior mean is a mixture over groups of sources
+    that are alike; where graphs are the description, such a mixture was no better than the linear
+    kernel. In the line of deep-kernel transfer
     (Patacchiola et al., "Bayesian Meta-Learning for the Few-Shot Setting via Deep Kernels",
     NeurIPS 2020) and of two-stage transfer surrogates (Wistuba et al., "Two-Stage Transfer
     Surrogate Model for Automatic Hyperparameter Optimization", ECML 2016).
