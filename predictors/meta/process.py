@@ -208,8 +208,8 @@ class _Posterior:
     @property
     def noise(self) -> float:
         """Variance of the noise of a score."""
-        scales = np.array([one.scale for one in self._told])
-        return float(self._kernel.noise.exp()) * float(self._weights @ scales**-2)
+        noise = float(self._kernel.noise.exp())
+        return float(self._weights @ [noise / one.scale**2 for one in self._told])
 
     def left_out(self) -> tuple[FloatArray, FloatArray]:
         """Mean and variance of each score given all others (Rasmussen and Williams, 5.12)."""
@@ -230,7 +230,7 @@ class _Posterior:
         known, noise, parts = pool.known, float(self._kernel.noise.exp()), []
         for one in self._told:
             mean = pool.priors[:, one.hypothesis] - one.offset + known.mean(one.white)
-            variance = (known.variance.clip(0) + noise) / one.scale**2
+            variance = known.variance.clip(0) / one.scale**2 + noise / one.scale**2
             parts.append((mean / one.scale, variance))
         return _mixed(self._weights, parts)
 
