@@ -13,6 +13,7 @@ Registry = dict[str, Any]
 """Name to ``"module:attribute"`` or to an object."""
 
 SPACES: Registry = {
+    "darts": "surrogate_nas.spaces.darts:DARTSSpace",
     "dense-cell": "surrogate_nas.spaces.dense_cell:DenseCellSpace",
     "hierarchical": "surrogate_nas.spaces.hierarchical:HierarchicalSpace",
     "layerwise": "surrogate_nas.spaces.layerwise:LayerwiseSpace",
@@ -51,6 +52,7 @@ PREDICTORS: Registry = {
     "transfer-ridge": "surrogate_nas.predictors.meta.ridge:TransferRidge",
 }
 NETWORKS: Registry = {
+    "darts": "surrogate_nas.training.networks.darts:build",
     "dense-cell": "surrogate_nas.training.networks.dense_cell:build",
     "hierarchical": "surrogate_nas.training.networks.hierarchical:build",
     "layerwise": "surrogate_nas.training.networks.layerwise:build",
