@@ -20,12 +20,14 @@ from surrogate_nas.spaces.darts_cells import (
     UNIT,
     canonical_cells,
     least,
+    least_of_one,
 )
 from surrogate_nas.spaces.graphs import INPUT, OUTPUT, ArchGraphs, from_template
 from surrogate_nas.spaces.operations import ATTRIBUTES, OPERATION_IDS, attributes
 
 CELLS: tuple[str, ...] = ("normal", "reduce")
 
+_LONGEST = 2_000  # characters; a genotype has some 500
 _CONCAT = list(range(INPUTS, INPUTS + NODES))
 _RANGE = re.compile(r"range\(\s*(\d+)\s*,\s*(\d+)\s*\)")
 _EXAMPLE = (
@@ -69,6 +71,12 @@ class DARTSSpace(SearchSpace):
         for part in (slice(0, width), slice(width, None)):
             found[:, part] = least(choices[:, part])
         return found
+
+    def canonical(self, arch: Architecture) -> Architecture:
+        """As `canonicalise`, of one architecture."""
+        half = NODES * UNIT
+        choices = self.check(arch).choices
+        return self._wrap((*least_of_one(choices[:half]), *least_of_one(choices[half:])))
 
     def graphs(self, choices: IntArray) -> ArchGraphs:
         """A stem, a normal and a reduction cell in a row; the latter reads stem and normal cell."""
@@ -148,15 +156,17 @@ class DARTSSpace(SearchSpace):
 
 
 def _mistake(text: str, what: str) -> ArchitectureError:
-    shown = text if len(text) <= 200 else f"{text[:200]}…"
+    shown = text if len(text) <= _LONGEST else f"{text[:200]}…"
     return ArchitectureError(f"architecture {shown!r}: {what}; write it as {_EXAMPLE}")
 
 
 def _fields(text: str) -> dict[str, object]:
     """The keywords of a ``Genotype``, read as literals."""
-    if len(text) > 2_000:  # a genotype has some 500 characters
+    if len(text) > _LONGEST:
         raise _mistake(text, "it is too long for a genotype")
-    listed = _RANGE.sub(lambda m: str(list(range(int(m[1]), min(int(m[2]), 99)))), text.strip())
+    if text != text.strip():
+        raise _mistake(text, "it has blanks around it")
+    listed = _RANGE.sub(lambda m: str(list(range(int(m[1]), min(int(m[2]), 99)))), text)
     try:
         call = ast.parse(listed, mode="eval").body
         if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)):

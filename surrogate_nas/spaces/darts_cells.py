@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from itertools import permutations, product
 
 import numpy as np
@@ -50,6 +51,27 @@ def least(cells: IntArray) -> IntArray:
         better = number < least[rows]
         best[rows[better]], least[rows[better]] = candidates[better], number[better]
     return best.astype(np.int16)
+
+
+@lru_cache(maxsize=100_000)
+def least_of_one(cell: tuple[int, ...]) -> tuple[int, ...]:
+    """As `least`, of one cell, for searches: mutants share a cell with their parents."""
+    nodes = [(*PAIRS[cell[i]], *cell[i + 1 : i + UNIT]) for i in range(0, len(cell), UNIT)]
+    best = cell
+    for order in permutations(range(NODES)):
+        place = (0, 1, *(INPUTS + position for position in order))
+        found = [0] * len(cell)
+        for position, (low, high, first, second) in zip(order, nodes, strict=True):
+            a, b = place[low], place[high]
+            if max(a, b) >= INPUTS + position:
+                break
+            at = position * UNIT
+            ascending = a < b
+            found[at] = b * (b - 1) // 2 + a if ascending else a * (a - 1) // 2 + b
+            found[at + 1 : at + UNIT] = (first, second) if ascending else (second, first)
+        else:
+            best = min(best, tuple(found))
+    return best
 
 
 def _states(pairs: IntArray) -> IntArray:

@@ -27,6 +27,7 @@ SQUEEZED: tuple[bool, ...] = (False, True, False, True, True)
 
 _UNIT = 2 + 2 * LAYERS  # decisions of a stage: depth, squeeze-and-excitation, then layers
 _EXAMPLE = '{"ks": [3, 5, ...], "e": [4, 6, ...], "d": [2, 3, 4, 2, 2]}'
+_LONGEST = 2_000  # characters; a configuration has some 250
 _KEYS = ("ks", "e", "d", "se", "wid", "r")
 
 
@@ -97,16 +98,16 @@ class MobileNetSpace(SearchSpace):
             ArchitectureError: If it is none, or a value is not one of this space's.
         """
         try:
-            read = json.loads(text) if len(text) < 2_000 else None
+            read = json.loads(text) if text == text.strip() and len(text) < _LONGEST else None
         except (ValueError, RecursionError):
             read = None
         if not isinstance(read, dict) or not {"ks", "e", "d"} <= set(read) <= set(_KEYS):
             raise ArchitectureError(
-                f"architecture {text[:200]!r} is no configuration like {_EXAMPLE} as JSON"
+                f"architecture {_shown(text)!r} is no configuration like {_EXAMPLE} as JSON"
             )
         if read.get("wid") not in (None, 1, 1.0):
             raise ArchitectureError(
-                f"architecture {text[:200]!r}: wid must be null or 1 (the width is a setting of "
+                f"architecture {_shown(text)!r}: wid must be null or 1 (the width is a setting of "
                 f"the network), got {read['wid']}"
             )
         kernels = _listed(text, read, "ks", STAGES * LAYERS)
@@ -128,7 +129,7 @@ class MobileNetSpace(SearchSpace):
         return self._wrap(choices)
 
     def _number(self, decision: int, value: object, text: str) -> int:
-        return self._option(decision, json.dumps(value), text[:200])
+        return self._option(decision, json.dumps(value), _shown(text))
 
     def format(self, arch: Architecture) -> str:
         """Write the configuration as JSON; layers that do not count have the first options."""
@@ -148,6 +149,10 @@ def _listed(text: str, read: dict[str, object], key: str, count: int) -> list[ob
     found = read[key]
     if not isinstance(found, list) or len(found) != count:
         raise ArchitectureError(
-            f"architecture {text[:200]!r}: {key} must be a list of {count}, like in {_EXAMPLE}"
+            f"architecture {_shown(text)!r}: {key} must be a list of {count}, like in {_EXAMPLE}"
         )
     return found
+
+
+def _shown(text: str) -> str:
+    return text if len(text) < _LONGEST else f"{text[:200]}…"

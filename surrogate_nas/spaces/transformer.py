@@ -98,15 +98,14 @@ class TransformerSpace(SearchSpace):
         width, *layers = text.split(":")
         if not 1 <= len(layers) <= LAYERS:
             raise ArchitectureError(
-                f"architecture {text[:200]!r} must be a width and 1 to {LAYERS} layers, like "
-                f"{_EXAMPLE}"
+                f"architecture {text!r} must be a width and 1 to {LAYERS} layers, like {_EXAMPLE}"
             )
         choices = [len(layers) - 1, self._option(1, width, text)]
         for layer in layers:
             found = _FORM.fullmatch(layer)
             if found is None:
                 raise ArchitectureError(
-                    f"architecture {text[:200]!r}: {layer!r} is no layer like those of {_EXAMPLE}"
+                    f"architecture {text!r}: {layer!r} is no layer like those of {_EXAMPLE}"
                 )
             heads, linear, factor, depth = found.groups()
             at = len(choices)

@@ -15,6 +15,7 @@ from surrogate_nas.spaces.darts_cells import (
     READABLE,
     canonical_cells,
     least,
+    least_of_one,
 )
 from surrogate_nas.spaces.operations import OPERATION_IDS
 from surrogate_nas.training.networks.base import (
@@ -82,6 +83,7 @@ def test_edges_of_a_node_come_in_any_order() -> None:
         ("Genotype(normal=__import__('os'))", "no genotype"),
         ("(" * 1500, "no genotype"),
         (DARTS_V2 + " " * 3000, "too long"),
+        (DARTS_V2 + " ", "blanks"),
         (DARTS_V2.replace("[2, 3, 4, 5], reduce=", "[3, 4, 5], reduce="), "2 to 5"),
         (DARTS_V2.replace("('dil_conv_3x3', 2)", "('dil_conv_3x3', 0)"), "two different states"),
         (DARTS_V2.replace("('dil_conv_3x3', 2)", "('dil_conv_3x3', 5)"), "two different states"),
@@ -128,6 +130,7 @@ def test_canonical_form_is_the_least_of_all_orders() -> None:
                     ]
                 )
         assert min(found) == least(row[None])[0].tolist()
+        assert tuple(min(found)) == least_of_one(tuple(row.tolist()))
 
 
 @pytest.mark.parametrize("operations", [1, 2])
