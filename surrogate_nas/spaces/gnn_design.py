@@ -217,7 +217,7 @@ class _Layers:
         return from_template(
             op,
             described,
-            np.array(edges).T,
+            np.array(edges, dtype=np.int64).reshape(-1, 2).T,
             node_mask=nodes,
-            edge_mask=np.stack(present, axis=1),
+            edge_mask=np.array(present, dtype=np.bool_).reshape(len(present), n).T,
         )

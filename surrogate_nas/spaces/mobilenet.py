@@ -86,9 +86,9 @@ class MobileNetSpace(SearchSpace):
         present = np.stack([counts, squeezed], axis=3)
         slots = STAGES * LAYERS * 2
         return chain_graphs(
-            op.reshape(-1, slots),
-            described.reshape(-1, slots, len(ATTRIBUTES)),
-            present=present.reshape(-1, slots),
+            op.reshape(len(units), slots),
+            described.reshape(len(units), slots, len(ATTRIBUTES)),
+            present=present.reshape(len(units), slots),
         )
 
     def parse(self, text: str) -> Architecture:

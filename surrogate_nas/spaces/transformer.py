@@ -84,8 +84,12 @@ class TransformerSpace(SearchSpace):
         embedding = np.zeros((n, 1, len(ATTRIBUTES)), dtype=np.float32)
         embedding[:, 0, ATTRIBUTES.index("width")] = width
         return chain_graphs(
-            np.pad(op.reshape(n, -1), ((0, 0), (1, 0)), constant_values=OPERATION_IDS["embedding"]),
-            np.concatenate([embedding, described.reshape(n, -1, len(ATTRIBUTES))], axis=1),
+            np.pad(
+                op.reshape(n, 2 * LAYERS),
+                ((0, 0), (1, 0)),
+                constant_values=OPERATION_IDS["embedding"],
+            ),
+            np.concatenate([embedding, described.reshape(n, 2 * LAYERS, len(ATTRIBUTES))], axis=1),
             present=np.pad(np.repeat(counts, 2, axis=1), ((0, 0), (1, 0)), constant_values=True),
         )
 

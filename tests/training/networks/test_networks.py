@@ -26,7 +26,8 @@ SMALL = {  # sizes that keep a test fast
     "transnas-macro": {"channels": 8},
     "transnas-micro": {"channels": 8},
 }
-IMAGE_NETWORKS = sorted(set(NETWORKS) - {"gnn-design", "graphgym", "nas-bench-graph"})
+GRAPH_NETWORKS = {"gnn-design", "graphgym", "nas-bench-graph"}
+IMAGE_NETWORKS = sorted(set(NETWORKS) - GRAPH_NETWORKS)
 
 
 @pytest.fixture(autouse=True)
