@@ -111,10 +111,10 @@ class DARTSSpace(SearchSpace):
             edges = fields.get(cell)
             if not isinstance(edges, list | tuple) or len(edges) != 2 * NODES:
                 raise _mistake(text, f"{cell} must list {2 * NODES} edges")
-            if list(fields.get(f"{cell}_concat", _CONCAT)) != _CONCAT:
+            if fields.get(f"{cell}_concat", _CONCAT) not in (_CONCAT, tuple(_CONCAT)):
                 raise _mistake(text, f"{cell}_concat must join the nodes 2 to 5")
             for node in range(NODES):
-                choices += self._read_node(text, cell, node, edges[2 * node : 2 * node + 2])
+                choices += self._read_node(text, cell, node, list(edges[2 * node : 2 * node + 2]))
         return self._wrap(choices)
 
     def _read_node(self, text: str, cell: str, node: int, edges: list[object]) -> list[int]:

@@ -37,8 +37,8 @@ _WEIGHTS = np.array([math.prod(_SIZES[i + 1 :]) for i in range(NODES * UNIT)])
 def least(cells: IntArray) -> IntArray:
     """The first of the encodings of cells (n, 12) with their nodes in any order: int16 (n, 12)."""
     if len(cells) <= _FEW:
-        found = [least_of_one(tuple(cell)) for cell in cells.tolist()]
-        return np.array(found, dtype=np.int16).reshape(cells.shape)
+        settled = [least_of_one(tuple(cell)) for cell in cells.tolist()]
+        return np.array(settled, dtype=np.int16).reshape(cells.shape)
     states, ops = _states(cells[:, ::UNIT]), np.stack([cells[:, 1::UNIT], cells[:, 2::UNIT]], 2)
     best = cells.astype(np.int64)
     least = best @ _WEIGHTS
@@ -117,8 +117,8 @@ def canonical_cells(operations: int = len(OPERATIONS)) -> int:
             sides = np.argsort(moved[0], axis=1)
             found = np.empty(NODES, dtype=np.int64)
             found[list(order)] = _pair_number(np.sort(moved[0], axis=1))
-            first = first and tuple(found) >= pairs
-            if tuple(found) == pairs:
+            first = first and tuple(found.tolist()) >= pairs
+            if tuple(found.tolist()) == pairs:
                 fixed.append(_cycles(order, sides))
         if first:
             total += sum(operations**cycles for cycles in fixed) // len(fixed)

@@ -85,6 +85,7 @@ def test_edges_of_a_node_come_in_any_order() -> None:
         (DARTS_V2 + " " * 3000, "too long"),
         (DARTS_V2 + " ", "blanks"),
         (DARTS_V2.replace("[2, 3, 4, 5], reduce=", "[3, 4, 5], reduce="), "2 to 5"),
+        (DARTS_V2.replace("normal_concat=[2, 3, 4, 5]", "normal_concat=5"), "2 to 5"),
         (DARTS_V2.replace("('dil_conv_3x3', 2)", "('dil_conv_3x3', 0)"), "two different states"),
         (DARTS_V2.replace("('dil_conv_3x3', 2)", "('dil_conv_3x3', 5)"), "two different states"),
         (DARTS_V2.replace("dil_conv_3x3", "none"), "unknown"),

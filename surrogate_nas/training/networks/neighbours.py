@@ -58,7 +58,8 @@ def neighbours(kind: str, x: Tensor, edge_index: Tensor, nearest: int) -> Tensor
         source = close.topk(count, dim=1).indices.flatten()
         target = torch.arange(nodes, device=x.device).repeat_interleave(count)
         found = torch.stack([source, target])
-    return torch.cat([found, own], dim=1).unique(dim=1)
+    edges: Tensor = torch.unique(torch.cat([found, own], dim=1), dim=1)
+    return edges
 
 
 def degrees(edge_index: Tensor, nodes: int) -> Tensor:
