@@ -78,7 +78,7 @@ def default_workers(devices: Sequence[str]) -> int:
 
 
 class Pool:
-    """Processes that end with this one, however it ends, and of which one may crash alone.
+    """Processes that end with this one, however it ends; the crash of one spares the others.
 
     `submit` needs a free process, `wait` frees those that are done.
     """
@@ -90,9 +90,9 @@ class Pool:
         self._workers = workers
         self._setup = (setup, arguments)
         self._context = multiprocessing.get_context("spawn")
-        # The processes hold the other end: it breaks when this process ends or lets go of it.
+        # The processes hold the other end; it breaks when this process ends or closes its own.
         self._lifeline, self._held = self._context.Pipe(duplex=False)
-        # An executor a process: if one crashes, the others' work goes on.
+        # One executor a process, so that a crash does not end the work of the others.
         self._idle: list[ProcessPoolExecutor] = []
         self._started: dict[ProcessPoolExecutor, Future[None]] = {}
         self._busy: dict[Future[Any], ProcessPoolExecutor] = {}
@@ -104,7 +104,7 @@ class Pool:
 
     @property
     def busy(self) -> int:
-        """How many jobs are under way."""
+        """How many jobs are running."""
         return len(self._busy)
 
     def submit(self, function: Callable[..., R], *arguments: Any) -> Future[R]:
@@ -123,7 +123,7 @@ class Pool:
         return executor
 
     def wait(self) -> list[Future[Any]]:
-        """Wait until a job is done; the jobs that are, in the order of their start.
+        """Wait until a job is done, and return those that are, in the order of their start.
 
         Raises:
             SurrogateNASError: If a process could not be started.
@@ -151,8 +151,8 @@ class Pool:
             executor.shutdown(wait=False, cancel_futures=True)
 
 
-class Places(Protocol):
-    """Where jobs are done: a `Pool`, or what is like one on other machines."""
+class Workers(Protocol):
+    """What does jobs: a `Pool`, or processes on other machines."""
 
     @property
     def free(self) -> int:
@@ -160,54 +160,54 @@ class Places(Protocol):
         ...
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Start a job; its future."""
+        """Start a job and return its future."""
         ...
 
     def wait(self) -> Sequence[Any]:
-        """Wait until a job is done; the futures of those that are."""
+        """Wait until a job is done, and return the futures of those that are."""
         ...
 
 
-def spread(
-    places: Places,
+def dispatch(
+    workers: Workers,
     function: Callable[[T, D], R],
     take: Callable[[], T | None],
     devices: Sequence[D],
 ) -> Iterator[tuple[T, Callable[[], R]]]:
-    """Do jobs on devices, as many at once as there are free places.
+    """Dispatch jobs to workers and devices, as many at once as workers are free.
 
     Args:
-        places: What does them.
+        workers: Do the jobs.
         function: Does a job on a device.
-        take: Gives the next job, or None if there is none yet: it is asked again when a job is
-            done, and when none is under way it is the last time. It is asked for one job ahead,
-            so that no place waits while it thinks.
-        devices: Spread evenly over the places.
+        take: Returns the next job, or None if there is none yet. It is called again whenever a
+            job finishes; None while no job is running ends the work. One job is taken ahead, so
+            that no worker waits for this function.
+        devices: Assigned evenly to the workers.
 
     Yields:
         Each job in the order in which they finish, and what returns its result or raises its
         exception.
     """
     # Taken from the end, as `Pool` takes its processes: each keeps to the memory of one device.
-    idle = [devices[i % len(devices)] for i in reversed(range(places.free))]
+    idle = [devices[i % len(devices)] for i in reversed(range(workers.free))]
     running: dict[Any, tuple[T, D]] = {}
     ahead: T | None = None
     while True:
-        while places.free and (following := take() if ahead is None else ahead) is not None:
+        while workers.free and (following := take() if ahead is None else ahead) is not None:
             ahead, device = None, idle.pop()
-            running[places.submit(function, following, device)] = following, device
+            running[workers.submit(function, following, device)] = following, device
         if not running:
             return
         if ahead is None:
             ahead = take()
-        for future in places.wait():
+        for future in workers.wait():
             job, device = running.pop(future)
             idle.append(device)
             yield job, future.result
 
 
 def each(function: Callable[[T], R], jobs: Sequence[T], *, workers: int) -> Iterator[tuple[int, R]]:
-    """Do independent jobs; their positions and results, in the order in which they finish.
+    """Do independent jobs and yield their positions and results as they finish.
 
     One worker means this process. A job's exception is raised here.
     """
@@ -219,14 +219,14 @@ def each(function: Callable[[T], R], jobs: Sequence[T], *, workers: int) -> Iter
             return
         with Pool(workers) as pool:
             waiting = iter(enumerate(jobs))
-            places: dict[Future[R], int] = {}
+            positions: dict[Future[R], int] = {}
             while True:
                 for position, job in _take(waiting, pool.free):
-                    places[pool.submit(function, job)] = position
+                    positions[pool.submit(function, job)] = position
                 if not pool.busy:
                     return
                 for future in pool.wait():
-                    yield places.pop(future), _result(future)
+                    yield positions.pop(future), _result(future)
 
 
 def _result(future: Future[R]) -> R:

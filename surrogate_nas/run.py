@@ -27,7 +27,7 @@ from surrogate_nas.evaluation import (
     Trial,
     check_one_goal,
 )
-from surrogate_nas.parallel import Pool, one_thread, spread
+from surrogate_nas.parallel import Pool, dispatch, one_thread
 from surrogate_nas.records import SearchResult, Stop
 from surrogate_nas.searchers.base import Searcher
 from surrogate_nas.spaces.base import Architecture, SearchSpace
@@ -80,7 +80,7 @@ def search(
     Args:
         searcher: Proposes architectures; its state advances.
         objective: Evaluates them. With several workers it is sent to other processes; those of a
-            `PlacedObjective` are spread over its devices.
+            `PlacedObjective` are shared out over its devices.
         trials: Number of evaluations of the whole budget, failed ones included.
         batch: Number of proposals that are made without knowing each other's values.
         workers: Number of processes; results are told as they come. More than one needs a main
@@ -346,11 +346,11 @@ def attempt(
 def evaluations(
     objective: Objective, take: Callable[[], EvaluationJob | None], *, workers: int
 ) -> Generator[Trial, None, None]:
-    """Evaluate in other processes, over which the devices of a `PlacedObjective` are spread.
+    """Evaluate in other processes, which share the devices of a `PlacedObjective`.
 
     Args:
         objective: Is sent there.
-        take: Gives the next job, see `surrogate_nas.parallel.spread`.
+        take: Returns the next job, see `surrogate_nas.parallel.dispatch`.
         workers: Number of processes.
 
     Returns:
@@ -378,7 +378,7 @@ def _evaluations(
     devices: Sequence[str | None],
 ) -> Generator[Trial, None, None]:
     with Pool(workers, _receive, sent) as pool:
-        for (proposal, _, _), result in spread(pool, _evaluate_there, take, devices):
+        for (proposal, _, _), result in dispatch(pool, _evaluate_there, take, devices):
             try:
                 trial = result()
             except BrokenProcessPool:

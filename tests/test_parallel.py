@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from surrogate_nas.errors import SurrogateNASError
-from surrogate_nas.parallel import Pool, cores, default_workers, each, one_thread, spread
+from surrogate_nas.parallel import Pool, cores, default_workers, dispatch, each, one_thread
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -95,7 +95,7 @@ def test_processes_are_spread_over_devices_and_stay_there(workers: int, used: li
     processes: dict[str, set[int]] = {"a": set(), "b": set()}
     done = []
     with Pool(workers) as pool:
-        for job, result in spread(
+        for job, result in dispatch(
             pool, where, lambda: waiting.pop(0) if waiting else None, list(processes)
         ):
             done.append(job)
@@ -111,7 +111,7 @@ def test_the_next_job_is_known_before_a_place_is_free() -> None:
     waiting = list(range(5))
     left = []
     with Pool(1) as pool:
-        for _ in spread(pool, where, lambda: waiting.pop(0) if waiting else None, ["a"]):
+        for _ in dispatch(pool, where, lambda: waiting.pop(0) if waiting else None, ["a"]):
             left.append(len(waiting))
     assert left == [3, 2, 1, 0, 0]
 
@@ -119,7 +119,7 @@ def test_the_next_job_is_known_before_a_place_is_free() -> None:
 def test_an_exception_of_a_spread_job_is_that_of_its_result() -> None:
     waiting = [2, -1]
     with Pool(1) as pool:
-        found = dict(spread(pool, where, lambda: waiting.pop(0) if waiting else None, ["a", "b"]))
+        found = dict(dispatch(pool, where, lambda: waiting.pop(0) if waiting else None, ["a", "b"]))
     assert found[2]()[1] == "a"
     with pytest.raises(ValueError, match="negative"):
         found[-1]()

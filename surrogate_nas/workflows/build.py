@@ -1,4 +1,4 @@
-"""A space, or a part of it, really trained: a table of one's own."""
+"""Train a space, or a part of it, and write the results as a table."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from surrogate_nas.errors import (
     UnknownNameError,
 )
 from surrogate_nas.evaluation import Goal, recorded
-from surrogate_nas.parallel import Pool, default_workers, spread
+from surrogate_nas.parallel import Pool, default_workers, dispatch
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.training.cluster import Cluster
 from surrogate_nas.training.log import Key, TrainingLog
@@ -120,12 +120,8 @@ def build(
     started = time.perf_counter()
     path = Path(out)
     _check(path, seeds, workers)
-    jobs = [
-        (task, tuple(row), seed)
-        for seed in range(seeds)
-        for row in space.check_all(choices).tolist()
-        for task in tasks
-    ]
+    rows = [tuple(row) for row in space.check_all(choices).tolist()]
+    jobs = [(task, row, seed) for seed in range(seeds) for row in rows for task in tasks]
     settings = {name: recorded(task.training) for name, task in tasks.items()}
     with TrainingLog(log_of(path)) as log:
         log.begin(space.identity, settings)
@@ -137,21 +133,20 @@ def build(
             pool, devices = _pool(recorders, workers, len(missing), ray, gpus_per_trial)
             with pool:
                 _train(space, pool, devices, missing, log, on_step)
-        spec = _spec(path.stem, space, tasks, choices, seeds, licence, log)
-        write_table(path, spec)
-        failed = [(key, log.done[key]) for key in jobs]
-    return Built(
-        path=path,
-        log=log.path,
-        architectures=len(choices),
-        trainings=len(jobs),
-        trained=len(missing),
-        failed=tuple(
-            (task, space.format(space.architecture(np.array(row))), seed, reason)
-            for (task, row, seed), reason in failed
-            if isinstance(reason, str)
-        ),
-        seconds=time.perf_counter() - started,
+        write_table(path, _spec(path.stem, space, tasks, choices, seeds, licence, log))
+        failed = _failed(space, jobs, log)
+    seconds = time.perf_counter() - started
+    return Built(path, log.path, len(choices), len(jobs), len(missing), failed, seconds)
+
+
+def _failed(
+    space: SearchSpace, jobs: Sequence[Key], log: TrainingLog
+) -> tuple[tuple[str, str, int, str], ...]:
+    """Task, architecture, seed and reason of each training that failed."""
+    return tuple(
+        (task, space.format(space.architecture(np.array(row))), seed, reason)
+        for task, row, seed in jobs
+        if isinstance(reason := log.done[task, row, seed], str)
     )
 
 
@@ -227,7 +222,7 @@ def _pool(
     ray: str | None,
     gpus: float,
 ) -> tuple[Pool | Cluster, Sequence[str]]:
-    """Processes that know the recorders, and the devices over which trainings are spread."""
+    """Processes that know the recorders, and the devices to which trainings are dispatched."""
     try:
         sent = pickle.dumps(recorders)
     except Exception as error:
@@ -254,7 +249,9 @@ def _train(
     train = partial(_train_there, space.name)
     outcome: Record | str
     machine: Mapping[str, str] | None
-    for key, result in spread(pool, train, lambda: waiting.popleft() if waiting else None, devices):
+    for key, result in dispatch(
+        pool, train, lambda: waiting.popleft() if waiting else None, devices
+    ):
         try:
             outcome, machine = result()
         except BrokenProcessPool:

@@ -109,23 +109,7 @@ def compare(
     guides = _guides(experiment, tasks, methods, on_step)
     features = _features(experiment, tasks, methods, guides, on_step)
     folder = _folder(Path(out))
-    jobs = [
-        RunSettings(
-            benchmark=experiment.benchmark,
-            task=name,
-            fingerprint=tasks[name].fingerprint,
-            isomorphs=experiment.isomorphs,
-            searcher=methods[text].name,
-            predictor=methods[text].predictor,
-            seed=seed,
-            trials=trials,
-            batch=batch,
-            weights=None if guide is None else guide.digest,
-            proxies=None if (table := features[name, text]) is None else table.identity,
-        )
-        for (name, text), guide in guides.items()
-        for seed in range(experiment.seeds)
-    ]
+    jobs = _jobs(experiment, tasks, methods, guides, features, trials=trials, batch=batch)
     kept = _kept(jobs, guides, features, folder, experiment.processes, on_run)
     runs = tuple(one.run for one in kept)
     summary = summarise(runs, {name: len(task) for name, task in tasks.items()})
@@ -182,6 +166,36 @@ def _features(
         if names
     }
     return {key: tables.get((key[0], names)) for key, names in read.items()}
+
+
+def _jobs(
+    experiment: Experiment,
+    tasks: Mapping[str, TabularTask],
+    methods: Mapping[str, Method],
+    guides: Guides,
+    features: Mapping[tuple[str, str], ProxyTable | None],
+    *,
+    trials: int,
+    batch: int,
+) -> list[RunSettings]:
+    """The runs: every task and method with every seed."""
+    return [
+        RunSettings(
+            benchmark=experiment.benchmark,
+            task=name,
+            fingerprint=tasks[name].fingerprint,
+            isomorphs=experiment.isomorphs,
+            searcher=methods[text].name,
+            predictor=methods[text].predictor,
+            seed=seed,
+            trials=trials,
+            batch=batch,
+            weights=None if guide is None else guide.digest,
+            proxies=None if (table := features[name, text]) is None else table.identity,
+        )
+        for (name, text), guide in guides.items()
+        for seed in range(experiment.seeds)
+    ]
 
 
 def _folder(out: Path) -> Path:
