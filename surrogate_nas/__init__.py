@@ -31,7 +31,9 @@ _MODULES = {
     "surrogate_nas.run": ("search",),
     "surrogate_nas.searchers.base": ("Searcher",),
     "surrogate_nas.searchers.factory": ("make_searcher",),
+    "surrogate_nas.searchers.histories": ("space_from_study",),
     "surrogate_nas.searchers.method": ("Method",),
+    "surrogate_nas.searchers.parameters": ("space_from_distributions",),
     "surrogate_nas.searchers.sampler": ("SurrogateSampler", "suggest_architecture"),
     "surrogate_nas.spaces.base": ("Architecture", "Decision", "SearchSpace"),
     "surrogate_nas.stopping": ("MedianStopping",),
@@ -69,7 +71,11 @@ if TYPE_CHECKING:
     from surrogate_nas.run import search as search
     from surrogate_nas.searchers.base import Searcher as Searcher
     from surrogate_nas.searchers.factory import make_searcher as make_searcher
+    from surrogate_nas.searchers.histories import space_from_study as space_from_study
     from surrogate_nas.searchers.method import Method as Method
+    from surrogate_nas.searchers.parameters import (
+        space_from_distributions as space_from_distributions,
+    )
     from surrogate_nas.searchers.sampler import SurrogateSampler as SurrogateSampler
     from surrogate_nas.searchers.sampler import suggest_architecture as suggest_architecture
     from surrogate_nas.spaces.base import Architecture as Architecture

@@ -77,8 +77,11 @@ ALLOWED: dict[str, frozenset[str]] = {
     "searchers": frozenset({"scipy"}),
     "searchers.reinforce": frozenset({"torch"}),
     "searchers.gradient": frozenset({"torch"}),
+    "searchers.histories": frozenset({"optuna"}),
     "searchers.optuna": frozenset({"optuna"}),
+    "searchers.parameters": frozenset({"optuna"}),
     "searchers.sampler": frozenset({"optuna"}),
+    "searchers.study_session": frozenset({"optuna"}),
 }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.spaces.base import Decision, RestrictedSpace, SearchSpace
+from surrogate_nas.spaces.joint import JointSpace
 from surrogate_nas.spaces.operations import OPERATION_IDS
 
 OPTIONS = "options"
@@ -43,9 +44,10 @@ class DecisionColumns:
         """Prepare the columns of ``space``; prefer `of`, which keeps them."""
         self._space = space
         found: list[_Block] = []
-        if not graph_is_the_description(space):
+        positions = _described(space)
+        if positions:
             shares = _shares(space)
-            found = [b for d, share in enumerate(shares) for b in _blocks(space, d, share)]
+            found = [block for d in positions for block in _blocks(space, d, shares[d])]
         found.sort(key=lambda block: block.family == VALUES)
         self._blocks = [block for block in found if block.names]
         self.names = tuple(name for block in self._blocks for name in block.names)
@@ -109,6 +111,16 @@ class _Block:
     table: FloatArray
     centre: FloatArray
     scale: FloatArray
+
+
+def _described(space: SearchSpace) -> range:
+    """Positions of the decisions that have columns."""
+    space = space.whole if isinstance(space, RestrictedSpace) else space
+    count = len(space.decisions)
+    if isinstance(space, JointSpace):  # no graph shows what is beside an architecture
+        shown = graph_is_the_description(space.architectures)
+        return range(len(space.architectures.decisions) if shown else 0, count)
+    return range(0 if not graph_is_the_description(space) else count, count)
 
 
 def graph_is_the_description(space: SearchSpace) -> bool:

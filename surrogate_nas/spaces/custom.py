@@ -168,8 +168,17 @@ def define_space(name: str, decisions: Iterable[Decision]) -> CustomSpace:
     Raises:
         FormatError: If names are not fit for it, or a condition names no decision or option.
     """
+    return CustomSpace(declaration(name, decisions), source=f"space {name!r}")
+
+
+def declaration(name: str, decisions: Iterable[Decision]) -> str:
+    """The TOML text of `define_space`.
+
+    Raises:
+        FormatError: If options of a number are no numbers.
+    """
     lines = [f"name = {_quoted(name)}", "[decisions]"]
-    return CustomSpace("\n".join([*lines, *map(_declared, decisions)]), source=f"space {name!r}")
+    return "\n".join([*lines, *map(_declared, decisions)])
 
 
 def _declared(decision: Decision) -> str:

@@ -1,0 +1,150 @@
+"""Architectures together with decisions beside them, such as a learning rate."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from surrogate_nas._types import BoolArray, IntArray
+from surrogate_nas.errors import ArchitectureError, InvalidArgumentError
+from surrogate_nas.spaces.base import Architecture, RestrictedSpace, SearchSpace
+from surrogate_nas.spaces.decisions import Decision
+from surrogate_nas.spaces.graphs import ArchGraphs
+
+
+class JointSpace(SearchSpace):
+    r"""All combinations of the architectures of a space with further decisions.
+
+    The graph is that of the architecture. One combination is written as the architecture, and
+    below it a line for each further decision with the name of its option.
+
+    Attributes:
+        architectures: The space of the first decisions.
+        beside: The further decisions, which follow them. Their conditions may name any decision.
+
+    Example:
+        >>> from surrogate_nas.spaces import open_space
+        >>> rate = Decision.real("lr", 1e-4, 1e-1, log=True, levels=4)
+        >>> space = JointSpace(open_space("nats-size"), [rate])
+        >>> space.parse("8:16:24:32:40\n0.001").choices
+        (0, 1, 2, 3, 4, 1)
+    """
+
+    def __init__(self, architectures: SearchSpace, beside: Sequence[Decision]) -> None:
+        """Join ``architectures`` with decisions ``beside`` them.
+
+        Raises:
+            InvalidArgumentError: If there are none, a name is taken twice, or a condition names
+                no decision or option.
+        """
+        if not beside:
+            raise InvalidArgumentError("beside must have at least one decision, got none")
+        self.architectures = architectures
+        self.beside = tuple(beside)
+        self.name = f"{architectures.name}+{len(beside)}"
+        self.decisions = (*architectures.decisions, *self.beside)
+        self.isomorphs = architectures.isomorphs
+        names = [decision.name for decision in self.decisions]
+        for name in names:
+            if names.count(name) > 1:
+                raise InvalidArgumentError(
+                    f"beside must have names of its own: {name!r} is taken twice"
+                )
+        self._first = len(architectures.decisions)
+        digest = hashlib.sha256(repr(self.beside).encode())
+        if isinstance(architectures, RestrictedSpace):  # its identity is that of the whole
+            digest.update(architectures.unique().tobytes())
+        self._digest = digest.hexdigest()[:12]
+        _ = self._conditions  # they are checked here
+
+    @property
+    def identity(self) -> str:
+        """That of the architectures, and a hash of their restriction and of what is beside."""
+        return f"{self.architectures.identity}+{self._digest}"
+
+    def architecture_of(self, arch: Architecture) -> Architecture:
+        """The architecture of a combination."""
+        return Architecture(self.architectures.name, arch.choices[: self._first])
+
+    def joined(self, choices: IntArray, beside: Sequence[int]) -> IntArray:
+        """Architectures (n, decisions) with the same options beside each: int16 (n, all)."""
+        rest = np.tile(np.array(beside, dtype=np.int16), (len(choices), 1))
+        return self.settled(np.concatenate([np.asarray(choices, dtype=np.int16), rest], axis=1))
+
+    # Encodings ----------------------------------------------------------------------------
+
+    def valid(self, choices: IntArray) -> BoolArray:
+        """Where the architecture is valid, and what is inactive has its first option: bool (n,)."""
+        return self.architectures.valid(np.asarray(choices)[:, : self._first]) & super().valid(
+            choices
+        )
+
+    def is_valid(self, arch: Architecture) -> bool:
+        """Whether this is a combination of this space."""
+        if self.number(arch) < 0 or not self.architectures.is_valid(self.architecture_of(arch)):
+            return False
+        if self._conditions is None:
+            return True
+        active = self._conditions.active_of(arch.choices)
+        return all(counts or x == 0 for x, counts in zip(arch.choices, active, strict=True))
+
+    def canonicalise(self, choices: IntArray) -> IntArray:
+        """The architectures in canonical form, all else as it is: (n, decisions)."""
+        choices = np.asarray(choices)
+        first = self.architectures.canonicalise(choices[:, : self._first])
+        return self.settled(np.concatenate([first, choices[:, self._first :]], axis=1))
+
+    # Moves --------------------------------------------------------------------------------
+
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        """An architecture as its space draws it, and options of what is active, uniformly."""
+        base = self.architectures.sample(rng).choices
+        draws = rng.random(len(self.beside)).tolist()
+        sizes = self.sizes[self._first :]
+        drawn = [*base, *(int(x * n) for x, n in zip(draws, sizes, strict=True))]
+        if self._conditions is not None:
+            active = self._conditions.active_of(drawn)
+            drawn = [x if counts else 0 for x, counts in zip(drawn, active, strict=True)]
+        return self._wrap(drawn)
+
+    def sample_choices(self, rng: np.random.Generator, n: int) -> IntArray:
+        """Draw n combinations as `sample` does, with repetition: int16 (n, decisions)."""
+        first = self.architectures.sample_choices(rng, n)
+        sizes = self.sizes[self._first :]
+        rest = rng.integers(sizes, size=(n, len(sizes)), dtype=np.int16)
+        return self.settled(np.concatenate([first, rest], axis=1))
+
+    def decide(self, choose: Callable[[int], int]) -> Architecture:
+        """As of every space: first the architecture, then what is active beside it."""
+        base = self.architectures.decide(choose).choices
+        if self._conditions is None:
+            return self._wrap([*base, *map(choose, range(self._first, len(self.decisions)))])
+        return self._wrap(
+            self._conditions.decide(lambda i: base[i] if i < self._first else choose(i))
+        )
+
+    # Views --------------------------------------------------------------------------------
+
+    def graphs(self, choices: IntArray) -> ArchGraphs:
+        """The graphs of the architectures."""
+        return self.architectures.graphs(np.asarray(choices)[:, : self._first])
+
+    def parse(self, text: str) -> Architecture:
+        """Read an architecture and, in the lines below it, an option of each decision."""
+        first, *rest = text.split("\n")
+        base = self.architectures.parse(first).choices
+        if len(rest) != len(self.beside):
+            raise ArchitectureError(
+                f"architecture {text!r} needs {len(self.beside)} lines below the first, one for "
+                f"each of {', '.join(d.name for d in self.beside)}, got {len(rest)}"
+            )
+        found = [self._option(self._first + i, name, text) for i, name in enumerate(rest)]
+        return self.architecture(self.settled(np.array([[*base, *found]]))[0])
+
+    def format(self, arch: Architecture) -> str:
+        """Write the architecture and, in the lines below it, an option of each decision."""
+        chosen = zip(self.beside, arch.choices[self._first :], strict=True)
+        lines = [self.architectures.format(self.architecture_of(arch))]
+        return "\n".join([*lines, *(decision.options[choice] for decision, choice in chosen)])
