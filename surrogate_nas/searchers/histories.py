@@ -179,9 +179,8 @@ def space_from_study(
         ('digits', ('1', '2', '3', '4'))
 
     Raises:
-        InvalidArgumentError: If no trial has a parameter, trials contradict, or a distribution is
-            too fine.
-        FormatError: If a parameter's name is not fit for a decision.
+        InvalidArgumentError: If no trial has a parameter, trials contradict, a distribution is
+            too fine, or a name has line breaks or blanks at its ends.
     """
     studies = [study] if isinstance(study, Study) else list(study)
     if not studies or not all(isinstance(one, Study) for one in studies):

@@ -272,6 +272,11 @@ class ParameterSpace(CustomSpace):
         paired: list[Parameter] = []
         for each in listed:
             called = each.decision.name
+            if not called.isprintable() or called != called.strip() or not called:
+                raise InvalidArgumentError(
+                    "the name of a parameter must be one line without blanks at its ends, got "
+                    f"{called!r}; rename it"
+                )
             if called in optional:
                 present = Decision.boolean(f"has {called}", when=each.decision.when)
                 paired.append(replace(decision_parameter(present), presence_of=called))
@@ -346,8 +351,8 @@ def space_from_distributions(
         {'optimizer': 'adam', 'lr': 0.01}
 
     Raises:
-        InvalidArgumentError: If there are none, one is too fine, or a name is wrong.
-        FormatError: If a name is not fit for a decision.
+        InvalidArgumentError: If there are none, one is too fine, or a name has line breaks or
+            blanks at its ends.
     """
     if not distributions:
         raise InvalidArgumentError(

@@ -76,11 +76,11 @@ def _suggested(trial: BaseTrial, parameter: Parameter) -> Any:
     if isinstance(distribution, CategoricalDistribution):
         return trial.suggest_categorical(name, distribution.choices)
     if isinstance(distribution, IntDistribution):
-        low, high = distribution.low, distribution.high
-        return trial.suggest_int(name, low, high, step=distribution.step, log=distribution.log)
+        limits = distribution.low, distribution.high
+        return trial.suggest_int(name, *limits, step=distribution.step, log=distribution.log)
     if isinstance(distribution, FloatDistribution):
-        low, high = distribution.low, distribution.high
-        return trial.suggest_float(name, low, high, step=distribution.step, log=distribution.log)
+        ends = distribution.low, distribution.high
+        return trial.suggest_float(name, *ends, step=distribution.step, log=distribution.log)
     raise InvalidArgumentError(f"parameter {name!r} has an unknown distribution: {distribution!r}")
 
 

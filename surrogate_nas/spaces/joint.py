@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from functools import cached_property
+from itertools import count as count_from
 
 import numpy as np
 
 from surrogate_nas._types import BoolArray, IntArray
 from surrogate_nas.errors import ArchitectureError, InvalidArgumentError
 from surrogate_nas.spaces.base import Architecture, RestrictedSpace, SearchSpace
+from surrogate_nas.spaces.conditions import Conditions
 from surrogate_nas.spaces.decisions import Decision
 from surrogate_nas.spaces.graphs import ArchGraphs
 
 
 class JointSpace(SearchSpace):
-    r"""All combinations of the architectures of a space with further decisions.
+    """All combinations of the architectures of a space with further decisions.
 
-    The graph is that of the architecture. One combination is written as the architecture, and
-    below it a line for each further decision with the name of its option.
+    The graph is that of the architecture. One combination is written as the architecture and,
+    each after an ``@``, the option of each further decision.
 
     Attributes:
         architectures: The space of the first decisions.
@@ -28,7 +31,7 @@ class JointSpace(SearchSpace):
         >>> from surrogate_nas.spaces import open_space
         >>> rate = Decision.real("lr", 1e-4, 1e-1, log=True, levels=4)
         >>> space = JointSpace(open_space("nats-size"), [rate])
-        >>> space.parse("8:16:24:32:40\n0.001").choices
+        >>> space.parse("8:16:24:32:40 @ 0.001").choices
         (0, 1, 2, 3, 4, 1)
     """
 
@@ -43,7 +46,7 @@ class JointSpace(SearchSpace):
             raise InvalidArgumentError("beside must have at least one decision, got none")
         self.architectures = architectures
         self.beside = tuple(beside)
-        self.name = f"{architectures.name}+{len(beside)}"
+        self.name = f"{architectures.name}-and-{len(beside)}"
         self.decisions = (*architectures.decisions, *self.beside)
         self.isomorphs = architectures.isomorphs
         names = [decision.name for decision in self.decisions]
@@ -62,7 +65,7 @@ class JointSpace(SearchSpace):
     @property
     def identity(self) -> str:
         """That of the architectures, and a hash of their restriction and of what is beside."""
-        return f"{self.architectures.identity}+{self._digest}"
+        return f"{self.architectures.identity}-and-{self._digest}"
 
     def architecture_of(self, arch: Architecture) -> Architecture:
         """The architecture of a combination."""
@@ -74,6 +77,26 @@ class JointSpace(SearchSpace):
         return self.settled(np.concatenate([np.asarray(choices, dtype=np.int16), rest], axis=1))
 
     # Encodings ----------------------------------------------------------------------------
+
+    @cached_property
+    def size(self) -> int:
+        """Number of different keys, from those of the architectures where they cannot be listed."""
+        if self._counted is None or self.enumerable:
+            return super().size
+        return self.architectures.with_isomorphs(self.isomorphs).size * self._counted
+
+    @property
+    def countable(self) -> bool:
+        """Whether `size` is known: not where what is beside depends on the architecture."""
+        return self.enumerable or (self._counted is not None and self.architectures.countable)
+
+    @cached_property
+    def _counted(self) -> int | None:
+        """Number of combinations beside each architecture; None where it differs."""
+        names = {decision.name for decision in self.beside}
+        if any(name not in names for d in self.beside for name, _ in d.when or ()):
+            return None
+        return Conditions(self.beside).count()
 
     def valid(self, choices: IntArray) -> BoolArray:
         """Where the architecture is valid, and what is inactive has its first option: bool (n,)."""
@@ -132,19 +155,34 @@ class JointSpace(SearchSpace):
         return self.architectures.graphs(np.asarray(choices)[:, : self._first])
 
     def parse(self, text: str) -> Architecture:
-        """Read an architecture and, in the lines below it, an option of each decision."""
-        first, *rest = text.split("\n")
-        base = self.architectures.parse(first).choices
+        """Read an architecture and, behind it, an option of each further decision.
+
+        Raises:
+            ArchitectureError: If the text is neither, or not valid.
+        """
+        first, *rest = text.rsplit(self._separator, len(self.beside))
         if len(rest) != len(self.beside):
             raise ArchitectureError(
-                f"architecture {text!r} needs {len(self.beside)} lines below the first, one for "
-                f"each of {', '.join(d.name for d in self.beside)}, got {len(rest)}"
+                f"architecture {text!r} needs an architecture and an option for each of "
+                f"{', '.join(d.name for d in self.beside)}, each after {self._separator!r}"
             )
+        try:
+            base = self.architectures.parse(first).choices
+        except ArchitectureError as error:
+            raise ArchitectureError(f"architecture {text!r}: {error}") from None
         found = [self._option(self._first + i, name, text) for i, name in enumerate(rest)]
         return self.architecture(self.settled(np.array([[*base, *found]]))[0])
 
     def format(self, arch: Architecture) -> str:
-        """Write the architecture and, in the lines below it, an option of each decision."""
+        """Write the architecture and, behind it, an option of each further decision."""
         chosen = zip(self.beside, arch.choices[self._first :], strict=True)
-        lines = [self.architectures.format(self.architecture_of(arch))]
-        return "\n".join([*lines, *(decision.options[choice] for decision, choice in chosen)])
+        options = [decision.options[choice] for decision, choice in chosen]
+        first = self.architectures.format(self.architecture_of(arch))
+        return self._separator.join([first, *options])
+
+    @cached_property
+    def _separator(self) -> str:
+        """What stands in no option."""
+        options = [option for decision in self.beside for option in decision.options]
+        count = next(n for n in count_from(1) if not any("@" * n in o for o in options))
+        return f" {'@' * count} "

@@ -443,14 +443,19 @@ def test_parameters_are_those_of_the_store() -> None:
     assert architectures(study).count(arch) == 1
 
 
-def test_the_example_runs() -> None:
+def test_the_examples_run() -> None:
     text = (Path(__file__).parents[2] / "docs" / "optuna.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    first, *others = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     names: dict[str, Any] = {}
-    exec(code, names)
+    exec(first, names)
     study, task = names["study"], names["task"]
     states = [trial.state for trial in study.trials]
     assert len(states) == 60
     assert set(states) == {TrialState.COMPLETE, TrialState.PRUNED}
-    assert len({suggest_architecture(trial, task.space) for trial in study.trials}) == 60
+    assert len({tuple(trial.params.values()) for trial in study.trials}) == 60
     assert names["best"] == suggest_architecture(study.best_trial, task.space)
+    assert 1e-3 < study.best_params["lr"] < 2e-2
+    for code in others:
+        exec(code, names)
+    assert names["space"].size == 3 * 11 * 8 * (1 + 8 + 64) // 3
+    assert names["new"].best_value > names["old"].best_value
