@@ -33,7 +33,7 @@ _MODULES = {
     "surrogate_nas.searchers.factory": ("make_searcher",),
     "surrogate_nas.searchers.histories": ("space_from_study",),
     "surrogate_nas.searchers.method": ("Method",),
-    "surrogate_nas.searchers.parameters": ("space_from_distributions",),
+    "surrogate_nas.searchers.parameter_spaces": ("space_from_distributions",),
     "surrogate_nas.searchers.sampler": ("SurrogateSampler", "suggest_architecture"),
     "surrogate_nas.spaces.base": ("Architecture", "Decision", "SearchSpace"),
     "surrogate_nas.stopping": ("MedianStopping",),
@@ -73,7 +73,7 @@ if TYPE_CHECKING:
     from surrogate_nas.searchers.factory import make_searcher as make_searcher
     from surrogate_nas.searchers.histories import space_from_study as space_from_study
     from surrogate_nas.searchers.method import Method as Method
-    from surrogate_nas.searchers.parameters import (
+    from surrogate_nas.searchers.parameter_spaces import (
         space_from_distributions as space_from_distributions,
     )
     from surrogate_nas.searchers.sampler import SurrogateSampler as SurrogateSampler

@@ -79,6 +79,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "searchers.gradient": frozenset({"torch"}),
     "searchers.histories": frozenset({"optuna"}),
     "searchers.optuna": frozenset({"optuna"}),
+    "searchers.parameter_spaces": frozenset({"optuna"}),
     "searchers.parameters": frozenset({"optuna"}),
     "searchers.sampler": frozenset({"optuna"}),
     "searchers.study_session": frozenset({"optuna"}),

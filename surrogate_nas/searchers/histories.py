@@ -18,7 +18,8 @@ from optuna.distributions import (
 from optuna.trial import FrozenTrial, TrialState
 
 from surrogate_nas.errors import InvalidArgumentError
-from surrogate_nas.searchers.parameters import Parameter, ParameterSpace, parameter
+from surrogate_nas.searchers.parameter_spaces import ParameterSpace
+from surrogate_nas.searchers.parameters import Parameter, parameter
 from surrogate_nas.spaces.decisions import LEVELS
 
 _FEW = 8  # so many trials show a rule of a whole number, even where each number occurs once

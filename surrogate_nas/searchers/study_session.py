@@ -16,10 +16,9 @@ from surrogate_nas.errors import InvalidArgumentError, SpaceExhaustedError
 from surrogate_nas.evaluation import Evaluation, Proposal, TaskData, Trial
 from surrogate_nas.searchers.base import Searcher
 from surrogate_nas.searchers.histories import conditioned, read_history
+from surrogate_nas.searchers.parameter_spaces import Parameters, ParameterSpace
 from surrogate_nas.searchers.parameters import (
     Parameter,
-    Parameters,
-    ParameterSpace,
     adopted,
     decision_parameter,
     parameter,
