@@ -1,4 +1,4 @@
-"""Types of all signatures: arrays, whose shape stands in the docstring, and callbacks."""
+"""Types used in signatures: arrays, whose shapes are in the docstrings, and callbacks."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ OnStep = Callable[[str], None]
 
 
 def silent(text: str) -> None:
-    """Tell nobody; unlike a lambda, it can be pickled with what holds it."""
+    """Do nothing; unlike a lambda, this can be pickled."""
 
 
 Progress = Callable[[str, int], AbstractContextManager[OnStep]]
-"""Shows work in so many parts under a label: its context gives what is called at each part."""
+"""Makes a context for work of a label and a number of parts; it yields a callback for each part."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What is proposed, measured and told: the nouns between searchers, objectives and predictors."""
+"""Goals, proposals, evaluations and predictions: what searchers and objectives exchange."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.stopping import MedianStopping
 
 RECORDED = ("dataset", "options", "data", "epochs", "recipe", "settings", "network")
-"""What tables and studies note of trainings, beside the number of seeds."""
+"""Settings of trainings that tables and studies record, beside the number of seeds."""
 
 
 def recorded(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What settings say of trainings; nothing where these cannot be repeated."""
+    """The settings of `RECORDED`; none if the trainings cannot be repeated from them."""
     if "dataset" not in settings or "epochs" not in settings:
         return {}
     return {key: settings[key] for key in RECORDED if key in settings}
@@ -77,7 +77,7 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A searcher's wish to have an architecture evaluated."""
+    """An architecture that a searcher asks to have evaluated."""
 
     number: int
     arch: Architecture
@@ -120,7 +120,7 @@ class Trial:
 
 
 class Features(Protocol):
-    """What is known of every architecture of a space beside its structure: zero-cost proxies."""
+    """Features of every architecture beside its structure, such as zero-cost proxies."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -144,8 +144,8 @@ class TaskData:
         space: The space of the encodings.
         choices: int (n, decisions).
         values: float (n,), larger is better, finite.
-        features: Known of all architectures of the space, for those predictors that
-            `surrogate_nas.predictors.base.Predictor.reads_features`; or None.
+        features: Of all architectures of the space, for predictors that read them (see
+            `surrogate_nas.predictors.base.Predictor.reads_features`); or None.
         descriptor: float (k,) that describes the task itself, or None.
         fingerprint: Recognises the task under any name, see `fingerprint`.
     """
@@ -216,9 +216,9 @@ class Prediction:
 
     Attributes:
         mean: The values.
-        std: Calibrated standard deviations of what a measurement may be.
-        epistemic: Standard deviations without the noise of a measurement, as the model itself
-            believes, not calibrated; None where the predictor cannot tell.
+        std: Calibrated standard deviations of a new measurement.
+        epistemic: Standard deviations of the model's own uncertainty, without measurement noise
+            and not calibrated; None where the predictor does not separate the two.
     """
 
     mean: FloatArray
@@ -227,7 +227,7 @@ class Prediction:
 
     @classmethod
     def joined(cls, parts: Sequence[Prediction]) -> Prediction:
-        """One after another; ``epistemic`` where all have it."""
+        """Join predictions; ``epistemic`` is kept only if all have it."""
         epistemic = [part.epistemic for part in parts if part.epistemic is not None]
         return cls(
             np.concatenate([part.mean for part in parts]),
@@ -238,7 +238,7 @@ class Prediction:
 
 @runtime_checkable
 class Objective(Protocol):
-    """What can evaluate an architecture: a table, a training, a user's function."""
+    """Evaluates architectures: a table, a training, or a user's function."""
 
     @property
     def space(self) -> SearchSpace:
@@ -268,11 +268,11 @@ class PlacedObjective(Objective, Protocol):
     """An objective that evaluates on a device, of which there may be several."""
 
     def devices(self) -> list[str]:
-        """Names of those that it may use, over which several processes are spread."""
+        """Names of the devices that it may use; several processes share them."""
         ...
 
     def on(self, device: str) -> Objective:
-        """The same on one of them."""
+        """The same objective on one of these devices."""
         ...
 
 
@@ -292,16 +292,16 @@ class Stopping(Objective, Protocol):
 
     @property
     def stop(self) -> Callable[[int, float], bool] | None:
-        """Whether to end after this epoch with this value; None where nothing is ended."""
+        """Whether to end after this epoch with this value; None if nothing ever ends early."""
         ...
 
 
 def check_one_goal(goals: Sequence[Goal], who: str) -> None:
-    """Refuse several goals for what serves one, and none.
+    """Check that there is exactly one goal, for what serves one only.
 
     Args:
         goals: Of an objective or a stored search.
-        who: Serves one goal, for the message.
+        who: Name of what serves one goal, for the message.
 
     Raises:
         InvalidArgumentError: If there is not exactly one.

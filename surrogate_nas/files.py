@@ -29,7 +29,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         A path in the same folder, ending in ``.part``, for the body to write.
 
     Raises:
-        OSError: If the system refuses; `cannot_write` words it.
+        OSError: If the system refuses; see `cannot_write` for its message.
     """
     path = Path(os.path.realpath(path))
     part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
@@ -62,7 +62,7 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def reason(error: OSError) -> str:
-    """What the system says, without numbers and paths."""
+    """The system's reason for an error, without its number and path."""
     return error.strerror or str(error)
 
 
@@ -72,7 +72,7 @@ def cannot_write(path: str | os.PathLike[str], error: OSError, what: str = "") -
     Args:
         path: The file.
         error: The system's.
-        what: Of the file, to stand before its path: ``"the table"``.
+        what: Kind of the file, written before its path: ``"the table"``.
     """
     repair = "free some space" if error.errno in _FULL else "choose a folder that can be written"
     name = f"{what} {os.fspath(path)}".lstrip()
@@ -86,7 +86,7 @@ def try_to_write(folder: str | os.PathLike[str]) -> None:
 
 
 def cut_torn_line(file: BinaryIO) -> int:
-    """Remove what a writer that was killed left of the last line; number of bytes removed.
+    """Remove an incomplete last line, left by a killed writer; return the number of bytes removed.
 
     Args:
         file: Open for reading and writing. Its position is at the end afterwards.

@@ -1,9 +1,9 @@
-"""How large a pickle becomes where it uses parts again and again: tuples, and frozen sets, of such.
+"""Bounds how far a pickle expands that uses the same parts repeatedly, in tuples or frozen sets.
 
-Three hundred bytes can make a tuple of two tuples that are one, of two that are one, and so on. To
-hash it takes as many steps as it has leaves, for example 2**100. So the parts are counted before
-any is made. An honest pickle seldom asks for a tuple that it has made before, and so `Sharing`
-looks for that alone, fast; `check_sharing` counts where it is found.
+Three hundred bytes can encode a tuple that holds one tuple twice, which holds another one twice,
+and so on. Hashing it takes a step for each leaf, for example 2**100. So the parts are counted
+before any is made. Ordinary pickles seldom use a tuple twice: `Sharing` looks for that alone, which
+is fast, and `check_sharing` counts only where it was found.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _MEMOIZE = pickle.MEMOIZE[0]
 _SHORT = 24  # lengths of texts, as in `pickles`
 _LEAST, _TIMES = 1_000_000, 100
 
-# What makes an object that is no tuple. A pickle remembers an object where it is made.
+# Opcodes that make an object other than a tuple; a pickle memoises an object right after that.
 _MAKERS = (
     pickle.EMPTY_LIST + pickle.EMPTY_DICT + pickle.EMPTY_SET + pickle.LIST + pickle.DICT
     + pickle.REDUCE + pickle.NEWOBJ + pickle.OBJ + pickle.STACK_GLOBAL
@@ -33,9 +33,9 @@ _ODD = pickle.POP + pickle.POP_MARK + pickle.DUP
 
 @cache
 def _tokens(memoize: bool) -> re.Pattern[bytes]:
-    """What counts, one by one: memories of tuples, all calls of memories, and what is odd.
+    """Finds each opcode that memoises a tuple, reads the memo, or changes the stack unusually.
 
-    With ``memoize`` memories are numbered by their order, so that all of them count.
+    With ``memoize`` the memo is numbered by order, so that all opcodes that memoise are found.
     """
     by_size: dict[int, bytes] = {}
     own = _MAKERS + _TUPLES + _ODD + b"\x94qrhj"
@@ -49,7 +49,7 @@ def _tokens(memoize: bool) -> re.Pattern[bytes]:
         sizes = [rb"\x%02x\x00{%d}.{%d}" % (size, zeros, size) for size in range(_SHORT)]
         made.append(b"%b(?:%b)" % (text, b"|".join(sizes)))
     maker = b"(?:%b)" % b"|".join(made)
-    # The data of one number are looked for first: they are the most frequent.
+    # The data of one number come first in the pattern, as they are the most frequent.
     plain = [b"[%b].{%d}" % (codes, size) for size, codes in sorted(by_size.items())]
     remembered = maker + (rb"(?!\x94)" if memoize else rb"(?:q.|r.{4})?+")
     found = [rb"[%b](?:\x94|q.|r.{4})?+" % re.escape(_TUPLES), b"[hq].", b"[jr].{4}", rb"\x94"]
@@ -61,25 +61,25 @@ def _tokens(memoize: bool) -> re.Pattern[bytes]:
 
 
 class Sharing:
-    """Whether a pickle may use a tuple again, told by its opcodes in their order."""
+    """Finds out from a pickle's opcodes, in their order, whether it may use a tuple again."""
 
-    def __init__(self, content: bytes, place: int) -> None:
-        """Begin where the pickle begins."""
+    def __init__(self, content: bytes, start: int) -> None:
+        """Start at the position where the pickle begins."""
         self.possible = False
         self._content = content
-        self._memoize = content[place : place + 2] in (b"\x80\x04", b"\x80\x05")
-        self._count = 0  # of memories
+        self._memoize = content[start : start + 2] in (b"\x80\x04", b"\x80\x05")
+        self._count = 0  # of memoised objects
         self._tuples: set[int] = set()
         self._made = False  # whether the last opcode made an object that is no tuple
 
-    def run(self, place: int, end: int) -> None:
-        """Opcodes of fixed size and short texts, from ``place`` to ``end``."""
-        if self.possible or place == end:
+    def run(self, start: int, end: int) -> None:
+        """Read opcodes of fixed size and short texts, from ``start`` to ``end``."""
+        if self.possible or start == end:
             return
         if self._made:
-            place = self._remember(place)
+            start = self._remember(start)
         self._made = False
-        for token in _tokens(self._memoize).findall(self._content, place, end):
+        for token in _tokens(self._memoize).findall(self._content, start, end):
             size = len(token)
             if not size:
                 continue
@@ -94,34 +94,34 @@ class Sharing:
             else:
                 self.possible = True
 
-    def _remember(self, place: int) -> int:
-        """The place behind the memory of what was made just before."""
-        code = self._content[place]
+    def _remember(self, start: int) -> int:
+        """Read the opcode that memoises the last object, if there is one; the position after it."""
+        code = self._content[start]
         if code == _MEMOIZE and self._memoize:
             self._count += 1
-            return place + 1
+            return start + 1
         if code in b"qr" and not self._memoize:
-            return place + (2 if code == b"q"[0] else 5)
-        return place
+            return start + (2 if code == b"q"[0] else 5)
+        return start
 
     def _add(self, memory: bytes) -> None:
-        """A tuple is remembered."""
+        """Note that a tuple is memoised."""
         if (memory[0] == _MEMOIZE) != self._memoize:
             self.possible = True
         self._tuples.add(self._count if self._memoize else int.from_bytes(memory[1:], "little"))
         self._count += 1
 
-    def step(self, place: int, end: int) -> None:
-        """One opcode of another kind."""
-        code = self._content[place : place + 1]
+    def step(self, start: int, end: int) -> None:
+        """Read one opcode of another kind."""
+        code = self._content[start : start + 1]
         if code == pickle.GET:
-            self.possible |= int(self._content[place + 1 : end]) in self._tuples
+            self.possible |= int(self._content[start + 1 : end]) in self._tuples
         elif code == pickle.PUT:
-            before = self._content[place - 1 : place]
+            before = self._content[start - 1 : start]
             if self._memoize:
                 self.possible = True
             elif before in _TUPLES:
-                self._tuples.add(int(self._content[place + 1 : end]))
+                self._tuples.add(int(self._content[start + 1 : end]))
             elif before not in _MAKERS + b"\n":
                 self.possible = True
         elif code == pickle.LONG_BINPUT:
@@ -130,10 +130,10 @@ class Sharing:
 
 
 def check_sharing(content: bytes) -> None:
-    """Count the parts of all that a pickle puts together, each as often as it is used.
+    """Count the parts of all objects in a pickle, each as often as it is used.
 
     Raises:
-        ValueError: If they are many more than the pickle has opcodes, or it is damaged.
+        ValueError: If there are many more parts than opcodes, or the pickle is damaged.
     """
     stack: list[int | None] = []  # numbers of parts; None is a mark
     memory: dict[int, int] = {}
@@ -144,8 +144,8 @@ def check_sharing(content: bytes) -> None:
             stack.append(memory[int(argument or 0)])
             used += memory[int(argument or 0)]
         elif name in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):
-            place = len(memory) if name == "MEMOIZE" else int(argument or 0)
-            memory[place] = _object(stack[-1])
+            position = len(memory) if name == "MEMOIZE" else int(argument or 0)
+            memory[position] = _object(stack[-1])
         elif name == "DUP":
             stack.append(stack[-1])
             used += stack[-1] or 0
@@ -164,7 +164,7 @@ def _object(parts: int | None) -> int:
 
 
 def _apply(opcode: pickletools.OpcodeInfo, stack: list[int | None]) -> None:
-    """What an opcode takes from the stack, and what it puts there."""
+    """Replace what an opcode takes from the stack by what it leaves there."""
     before, after = opcode.stack_before, opcode.stack_after
     taken: list[int] = []
     fixed = len(before)
@@ -185,6 +185,6 @@ def _apply(opcode: pickletools.OpcodeInfo, stack: list[int | None]) -> None:
     elif opcode.name.startswith("TUPLE") or opcode.name == "FROZENSET":
         stack.append(1 + sum(taken))
     elif fixed and opcode.name in ("BUILD", "APPEND", "APPENDS", "SETITEM", "SETITEMS", "ADDITEMS"):
-        stack.append(taken[-fixed])  # what is changed, and stays
+        stack.append(taken[-fixed])  # the object that is changed stays
     else:
         stack.append(1)

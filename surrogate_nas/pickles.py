@@ -1,4 +1,4 @@
-"""Pickles of published benchmarks, read without executing anything of them."""
+"""Reads pickles of published benchmarks without executing anything in them."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def load_pickle(path: str | os.PathLike[str]) -> Any:
     """Read a pickle of plain containers, numbers, texts, numpy scalars and numpy arrays.
 
     A pickle may name any function of any module and call it. Here the few names that such data
-    need lead to replacements of our own, which check their arguments; any other name is refused,
-    as are extension codes, persistent identifiers and attributes of anything.
+    need are mapped to functions that check their arguments. All other names are refused, as are
+    extension codes, persistent identifiers and attributes.
 
     Args:
         path: The file.
@@ -41,7 +41,7 @@ def load_pickle(path: str | os.PathLike[str]) -> Any:
 
 @contextmanager
 def naming(path: str | os.PathLike[str], kind: str = "pickle file") -> Iterator[None]:
-    """Turn what goes wrong with the content of a file into an error that names the file.
+    """Turn any error about the content of a file into one that names the file.
 
     Args:
         path: The file.
@@ -78,7 +78,7 @@ def parse_pickle(content: bytes) -> Any:
 
 
 def reading(content: bytes) -> io.BufferedReader:
-    """Bytes as a file from which an unpickler need not fetch every opcode by a call."""
+    """Bytes as a file that an unpickler reads in large pieces, without a call for each opcode."""
     return io.BufferedReader(io.BytesIO(content), 1 << 20)
 
 
@@ -88,7 +88,7 @@ _COUNTS = {
     pickletools.TAKEN_FROM_ARGUMENT4U: 4,
     pickletools.TAKEN_FROM_ARGUMENT8U: 8,
 }
-"""How many bytes the count of an argument takes, by the mark that pickletools gives it."""
+"""Bytes of an argument's length prefix, by the code that pickletools has for it."""
 
 _OPCODES = {ord(opcode.code): opcode for opcode in pickletools.opcodes}
 
@@ -98,7 +98,7 @@ _SHORT = 24  # lengths of texts
 
 @functools.cache
 def _harmless_run(high: int) -> re.Pattern[bytes]:
-    """A sequence of opcodes, except those that need care; positions may reach ``high << 24``."""
+    """Matches opcodes that need no check; memo positions may reach ``high << 24``."""
     careful = pickle.STOP + pickle.LONG_BINPUT + pickle.EXT1 + pickle.EXT2 + pickle.EXT4
     by_size: dict[int, bytes] = {}
     for code, opcode in _OPCODES.items():
@@ -106,7 +106,7 @@ def _harmless_run(high: int) -> re.Pattern[bytes]:
         if size >= 0 and code not in careful:
             by_size[size] = by_size.get(size, b"") + re.escape(bytes([code]))
     kinds = [b"[%b].{%d}" % (codes, size) for size, codes in by_size.items()]
-    # The data of one number, a low position, short texts: nearly all that a table has besides.
+    # The data of one number, a low memo position, short texts: nearly all of a table.
     kinds += [rb"C\x08.{8}", rb"r..[\x00-\x3f]\x00"]
     if high:
         kinds += [rb"r...[\x00-\x%02x]" % min(high - 1, 255)]
@@ -116,49 +116,49 @@ def _harmless_run(high: int) -> re.Pattern[bytes]:
     return re.compile(b"(?s)(?:" + b"|".join(kinds) + b")*+")
 
 
-def end_of_pickle(content: bytes, place: int = 0) -> int:
-    """The place behind a pickle that begins at ``place``; its opcodes are not obeyed.
+def end_of_pickle(content: bytes, start: int = 0) -> int:
+    """The position after a pickle that begins at ``start``; its opcodes are not executed.
 
-    Refused are what the unpickler below would do unasked: extension codes, which it answers from
-    a cache of this process, and positions and counts beyond the end of the file, for which it
-    would use any amount of memory; and tuples of tuples that take any amount of time.
+    Refused is what the unpickler below would not check: extension codes, which it looks up in a
+    cache of this process; positions and counts beyond the end of the file, which would take any
+    amount of memory; and nested tuples that would take any amount of time.
     """
     harmless = _harmless_run(len(content) >> 24)
-    begin, sharing = place, Sharing(content, place)
+    position, sharing = start, Sharing(content, start)
     while True:
-        run = harmless.match(content, place)
+        run = harmless.match(content, position)
         if run:
-            sharing.run(place, run.end())
-            place = run.end()
-        if place >= len(content):
+            sharing.run(position, run.end())
+            position = run.end()
+        if position >= len(content):
             raise EOFError("no end of the pickle")
-        if content[place] in pickle.STOP:
+        if content[position] in pickle.STOP:
             break
-        end = _step(content, place)
-        sharing.step(place, end)
-        place = end
+        end = _step(content, position)
+        sharing.step(position, end)
+        position = end
     if sharing.possible:
-        check_sharing(content[begin : place + 1])
-    return place + 1
+        check_sharing(content[start : position + 1])
+    return position + 1
 
 
-def _step(content: bytes, place: int) -> int:
-    """The place behind one opcode with an argument of variable size, or one that needs care."""
-    code, place = content[place : place + 1], place + 1
+def _step(content: bytes, position: int) -> int:
+    """The position after one opcode whose argument has a variable size, or needs a check."""
+    code, position = content[position : position + 1], position + 1
     if code in (pickle.EXT1, pickle.EXT2, pickle.EXT4):
         raise UnsafePickleError("it asks for an extension code")
     if code == pickle.LONG_BINPUT:
-        _check_position(int.from_bytes(content[place : place + 4], "little"), content)
-        return place + 4
+        _check_position(int.from_bytes(content[position : position + 4], "little"), content)
+        return position + 4
     opcode = _OPCODES.get(code[0])
     if opcode is None or opcode.arg is None:
         raise ValueError(f"unknown opcode {code!r}")
     if opcode.arg.n in _COUNTS:
-        start = place + _COUNTS[opcode.arg.n]
-        return start + int.from_bytes(content[place:start], "little")
-    end = content.index(b"\n", place)  # all others are lines
+        start = position + _COUNTS[opcode.arg.n]
+        return start + int.from_bytes(content[position:start], "little")
+    end = content.index(b"\n", position)  # all others are lines
     if code == pickle.PUT:
-        _check_position(int(content[place:end]), content)
+        _check_position(int(content[position:end]), content)
     if code in (pickle.GLOBAL, pickle.INST):
         end = content.index(b"\n", end + 1)
     return end + 1
@@ -170,10 +170,10 @@ def _check_position(position: int, content: bytes) -> None:
 
 
 class SafeUnpickler(pickle.Unpickler):
-    """Knows the allowed names only; for pickles over which `end_of_pickle` went."""
+    """Resolves the allowed names only; for pickles that `end_of_pickle` has checked."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """What an allowed name stands for."""
+        """The replacement for an allowed name."""
         if (module, name) not in _ALLOWED:
             raise UnsafePickleError(
                 f"it asks for {module}.{name}, and only plain containers and numpy data are allowed"
@@ -186,7 +186,7 @@ class SafeUnpickler(pickle.Unpickler):
 
 
 class Allowed:
-    """What an allowed name stands for: it can be called, but is no class and has no attributes."""
+    """The replacement for an allowed name: it can be called, but has no attributes."""
 
     __slots__ = ("_function",)
 
@@ -194,7 +194,7 @@ class Allowed:
         self._function = function
 
     def __call__(self, *args: Any) -> Any:
-        """Call what it stands for."""
+        """Call the function that replaces the name."""
         return self._function(*args)
 
     def __setstate__(self, state: object) -> None:

@@ -131,7 +131,7 @@ def _entry_points(kind: str) -> tuple[EntryPoint, ...]:
 
 
 def follow(kind: str, path: str) -> Any:
-    """What a dotted path ``module:attribute`` leads to; ``kind`` is what messages call it.
+    """Load a dotted path ``module:attribute``; ``kind`` names it in messages.
 
     Raises:
         InvalidArgumentError: If it does not lead anywhere.
@@ -141,7 +141,7 @@ def follow(kind: str, path: str) -> Any:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise InvalidArgumentError(f"cannot load the {kind} {path!r}: {error}") from error
-    except Exception as error:  # whatever a module of the user's does, and names that are none
+    except Exception as error:  # anything that the user's module raises, and malformed names
         raise InvalidArgumentError(
             f"cannot load the {kind} {path!r}: {type(error).__name__}: {error}"
         ) from error

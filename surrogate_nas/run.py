@@ -44,7 +44,7 @@ class Remembering(Protocol):
 
     @property
     def objective(self) -> Objective:
-        """What really evaluates."""
+        """The objective that evaluates new trials."""
         ...
 
     @property
@@ -53,7 +53,7 @@ class Remembering(Protocol):
         ...
 
     def record(self, trial: Trial) -> None:
-        """Keep a new trial, durably, before the search goes on."""
+        """Keep a new trial durably, before the search continues."""
         ...
 
 
@@ -69,8 +69,8 @@ def search(
 ) -> SearchResult:
     """Let a searcher propose and an objective evaluate, ``trials`` times.
 
-    A proposal with a smaller budget is that part of a trial, so a search over several budgets
-    makes more evaluations, at the same cost in epochs.
+    A proposal with a smaller budget counts as a fraction of a trial, so a search over several
+    budgets makes more evaluations, at the same cost in epochs.
 
     An exception of the objective is a failed trial, as is an evaluation with another number of
     values than there are goals, or with one that is not finite. The searcher never sees hidden
@@ -132,7 +132,7 @@ def check_arguments(
     workers: int = 1,
     budget: int | None = None,
 ) -> None:
-    """Refuse arguments of `search` that cannot work, as it does itself before it starts.
+    """Refuse invalid arguments of `search`; it does so itself before it starts.
 
     Raises:
         InvalidArgumentError: See `search`.
@@ -219,7 +219,7 @@ class _Loop:
             over = over or self.left <= 0
 
     def _recall(self, proposal: Proposal) -> Trial | None:
-        """The trial that is known at this place, if it is what the searcher asks for."""
+        """The known trial at this position, if it is what the searcher asks for."""
         if not self.known or not self._same(self.known[0], proposal):
             return None
         return replace(self.known.popleft(), proposal=proposal)
@@ -244,7 +244,7 @@ class _Loop:
         self._warm_start()
 
     def _warm_start(self) -> None:
-        """Tell what is known as trials that nobody asked for."""
+        """Tell the remaining known trials as ones that were not asked for."""
         self._tell(self.known)
         for trial in self.known:
             self.warm.add(self._key(trial.proposal))
@@ -257,7 +257,7 @@ class _Loop:
     # Several processes -----------------------------------------------------------------------
 
     def run_in_processes(self, workers: int) -> None:
-        """Keep every process busy; tell each result as it comes."""
+        """Keep every process busy, and tell each result as it arrives."""
         found = evaluations(self.objective, self._next, workers=min(workers, self.trials))
         self._warm_start()
         with contextlib.closing(found):
@@ -268,7 +268,7 @@ class _Loop:
                 self._tell([trial])
 
     def _next(self) -> EvaluationJob | None:
-        """What to evaluate beside what is under way, if there is anything."""
+        """The next proposal to evaluate while others are pending, or None."""
         free = self.left - self.under_way
         if free <= 0 or (not self.queue and not self._refill()):
             return None
@@ -282,7 +282,7 @@ class _Loop:
         try:
             self.queue.extend(self.searcher.ask(self.batch))
         except SpaceExhaustedError:
-            if self.under_way:  # the last ones
+            if self.under_way:  # the space is used up, but results are pending
                 return False
             raise
         return True
@@ -290,7 +290,7 @@ class _Loop:
     # Both ------------------------------------------------------------------------------------
 
     def _cost(self, proposal: Proposal) -> int:
-        """Epochs; the whole number for a trial without a budget of its own, or if unknown."""
+        """Epochs of a proposal; those of a whole trial if it has no budget of its own."""
         if self.whole is None:
             return 1
         return self.whole if proposal.budget is None else proposal.budget
@@ -314,7 +314,7 @@ class _Loop:
 
 
 def _stripped(trial: Trial) -> Trial:
-    """What a searcher may see of a trial."""
+    """The trial without what a searcher must not see."""
     if trial.evaluation is None or not trial.evaluation.hidden:
         return trial
     return replace(trial, evaluation=replace(trial.evaluation, hidden={}))
@@ -326,8 +326,8 @@ def attempt(
     """Evaluate a proposal once; a failure is a trial with the reason.
 
     Raises:
-        UnknownNameError: If a mistake of the user's would repeat itself in every trial.
-        MissingDependencyError: Likewise.
+        UnknownNameError: If a name is wrong, since every trial would fail.
+        MissingDependencyError: If a package is missing, since every trial would fail.
     """
     try:
         evaluation = objective.evaluate(proposal.arch, budget=budget, seed=seed)
@@ -349,12 +349,12 @@ def evaluations(
     """Evaluate in other processes, which share the devices of a `PlacedObjective`.
 
     Args:
-        objective: Is sent there.
+        objective: Sent to each process.
         take: Returns the next job, see `surrogate_nas.parallel.dispatch`.
         workers: Number of processes.
 
     Returns:
-        Trials in the order in which they finish; close it to end the processes.
+        Trials in the order in which they finish; closing the iterator ends the processes.
 
     Raises:
         InvalidArgumentError: If the objective cannot be sent.

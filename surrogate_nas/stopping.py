@@ -12,9 +12,9 @@ from surrogate_nas.errors import InvalidArgumentError
 class MedianStopping:
     """Ends a training that is worse than half of the earlier ones at the same epoch.
 
-    Compared is the best value of the training so far with the median of the others' values there,
-    as in Golovin et al., "Google Vizier: a service for black-box optimization", KDD 2017 (who take
-    running averages). What an earlier training reached before it was ended counts, too.
+    The training's best value so far is compared with the median of the others' values there, as in
+    Golovin et al., "Google Vizier: a service for black-box optimization", KDD 2017 (who take
+    running averages). Values of earlier trainings that were ended count, too.
     """
 
     def __init__(self, *, first: int = 1, least: int = 5, maximise: bool = True) -> None:
@@ -42,7 +42,7 @@ class MedianStopping:
         self._curves.append(tuple(self.sign * value for value in curve))
 
     def __call__(self, epoch: int, value: float) -> bool:
-        """Whether to end the training, told its value after this epoch; epoch 1 starts another."""
+        """Whether to end the training, given its value at this epoch; epoch 1 starts a new one."""
         value *= self.sign
         self._best = value if epoch == 1 else max(value, self._best)
         if epoch < self.first:

@@ -228,7 +228,7 @@ def _show(setup: SearchSetup, outcome: SearchOutcome) -> None:
     record, task, best = outcome.record, setup.task, "the best again"
     if task is None:
         epochs = counted(setup.options.budget or 1, "epoch")
-        print_training_search(record, title=f"{setup.place}, {epochs}: {setup.shown}")
+        print_training_search(record, title=f"{setup.label}, {epochs}: {setup.shown}")
     else:
         best = "the best, trained"
         print_search(

@@ -91,7 +91,7 @@ def architecture_figure(space: SearchSpace, arch: Architecture) -> Figure:
 
 
 def _lines(text: str) -> list[str]:
-    """The text in lines, broken behind what joins its parts."""
+    """The text in lines, broken after separators."""
     lines = [""]
     for part in re.findall(r"[^+,:|-]*[+,:|-]?", text):
         if lines[-1] and len(lines[-1]) + len(part) > _WIDEST:
@@ -105,7 +105,7 @@ def _bent(layout: Layout) -> list[float]:
 
 
 def _label(op: Any, attributes: FloatArray) -> str:
-    """Operation and kernel, and below them what else is known."""
+    """Operation and kernel, and the other attributes below them."""
     name = OPERATIONS[int(op)]
     value = {
         key: round(2 ** float(log2)) if log2 else None
@@ -164,7 +164,7 @@ def _draw_node(
 def _draw_edges(
     axes: Axes, edges: list[list[int]], layout: Layout, y: FloatArray, sizes: FloatArray
 ) -> None:
-    """Smooth arrows; those of one node begin and end side by side, in the order of their ways."""
+    """Draw smooth arrows; those of one node begin and end side by side, in the order of paths."""
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path as Curve
 

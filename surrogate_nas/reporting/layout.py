@@ -1,4 +1,4 @@
-"""Places for the nodes of a small directed acyclic graph, in layers.
+"""Lays out a small directed acyclic graph in layers.
 
 Sugiyama, Tagawa and Toda, "Methods for visual understanding of hierarchical system structures",
 1981: layers by longest paths, bends where an edge passes a layer, an order with few crossings by
@@ -36,7 +36,7 @@ class Layout:
 
 @dataclass(slots=True)
 class _Drawing:
-    """Nodes and bends alike as places: `below` and `above` are their neighbours."""
+    """Items to be placed, nodes and bends alike; `below` and `above` are their neighbours."""
 
     rows: list[list[int]]
     above: list[list[int]]
@@ -60,7 +60,7 @@ def layered(edges: IntArray, widths: FloatArray, *, bend: float) -> Layout:
     _order(drawing)
     _straighten(drawing)
     bends = tuple(
-        tuple((drawing.x[place], int(layer[source]) + 1 + i) for i, place in enumerate(chain))
+        tuple((drawing.x[item], int(layer[source]) + 1 + i) for i, item in enumerate(chain))
         for chain, source in zip(chains, edges[0].tolist(), strict=True)
     )
     return Layout(np.array(drawing.x[:n]), layer, bends)
@@ -77,7 +77,7 @@ def _layers(n: int, edges: IntArray) -> IntArray:
 def _with_bends(
     layer: IntArray, edges: IntArray, widths: list[float], bend: float
 ) -> tuple[_Drawing, list[list[int]]]:
-    """Places for nodes and, behind them, for the bends of each edge."""
+    """Make items of the nodes and, after them, of the bends of each edge."""
     rows: list[list[int]] = [[] for _ in range(int(layer.max()) + 1)]
     for node, row in enumerate(layer.tolist()):
         rows[row].append(node)
@@ -88,13 +88,13 @@ def _with_bends(
     for source, target in edges.T.tolist():
         chain = []
         for row in range(int(layer[source]) + 1, int(layer[target])):
-            place = len(drawing.width)
-            rows[row].append(place)
+            item = len(drawing.width)
+            rows[row].append(item)
             drawing.above.append([])
             drawing.below.append([])
             drawing.width.append(bend)
             drawing.pull.append(_BEND_PULL)
-            chain.append(place)
+            chain.append(item)
         for upper, lower in zip([source, *chain], [*chain, target], strict=True):
             drawing.below[upper].append(lower)
             drawing.above[lower].append(upper)
@@ -103,18 +103,20 @@ def _with_bends(
 
 
 def _order(drawing: _Drawing) -> None:
-    """Sort each row by the mean place of its neighbours, downwards and upwards in turn."""
+    """Sort each row by the mean position of its neighbours, downwards and upwards in turn."""
     best, fewest = [list(row) for row in drawing.rows], _crossings(drawing)
     for sweep in range(_SWEEPS):
         down = sweep % 2 == 0
         neighbours = drawing.above if down else drawing.below
         rows = drawing.rows if down else drawing.rows[::-1]
         for before, row in pairwise(rows):
-            place = {node: i for i, node in enumerate(before)}
+            position = {node: i for i, node in enumerate(before)}
             own = {node: i for i, node in enumerate(row)}
 
-            def mean(node: int, place: dict[int, int] = place, own: dict[int, int] = own) -> float:
-                near = [place[other] for other in neighbours[node]]  # noqa: B023
+            def mean(
+                node: int, position: dict[int, int] = position, own: dict[int, int] = own
+            ) -> float:
+                near = [position[other] for other in neighbours[node]]  # noqa: B023
                 return sum(near) / len(near) if near else float(own[node])
 
             row.sort(key=mean)
@@ -127,34 +129,34 @@ def _order(drawing: _Drawing) -> None:
 def _crossings(drawing: _Drawing) -> int:
     count = 0
     for upper, lower in pairwise(drawing.rows):
-        place = {node: i for i, node in enumerate(lower)}
-        ends = [sorted(place[other] for other in drawing.below[node]) for node in upper]
+        position = {node: i for i, node in enumerate(lower)}
+        ends = [sorted(position[other] for other in drawing.below[node]) for node in upper]
         flat = [end for group in ends for end in group]
         count += sum(a > b for i, a in enumerate(flat) for b in flat[i + 1 :])
     return count
 
 
 def _straighten(drawing: _Drawing) -> None:
-    """Move each place towards its neighbours, as far as those beside it allow."""
+    """Move each item towards its neighbours, as far as those beside it allow."""
     from scipy.optimize import isotonic_regression
 
     x = np.zeros(len(drawing.width))
     offsets = []
     for row in drawing.rows:
-        half = np.array([drawing.width[place] for place in row]) / 2
+        half = np.array([drawing.width[item] for item in row]) / 2
         offset = np.concatenate([[0.0], np.cumsum(half[:-1] + half[1:])])
         x[row] = offset - offset[-1] / 2
         offsets.append(offset)
     for sweep in range(_MOVES):
         rows = list(zip(drawing.rows, offsets, strict=True))
         for row, offset in rows if sweep % 2 == 0 else rows[::-1]:
-            wanted = np.array([_mean(x, drawing, place) for place in row])
-            weights = np.array([drawing.pull[place] for place in row])
-            # The nearest places in this order with these distances.
+            wanted = np.array([_mean(x, drawing, item) for item in row])
+            weights = np.array([drawing.pull[item] for item in row])
+            # The nearest positions that keep the order and the distances.
             x[row] = isotonic_regression(wanted - offset, weights=weights).x + offset
     drawing.x = x.tolist()
 
 
-def _mean(x: FloatArray, drawing: _Drawing, place: int) -> float:
-    near = drawing.above[place] + drawing.below[place]
-    return float(np.mean(x[near])) if near else float(x[place])
+def _mean(x: FloatArray, drawing: _Drawing, item: int) -> float:
+    near = drawing.above[item] + drawing.below[item]
+    return float(np.mean(x[near])) if near else float(x[item])

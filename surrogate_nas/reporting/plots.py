@@ -1,4 +1,4 @@
-"""Results as pictures."""
+"""Plots of results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette, which colour-blind people can tell apart.
+# Okabe and Ito's palette, whose colours differ for colour-blind people, too.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 _STYLES = ("-", "--", ":")
 _ACROSS = 3
@@ -169,10 +169,10 @@ def _ranks(summary: Summary, title: str) -> Figure:
     figure = Figure(figsize=(7, 1.5 + 0.4 * count), layout="constrained")
     axes = figure.subplots()
     for y, row in enumerate(rows):
-        place = row.average_rank[-1]
-        axes.plot([1, place], [y, y], color="#d0d0d0", lw=1.2, zorder=1)
-        axes.scatter(place, y, s=46, color=_COLOURS[0], zorder=2)
-        axes.annotate(f"{place:.2f}", (place, y), (8, -3.5), textcoords="offset points")
+        rank = row.average_rank[-1]
+        axes.plot([1, rank], [y, y], color="#d0d0d0", lw=1.2, zorder=1)
+        axes.scatter(rank, y, s=46, color=_COLOURS[0], zorder=2)
+        axes.annotate(f"{rank:.2f}", (rank, y), (8, -3.5), textcoords="offset points")
     groups = _groups([row.method for row in rows], same)
     for step, (first, last) in enumerate(groups):
         x = count * (1.12 + 0.04 * step)

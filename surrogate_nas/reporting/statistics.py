@@ -117,7 +117,7 @@ def compare_pairs(methods: Sequence[str], ranks: FloatArray, at: int) -> list[Pa
     Args:
         methods: Their names.
         ranks: float (methods, tasks, seeds), smaller is better.
-        at: The number of trials after which they are.
+        at: The number of trials after which the ranks are.
     """
     flat = ranks.reshape(len(methods), -1)
     pairs = [
@@ -182,17 +182,17 @@ def band(samples: FloatArray) -> tuple[FloatArray, FloatArray] | None:
 
 
 def by_cost(table: Grid, points: int = 100) -> tuple[FloatArray, FloatArray]:
-    """Percent of the table against what was spent.
+    """Rank in percent of the table against the cost so far.
 
     Returns:
-        Costs (points,), as far as every run goes, and the percent of each run's incumbent there
-        (methods, tasks, seeds, points); 100 before its first trial is paid.
+        Costs (points,) up to the total of the cheapest run, and the rank in percent of each run's
+        incumbent at these costs (methods, tasks, seeds, points); 100 before its first trial.
     """
     spent = np.linspace(0, table.costs[..., -1].min(), points + 1)[1:]
     runs, costs = table.percent.reshape(-1, table.percent.shape[-1]), table.costs
     flat = np.empty((len(runs), points))
     for i, paid in enumerate(costs.reshape(runs.shape)):
-        # Sums of costs: a trial that ends exactly here counts in spite of rounding.
-        place = np.searchsorted(paid, spent * (1 + 1e-9), side="right")
-        flat[i] = np.where(place > 0, runs[i][np.maximum(place - 1, 0)], 100.0)
+        # A trial that ends exactly at this cost counts in spite of rounding.
+        paid_trials = np.searchsorted(paid, spent * (1 + 1e-9), side="right")
+        flat[i] = np.where(paid_trials > 0, runs[i][np.maximum(paid_trials - 1, 0)], 100.0)
     return spent, flat.reshape(*costs.shape[:-1], points)

@@ -59,13 +59,13 @@ def print_search(
     _print_best(console, task, result)
     goal, best = task.goal, result.best
     if best is not None and best.value is not None:
-        place = standing(task, best)
+        found = standing(task, best)
         line = f"best {goal.metric} {_number(goal.sign * best.value)}"
-        if place.rank is not None:
+        if found.rank is not None:
             line += (
                 f", optimum {_number(goal.sign * task.optimum)}: "
-                f"regret {_number(place.regret)}, rank {place.rank:,} of {len(task):,} "
-                f"({place.percent:.2g} % of the table)"
+                f"regret {_number(found.regret)}, rank {found.rank:,} of {len(task):,} "
+                f"({found.percent:.2g} % of the table)"
             )
         console.print(line)
     failed = sum(trial.error is not None for trial in result.trials)
@@ -83,9 +83,9 @@ def print_training_search(record: SearchRecord, *, title: str) -> None:
     done = [trial for trial in trials if trial.value is not None]
     done.sort(key=lambda trial: -(trial.value or 0.0))
     table = _table("", "architecture", ">validation (%)", ">epochs", ">trial")
-    for place, trial in enumerate(done[:_BEST], start=1):
+    for position, trial in enumerate(done[:_BEST], start=1):
         cells = _number(trial.value), _number(trial.cost), str(trial.number)
-        table.add_row(str(place), trial.arch, *cells)
+        table.add_row(str(position), trial.arch, *cells)
     if best is not None:
         console.print(table)
         console.print(
@@ -106,16 +106,16 @@ def _print_best(console: Console, task: TabularTask, result: SearchResult) -> No
     goal = task.goal
     unit = f" ({goal.unit})" if goal.unit else ""
     table = _table("", "architecture", f">validation{unit}", f">test{unit}", ">rank", ">trial")
-    for place, (number, trial) in enumerate(done[:_BEST], start=1):
-        table.add_row(str(place), *_cells(task, trial), str(number))
+    for position, (number, trial) in enumerate(done[:_BEST], start=1):
+        table.add_row(str(position), *_cells(task, trial), str(number))
     console.print(table)
 
 
 def _cells(task: TabularTask, trial: Trial) -> tuple[str, ...]:
-    place = standing(task, trial)
+    found = standing(task, trial)
     value = None if trial.value is None else task.goal.sign * trial.value
-    rank = "–" if place.rank is None else f"{place.rank:,}"
-    return task.space.format(trial.arch), _number(value), _number(place.test), rank
+    rank = "–" if found.rank is None else f"{found.rank:,}"
+    return task.space.format(trial.arch), _number(value), _number(found.test), rank
 
 
 def print_comparison(result: ComparisonRecord) -> None:
@@ -192,12 +192,12 @@ def print_meta_training(result: MetaTrainingRecord, path: str) -> None:
 
 
 def print_verification(record: VerificationRecord, *, title: str, tabulated: bool) -> None:
-    """Print what was predicted of architectures, what the search saw, and what came out.
+    """Print predicted values of architectures, those that the search saw, and trained ones.
 
     Args:
-        record: Of the trainings.
-        title: Of the whole.
-        tabulated: Whether the search was of a table, and did not train itself.
+        record: The trainings.
+        title: Title of the table.
+        tabulated: Whether the search was of a benchmark's table, not by training.
     """
     console, rows = _console(), record.architectures
     console.print(title, style="bold")
@@ -205,10 +205,10 @@ def print_verification(record: VerificationRecord, *, title: str, tabulated: boo
     source = "table" if tabulated else "search"
     numbers = ("predicted", source, "trained (%)", f"its {counted(seeds, 'seed')}")
     table = _table("", "architecture", *(f">{name}" for name in numbers))
-    for place, row in enumerate(rows, start=1):
+    for position, row in enumerate(rows, start=1):
         done = [value for value in row.trained if value is not None]
         table.add_row(
-            str(place),
+            str(position),
             row.arch,
             _number(row.predicted),
             _number(row.table),

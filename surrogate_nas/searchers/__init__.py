@@ -1,1 +1,1 @@
-"""Search methods: they propose architectures and are told what came of it."""
+"""Search methods: they propose architectures and are told the results."""

@@ -1,7 +1,7 @@
-"""How promising a prediction makes a candidate: acquisition functions, larger is better.
+"""Acquisition functions: how promising candidates are by their predictions; larger is better.
 
-Each takes what is believed of n candidates, the best value of what was proposed before, how many
-standard deviations of exploration are wished, and a source of randomness, and gives float64 (n,).
+Each takes the prediction of n candidates, the best value so far, a number of standard deviations
+for exploration, and a source of randomness. Each returns float64 (n,).
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ def upper_confidence_bound(
 def expected_improvement(
     prediction: Prediction, best: float, exploration: float, rng: np.random.Generator
 ) -> FloatArray:
-    """Logarithm of the expected improvement on the best value, noise aside.
+    """Logarithm of the expected improvement on the best value, without measurement noise.
 
-    Jones et al., "Efficient global optimization of expensive black-box functions", 1998; worked
-    out without underflow as in Ament et al., "Unexpected improvements to expected improvement for
+    Jones et al., "Efficient global optimization of expensive black-box functions", 1998; computed
+    without underflow as in Ament et al., "Unexpected improvements to expected improvement for
     Bayesian optimization", NeurIPS 2023.
     """
     std = prediction.std if prediction.epistemic is None else prediction.epistemic

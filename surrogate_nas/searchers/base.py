@@ -1,4 +1,4 @@
-"""What every search method promises: ask, tell, fork."""
+"""The interface of all search methods: ask, tell, fork."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from surrogate_nas.evaluation import Proposal, Trial
 from surrogate_nas.searchers.predicted import PredictedObjective
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 
-_TRIES = 20  # wishes that may repeat themselves before chance decides
-_STRIDE = 20  # steps on predictions at once: one prediction serves them all
+_TRIES = 20  # repeated candidates before an architecture is drawn at random instead
+_STRIDE = 20  # steps on predictions that share one call of the predictor
 _DRAWS = 10_000  # draws from a space that cannot be listed before it counts as used up
 
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
-    """What a searcher's constructor is given beside a space and a seed.
+    """Arguments of a searcher's constructor beside a space and a seed.
 
     Attributes:
-        features: Names of the features that it cannot do without. It is given `Features` with
-            these, and perhaps others, as ``features``.
-        budgets: Whether it is given the epochs that can be evaluated, as ``budgets``.
-        inner: Name of the searcher inside, with its variant. It is given what makes one of a
-            `numpy.random.SeedSequence`, guided or not, as ``inner``.
-        guide: Name of the predictor that guides it where none is named. It is given a
-            ``predictor``, or None, and ``features``, or None.
+        features: Names of the features that it needs. ``features`` is then a `Features` with
+            these, and perhaps others.
+        budgets: Whether it takes ``budgets``, the epochs that can be evaluated.
+        inner: Name of the inner searcher, with its variant. ``inner`` is then a function that
+            makes one, guided or not, from a `numpy.random.SeedSequence`.
+        guide: Name of the predictor that guides it by default. It then takes a ``predictor``, or
+            None, and ``features``, or None.
     """
 
     features: tuple[str, ...] = ()
@@ -44,15 +44,15 @@ class Requirements:
 class Searcher(ABC):
     """Proposes architectures, never one key twice, and learns from trials.
 
-    A subclass defines `_candidate` (the next wish, which may repeat itself) and, if it learns,
-    `_observe`. Trials may come in any order, late, never, or unasked.
+    A subclass defines `_candidate` (the next architecture, which may be a repeated one) and, if it
+    learns, `_observe`. Trials may come in any order, late, never, or without being asked for.
 
     Attributes:
-        space: Where it searches.
+        space: The space that it searches.
         rng: Its source of randomness; the same seed gives the same proposals.
         variant: Name of the argument that follows a colon in a searcher's name, as ``sampler``
             in ``"optuna:tpe"``; None if it takes none.
-        serves_several_goals: Whether it reads all values of an evaluation; of one that does not,
+        serves_several_goals: Whether it uses all values of an evaluation. If not,
             `surrogate_nas.run.search` refuses objectives with several goals.
 
     Example:
@@ -79,7 +79,7 @@ class Searcher(ABC):
 
     @classmethod
     def requirements(cls, variant: str | None = None) -> Requirements:
-        """What the constructor is given beside a space and a seed; nothing by default.
+        """Further arguments of the constructor; none by default.
 
         Args:
             variant: What follows the colon in the searcher's name, or None.
@@ -90,7 +90,7 @@ class Searcher(ABC):
         """Start a search of ``space``."""
         self.space = space
         self.rng = np.random.default_rng(seed)
-        # Keys and, beside them, the encodings that were met: known ones need no canonical form.
+        # Keys, and the encodings seen so far, whose canonical form is known.
         self._seen: set[Architecture] = set()
         self._taken: list[tuple[int, ...]] = []  # the choices of the same
         self._next_number = 0
@@ -124,12 +124,12 @@ class Searcher(ABC):
         return proposals
 
     def tell(self, trials: Iterable[Trial]) -> None:
-        """Learn from finished trials, also ones that were not asked for.
+        """Learn from finished trials, including ones that were not asked for.
 
         The numbers of later proposals are larger than all numbers told.
 
         Raises:
-            ArchitectureError: If a trial is of another space; none of the trials is taken then.
+            ArchitectureError: If a trial is of another space; then no trial is accepted.
         """
         trials = list(trials)
         for trial in trials:
@@ -141,17 +141,17 @@ class Searcher(ABC):
             self._observe(trial)
 
     def fork(self) -> Self:
-        """An independent copy with a generator of its own, to be thrown away.
+        """Make an independent copy with its own generator, to be thrown away.
 
-        The original's own randomness is advanced by one spawn only, so a fork's use leaves no
-        trace in it.
+        The original's generator only counts one spawn, so what a fork does has no effect on the
+        original's draws.
         """
         return copy.deepcopy(self, self._shared())
 
     def visit(self, objective: PredictedObjective, steps: int) -> IntArray:
-        """Encodings that this search meets on predictions, repeated or not: (m, decisions).
+        """Encodings that this search visits on predictions, repeated or not: (m, decisions).
 
-        It goes on in a fork that is thrown away, and ends early where that uses up the space.
+        The search continues in a temporary fork, and ends early if that uses up the space.
         """
         fork = self.fork()
         met: list[tuple[int, ...]] = []
@@ -166,7 +166,7 @@ class Searcher(ABC):
         return np.array(met, dtype=np.int16).reshape(len(met), len(self.space.sizes))
 
     def _shared(self) -> dict[int, Any]:
-        """What a fork does not copy, by ``id``, and what it has instead."""
+        """Objects that a fork does not copy, by ``id``, and what replaces them."""
         return {id(self.space): self.space, id(self.rng): self.rng.spawn(1)[0]}
 
     def seen(self, arch: Architecture) -> bool:
@@ -190,7 +190,7 @@ class Searcher(ABC):
 
     @abstractmethod
     def _candidate(self) -> Architecture:
-        """The next architecture this method would like; repetitions are asked again."""
+        """The next architecture of this method; if it is a repetition, another one is asked for."""
 
     def _observe(self, trial: Trial) -> None:  # noqa: B027  (not every method learns)
         """Learn from one trial; its architecture is valid. Nothing by default."""
@@ -201,7 +201,7 @@ class Searcher(ABC):
         return None if arch is None else Proposal(self._next_number, arch)
 
     def _fresh(self) -> Architecture | None:
-        """The next architecture to propose, claimed; None if the space has no more."""
+        """The next architecture to propose, marked as proposed; None if the space has no more."""
         for _ in range(_TRIES):
             arch = self._candidate()
             if self.claim(arch):
@@ -209,7 +209,7 @@ class Searcher(ABC):
         return self._unclaimed()
 
     def _unclaimed(self) -> Architecture | None:
-        """An architecture that was never proposed, drawn uniformly where that is affordable."""
+        """A new architecture, drawn uniformly if the space can be listed."""
         if not self.space.enumerable:
             for _ in range(_DRAWS):
                 arch = self.space.sample(self.rng)
@@ -232,7 +232,7 @@ class Searcher(ABC):
 
 
 def _seed(rng: np.random.Generator) -> str:
-    """What a generator was made of."""
+    """The seed of a generator."""
     sequence = rng.bit_generator.seed_seq
     if not isinstance(sequence, np.random.SeedSequence):
         return "?"

@@ -17,11 +17,12 @@ _INITIAL = 5
 
 
 class BayesianSearch(Guided):
-    """A guide without a share for another searcher, from a few random architectures on.
+    """A guide that makes all proposals itself, after a few random architectures.
 
-    It compares all architectures where they can be listed, else a pool that regularized evolution
-    visits on the predictions (White et al., "BANANAS", AAAI 2021, do so by mutations). The
-    predictor learns from each result at once; batches are filled by believing it.
+    It compares all architectures of a space that can be listed. Otherwise it compares a pool that
+    regularized evolution visits on the predictions (as White et al., "BANANAS", AAAI 2021, do by
+    mutations). The predictor is updated after each result; within a batch its own predictions
+    stand for the pending results.
     """
 
     variant: ClassVar[str | None] = "acquisition"

@@ -13,7 +13,7 @@ from surrogate_nas.spaces.base import Architecture, SearchSpace
 
 
 class RegularizedEvolution(Searcher):
-    """Evolution in which age, not quality, decides who dies.
+    """Evolution in which the oldest individual is removed, not the worst.
 
     The best of a random sample of the population is mutated; every new individual replaces the
     oldest one. Architectures are drawn at random until the population is full.

@@ -32,8 +32,8 @@ def make_searcher(
 ) -> Searcher:
     """Compose a searcher.
 
-    With one seed, a plain and a guided searcher propose the same architectures until the guide
-    knows enough, so comparisons of them are paired.
+    With the same seed, a plain and a guided searcher propose the same architectures until the
+    guide has enough trials, so comparisons of them are paired.
 
     Args:
         spec: A registered searcher, alone or with a predictor: ``"evolution+gp"``. Some have
@@ -42,8 +42,8 @@ def make_searcher(
             ``hyperband`` guides its inner searchers. See `Method.parse`.
         space: Where to search.
         seed: Source of all randomness.
-        predictor: The guide, unless ``spec`` names it: a registered name, an object, or what
-            makes one. ``None`` and ``"none"`` mean no guide (for ``bayesian``, its own one).
+        predictor: The guide, unless ``spec`` names it: a registered name, an object, or a function
+            that makes one. ``None`` and ``"none"`` mean no guide (for ``bayesian``, its default).
         budgets: Epochs that may be evaluated, for ``hyperband``.
         features: Of the architectures, for ``proxy`` and for predictors that read them.
 
@@ -92,7 +92,7 @@ def _composed(
     guide = _guide(predictor, space, int(for_predictor.generate_state(1)[0]))
     if needs.guide is not None:
         options["predictor"] = guide
-    # The inner searcher has the root's own stream, which a plain one of this seed has too.
+    # The inner searcher uses the root's own stream, as a plain searcher of this seed does.
     plain: Searcher = kind(space, seed=root, **options)
     if guide is None or needs.guide is not None:
         return plain

@@ -15,8 +15,9 @@ from surrogate_nas.spaces.base import Architecture, SearchSpace
 class GeneticAlgorithm(Searcher):
     """Crossover and mutation of the fittest; the population is the best of all trials so far.
 
-    The steady-state form of (mu + lambda) selection: every finished trial competes at once with
-    the population, so any number of evaluations may be under way. Parents win tournaments.
+    The steady-state form of (mu + lambda) selection: every finished trial competes with the
+    population at once, so any number of evaluations may be pending. Parents are chosen by
+    tournaments.
 
     Goldberg & Deb, "A comparative analysis of selection schemes used in genetic algorithms",
     FOGA 1991.
@@ -52,7 +53,7 @@ class GeneticAlgorithm(Searcher):
         self.size = population
         self.tournament = tournament
         self.crossover = crossover
-        # Ascending by (value, minus the order of arrival): of equals the older stays.
+        # Ascending by (value, minus the order of arrival): of equal ones the older stays.
         self._elite: list[tuple[float, int, Architecture]] = []
         self._arrived = 0
 

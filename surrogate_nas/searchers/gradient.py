@@ -1,4 +1,4 @@
-"""Gradient search: a distribution over architectures, moved uphill."""
+"""Gradient search: a distribution over architectures, improved by gradient ascent."""
 
 from __future__ import annotations
 
@@ -19,25 +19,27 @@ _FLOOR = 0.02  # least probability of an option, divided by their number
 _SHARPNESS = 2.0  # of the logits at the start of an ascent from a known architecture
 _RATE = 0.1  # of Adam
 _HOT, _COLD = 1.0, 0.1  # temperatures at the start and at the end of an ascent
-_READS = 20  # how often the encodings on the way are read off
-_SHARE = 4  # of the steps of a search on predictions, which an ascent has
+_READS = 20  # how often the most probable encodings are read during an ascent
+_SHARE = 4  # steps of a search on predictions for one step of an ascent
 
 
 class GradientSearch(PolicySearch):
-    """Keeps one categorical distribution a decision and moves it uphill.
+    """Gradient ascent of one categorical distribution for each decision.
 
-    On trials by the score-function estimator (Williams, "Simple statistical gradient-following
-    algorithms for connectionist reinforcement learning", 1992) along the natural gradient, which
-    for categorical distributions is a weighted mean of the trials' one-hot encodings (Ollivier et
-    al., "Information-geometric optimization algorithms", JMLR 2017).
+    On trials it uses the score-function estimator (Williams, "Simple statistical
+    gradient-following algorithms for connectionist reinforcement learning", 1992) along the natural
+    gradient. For categorical distributions this is a weighted mean of the trials' one-hot encodings
+    (Ollivier et al., "Information-geometric optimization algorithms", JMLR 2017).
 
     On a guide with gradients, a `DifferentiablePredictor`, it ascends the relaxed prediction
-    itself: of a mixture of the options, ``softmax`` (Liu et al., "DARTS", ICLR 2019; Luo et al.,
-    "Neural architecture optimization", NeurIPS 2018), or of samples of the Gumbel-softmax with a
-    falling temperature, ``gumbel`` (Jang et al., ICLR 2017; Dong & Yang, "GDAS", CVPR 2019).
-    ``score`` keeps to the score function there too, as is done on any other guide. Of the
-    registered predictors only ``mlp`` has gradients, and in a space that can be listed no guide is
-    ascended, as `Guided` compares all architectures: the relaxation makes no difference there.
+    itself. With ``softmax`` that is the prediction of a mixture of the options (Liu et al.,
+    "DARTS", ICLR 2019; Luo et al., "Neural architecture optimization", NeurIPS 2018). With
+    ``gumbel`` it is that of samples of the Gumbel-softmax with a falling temperature (Jang et al.,
+    ICLR 2017; Dong & Yang, "GDAS", CVPR 2019). With ``score`` it uses the score function there,
+    too, as on any other guide.
+
+    Of the registered predictors only ``mlp`` has gradients. In a space that can be listed the
+    relaxation makes no difference, because `Guided` compares all architectures there.
     """
 
     variant: ClassVar[str | None] = "relaxation"
@@ -89,7 +91,7 @@ class GradientSearch(PolicySearch):
         return np.asarray((uniform > reached).sum(axis=2))
 
     def _improve(self, choices: IntArray, rewards: FloatArray) -> None:
-        """One step along the natural gradient, kept inside the simplex."""
+        """Take one step along the natural gradient, and stay inside the simplex."""
         weights = rewards / len(rewards)
         size = self._p.shape[1]
         pull = [np.bincount(column, weights, minlength=size) for column in choices.T]
@@ -99,7 +101,7 @@ class GradientSearch(PolicySearch):
         self._p /= self._p.sum(axis=1, keepdims=True)
 
     def visit(self, objective: PredictedObjective, steps: int) -> IntArray:
-        """Encodings on the way uphill, see `Searcher.visit`."""
+        """Encodings along the gradient ascent, see `Searcher.visit`."""
         predictor = objective.predictor
         if self.relaxation == "score" or not isinstance(predictor, DifferentiablePredictor):
             return super().visit(objective, steps)
@@ -107,8 +109,8 @@ class GradientSearch(PolicySearch):
         logits = rng.normal(size=(self.restarts, *self._options.shape))
         # Every second ascent starts near one of the best known architectures.
         best = sorted(range(len(self._values)), key=self._values.__getitem__, reverse=True)
-        for start, place in zip(range(0, self.restarts, 2), best, strict=False):
-            choices = self._archs[place].choices
+        for start, position in zip(range(0, self.restarts, 2), best, strict=False):
+            choices = self._archs[position].choices
             logits[start, np.arange(len(choices)), choices] += _SHARPNESS
         gumbel = self.relaxation == "gumbel"
         found = ascend(predictor, logits, self._options, steps // _SHARE, rng if gumbel else None)
@@ -126,14 +128,14 @@ def ascend(
     """Ascend relaxed predictions by Adam, the temperature falling towards single options.
 
     Args:
-        predictor: What is ascended.
-        logits: Where n ascents start: float (n, decisions, largest size).
-        options: Which options there are: bool (decisions, largest size).
+        predictor: The predictor to be maximised.
+        logits: Start of n ascents: float (n, decisions, largest size).
+        options: Which options exist: bool (decisions, largest size).
         steps: Number of steps.
         noise: Source of the Gumbel noise; None for the softmax mixture.
 
     Returns:
-        The most probable encodings at some places of all ascents, valid or not, repeated where
+        The most probable encodings at some steps of all ascents, valid or not, repeated where
         nothing changed: int64 (m, decisions).
     """
     import torch

@@ -1,4 +1,4 @@
-"""Guidance of any search by a predictor."""
+"""Guides any searcher by a predictor."""
 
 from __future__ import annotations
 
@@ -24,25 +24,26 @@ if TYPE_CHECKING:
     from surrogate_nas.predictors.scores import QuantileMap
 
 _INITIAL = 20
-_FEW = 5  # the same for predictors that condition on new rows
+_FEW = 5  # the default of `initial` for predictors that condition on new rows
 _GROWTH = 4 / 3  # of the number of trials from one complete fit to the next
-_PRIOR = 10  # proposals that are more a prior's than the results'
+_PRIOR = 10  # first proposals of a predictor with a prior, which rest on it more than on results
 _BEST = 5  # known architectures whose neighbours become candidates
 _KEPT = 5  # proposals that choose from the same candidates, where a space cannot be listed
 _CLIMB = 6  # steps of a climb to further candidates
-_STEP = 100  # candidates of such a step
-_STARTS = 3  # whose neighbours they are
+_STEP = 100  # candidates that one step adds at most
+_STARTS = 3  # candidates whose neighbours a step adds
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a guide goes by.
+    """The data from which a guide learns.
 
     Attributes:
-        archs: Those of the trials, in the order of their first results, and then of pending ones.
-        values: float64 (trials,), NaN where they failed.
-        scores: float64 (archs,), the values warped, failed ones as the worst, and what was
-            predicted for pending ones.
+        archs: The architectures of trials, in the order of their first results, and then of
+            pending proposals.
+        values: float64 (trials,), NaN where a trial failed.
+        scores: float64 (archs,), the warped values, with the worst for failed trials, and the
+            predictions for pending proposals.
     """
 
     archs: list[Architecture]
@@ -50,36 +51,42 @@ class _Known:
     scores: FloatArray
 
     def to_value(self) -> QuantileMap:
-        """From scores back to values; needs a trial that succeeded."""
-        from surrogate_nas.predictors.scores import QuantileMap  # which takes its time to import
+        """The map from scores back to values; needs a trial that succeeded."""
+        from surrogate_nas.predictors.scores import QuantileMap  # slow to import
 
         succeeded = np.flatnonzero(~np.isnan(self.values))
         return QuantileMap(self.scores[succeeded], self.values[succeeded])
 
 
 class Guided(Searcher):
-    """Proposes what a predictor, fitted to the trials so far, finds most promising.
+    """Proposes the most promising architectures by a predictor that is fitted to the trials so far.
 
-    The inner searcher is told every real trial and proposes until enough are known. From then
-    on the candidates are all architectures in a space (or a part of one) that can be listed, else
-    what a fork of the inner searcher visits on the predictions, the neighbours of the best known
-    ones, and for a predictor that conditions on new rows what a climb from the most promising of
-    these meets; several proposals choose from them. They are compared by an acquisition function
-    (see `surrogate_nas.searchers.acquisition`): the upper confidence bound, but for the first ten
-    proposals of a predictor with a prior the expected improvement, which soon tries what the
-    sources disagree about. Before the first result a predictor with a prior proposes what it finds
-    best, and no two neighbours.
+    The inner searcher is told every real trial, and proposes until there are enough of them. From
+    then on candidates are compared by an acquisition function (see
+    `surrogate_nas.searchers.acquisition`). In a space, or a part of one, that can be listed, all
+    architectures are candidates. Elsewhere the candidates are
 
-    The predictor learns warped values (see `surrogate_nas.predictors.gp.warped`), so that units and
-    outliers do not matter, and doubt reaches as far upwards as downwards. One that conditions on
-    new rows at little cost (`Predictor.conditions`) is updated for each proposal. Others are
-    updated once for every few proposals, no two of which are neighbours, and every few proposals
-    one stays the inner searcher's own. All are fitted anew when the number of trials has grown by
-    a third. Trials that are still under way count with the value that was predicted for them
-    (kriging believer, Ginsbourger et al., "Kriging is well-suited to parallelize optimization",
-    2010), failed ones with the worst seen. A step takes no longer late in a search than early: of
-    many trials the predictor learns from the best and, of the others, some at random. The value
-    that it predicted of a proposal is ``predicted`` in the proposal's ``info``.
+    - the architectures that a fork of the inner searcher visits on the predictions,
+    - the neighbours of the best known architectures,
+    - and, if the predictor conditions on new rows, what local search from the most promising of
+      these visits.
+
+    Several proposals are chosen from the same candidates there. The acquisition function is the
+    upper confidence bound. Only for the first ten proposals of a predictor with a prior it is the
+    expected improvement, which soon tries architectures about which the sources disagree. Before
+    the first result a predictor with a prior proposes the best by its mean, no two of them
+    neighbours.
+
+    The predictor learns warped values (see `surrogate_nas.predictors.scores.warped`), so that units
+    and outliers do not matter and uncertainty is symmetric. One that conditions on new rows at
+    little cost (`Predictor.conditions`) is updated for each proposal. Others are updated once for
+    every few proposals, no two of which are neighbours, and a fixed share of the proposals is
+    the inner searcher's own. All are fitted anew when the number of trials has grown by a third.
+
+    Pending trials count with their predicted value (kriging believer, Ginsbourger et al., "Kriging
+    is well-suited to parallelize optimization", 2010), failed ones with the worst value seen. To
+    bound the time of a step, the predictor learns from the best of many trials and from a random
+    part of the others. The predicted value of a proposal is ``predicted`` in its ``info``.
 
     Example:
         >>> from surrogate_nas import FunctionObjective, make_searcher, search
@@ -95,7 +102,7 @@ class Guided(Searcher):
 
     @classmethod
     def requirements(cls, variant: str | None = None) -> Requirements:
-        """A subclass that is made of a space guides itself, see `Searcher.requirements`."""
+        """A subclass that is made from a space has a guide, see `Searcher.requirements`."""
         return Requirements(guide="gp")
 
     def __init__(
@@ -116,7 +123,7 @@ class Guided(Searcher):
         """Guide ``inner`` by ``predictor``.
 
         Args:
-            inner: A searcher that nothing else asks or tells.
+            inner: A searcher that is used by nothing else.
             predictor: Fitted and refitted here.
             seed: Source of the choices' randomness.
             initial: Number of successful trials before the predictor is trusted; None for 20, for
@@ -126,15 +133,15 @@ class Guided(Searcher):
             exploration: How many standard deviations the upper confidence bound is above the mean;
                 None for 1 where the predictor conditions on new rows without a prior (2 where the
                 space cannot be listed), else for 1.25.
-            inner_every: Each how-many-th proposal is the inner searcher's own, so that a predictor
-                which is wrong about a region cannot keep the search from it; 0 for none. None for
-                5, or for 0 where it conditions on new rows.
+            inner_every: Number of proposals of which one is the inner searcher's own, so that a
+                predictor which is wrong about a region does not exclude it; 0 for none of them.
+                None for 5, or for 0 where it conditions on new rows.
             steps: Steps of the inner searcher's fork where the space cannot be listed; None for
-                400, or for 200 where it conditions on new rows, as candidates come from a climb
-                then, too.
+                400, or for 200 where it conditions on new rows, as local search adds candidates
+                then.
             acquisition: How candidates are compared, one of
-                `surrogate_nas.searchers.acquisition.ACQUISITIONS`; None for those said above.
-            labels: Number of trials from which on the predictor learns from a part of them.
+                `surrogate_nas.searchers.acquisition.ACQUISITIONS`; None for the defaults above.
+            labels: With more trials than this, the predictor learns from a part of them.
             features: Of the architectures, for the predictor.
 
         Raises:
@@ -183,9 +190,8 @@ class Guided(Searcher):
         self._believed: dict[Architecture, float] = {}
         self._plan: deque[tuple[Architecture, float]] = deque()
         self._foreseen: dict[Architecture, float] = {}  # values of what is planned
-        self._chosen: IntArray = np.zeros(
-            0, dtype=np.int64
-        )  # of what was told at the last complete fit
+        # Positions of the trials of the last complete fit.
+        self._chosen: IntArray = np.zeros(0, dtype=np.int64)
         self._told_then = 0
         self._fitted = 0  # number of rows at that fit
         self._news = 0
@@ -212,7 +218,7 @@ class Guided(Searcher):
     def _fresh(self) -> Architecture | None:
         try:
             return super()._fresh()
-        except SpaceExhaustedError:  # by the inner searcher, which has seen all that this one has
+        except SpaceExhaustedError:  # of the inner searcher, which is told all that this one is
             return None
 
     def _propose(self) -> Proposal | None:
@@ -225,7 +231,7 @@ class Guided(Searcher):
         if self._succeeded < self.initial:
             return self.inner.ask(1)[0].arch
         self._guided += 1
-        # At first, a prior knows more than the inner searcher.
+        # At first a prior is better than the inner searcher, so it makes all proposals.
         early = self.predictor.has_prior and self._guided <= _INITIAL
         if early or not self.inner_every or self._guided % self.inner_every:
             if self._news >= self.refit_every or not self._plan:
@@ -251,12 +257,12 @@ class Guided(Searcher):
         """Fit, predict, and line up the next proposals."""
         self._news = 0
         known = self._learn()
-        if self.space.enumerable:  # always the same array, of which predictors keep what they know
+        if self.space.enumerable:  # always the same array, for which predictors keep a cache
             candidates = self.space.unique()
         else:
             candidates = self._gathered(known)
         mean, score = self._compared(candidates, known)
-        if not self._succeeded:  # a first batch is spread over the best: the prior learns nothing
+        if not self._succeeded:  # a prior learns nothing from pending ones: avoid their neighbours
             for arch in self._believed:
                 score[_near(candidates, np.array(arch.choices))] = -np.inf
         chosen = _most_promising(candidates, score, self.refit_every)
@@ -265,32 +271,32 @@ class Guided(Searcher):
             for i, mean in zip(chosen, mean[chosen], strict=True)
         )
         self._foreseen = {}
-        if self._succeeded:  # else there is nothing to measure values by
+        if self._succeeded:  # else the scale of the values is not known
             values = known.to_value()(mean[chosen]).tolist()
             self._foreseen = {arch: v for (arch, _), v in zip(self._plan, values, strict=True)}
 
     def _compared(self, candidates: IntArray, known: _Known) -> tuple[FloatArray, FloatArray]:
-        """Predicted scores of keys (n, decisions), and how promising those are that are free."""
+        """Predicted scores of keys (n, decisions), and their acquisition values, -inf if taken."""
         prediction = self.predictor.predict(candidates)
         if self._succeeded:
             compare = ACQUISITIONS[self.acquisition or self._usual()]
             score = compare(prediction, float(known.scores.max()), self.exploration, self.rng)
-        else:  # a prior's doubt shows nothing but where it knows least
+        else:  # a prior's uncertainty only tells what it knows least, so its mean decides
             score = prediction.mean.copy()
         score[~self._free(candidates)] = -np.inf
         return prediction.mean, score
 
     def _usual(self) -> str:
-        """The acquisition function where none was wished."""
+        """The acquisition function if none was given."""
         return "ei" if self.predictor.has_prior and self._guided <= _PRIOR else "ucb"
 
     def _learn(self) -> _Known:
-        """Bring the predictor up to date; what is known."""
-        from surrogate_nas.predictors.scores import warped  # which takes its time to import
+        """Update or refit the predictor, and return its data."""
+        from surrogate_nas.predictors.scores import warped  # slow to import
 
         values = np.array(list(self._told.values()))
         believed = list(self._believed.values())
-        if not self._succeeded:  # the prior speaks
+        if not self._succeeded:  # there is nothing to fit to, so the prior is used as it is
             return _Known(list(self._believed), values[:0], np.array(believed))
         scores = warped(np.where(np.isnan(values), np.nanmin(values), values))
         known = _Known([*self._told, *self._believed], values, np.append(scores, believed))
@@ -309,7 +315,7 @@ class Guided(Searcher):
         return TaskData("search", self.space, choices, known.scores[rows], self.features)
 
     def _representatives(self, known: _Known) -> IntArray:
-        """Positions of trials: all, or of many the best and some that stand for the others."""
+        """Positions of the trials to learn from: all, or the best of many and a random sample."""
         trials = len(known.values)
         surplus = len(known.archs) - self.labels
         if surplus <= 0:
@@ -325,7 +331,7 @@ class Guided(Searcher):
             return self._visited(known)
         if self._proposals_left <= 0:
             candidates = self._visited(known)
-            if self.predictor.conditions:  # others know too little of what they have not seen
+            if self.predictor.conditions:  # others generalise too poorly for a climb
                 candidates = self._climbed(candidates, known)
             self._candidates = frozen(candidates)
             self._proposals_left = _KEPT
@@ -333,9 +339,9 @@ class Guided(Searcher):
         return self._candidates
 
     def _climbed(self, candidates: IntArray, known: _Known) -> IntArray:
-        """Candidates (n, decisions), and what is met on a climb from the most promising ones.
+        """Candidates (n, decisions), and those that local search adds to them.
 
-        Each step adds some neighbours of the best few that are there by then.
+        Each step adds some neighbours of the most promising candidates so far.
         """
         score = self._compared(candidates, known)[1]
         for _ in range(_CLIMB):
@@ -352,7 +358,7 @@ class Guided(Searcher):
         return candidates
 
     def _visited(self, known: _Known) -> IntArray:
-        """Keys near the best known ones and on the inner searcher's way on the predictions."""
+        """Keys of the best architectures' neighbours, and those that the inner searcher visits."""
         if not self._succeeded:
             objective = PredictedObjective(self.space, self.predictor)
             parts = [self.inner.visit(objective, self.steps)]
@@ -370,7 +376,7 @@ class Guided(Searcher):
 def _most_promising(candidates: IntArray, score: FloatArray, n: int) -> list[int]:
     """Positions of up to n candidates with the best score, no two of them neighbours.
 
-    What differs in one decision is predicted nearly alike and would teach nearly the same.
+    Neighbours have nearly the same predictions, and their results would be nearly the same.
     """
     chosen: list[int] = []
     for _ in range(n):

@@ -1,4 +1,4 @@
-"""Hyperband: many architectures at small budgets, the best of them at larger ones."""
+"""Hyperband: many architectures at small budgets, and the best of them at larger ones."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Hyperband(Searcher):
     """Successive halving in brackets that start at different budgets, over any searcher.
 
     Li et al., "Hyperband: a novel bandit-based approach to hyperparameter optimization", JMLR
-    2018: a bracket for each budget to start at, all at the same cost. Each has a searcher of its
-    own, which is told all results at that budget. Of the results at one budget the best go on to
-    the next larger one, about as many as make both cost the same, as soon as there are enough
-    (Li et al., "A system for massively parallel hyperparameter tuning", MLSys 2020), so results
-    may be late, failed or missing.
+    2018: there is a bracket for each smallest budget, and all brackets cost the same. Each has its
+    own searcher, which is told all results at that budget. The best results at one budget are
+    promoted to the next larger one, about as many as make both cost the same. Promotion is
+    asynchronous (Li et al., "A system for massively parallel hyperparameter tuning", MLSys 2020):
+    results may be late, failed or missing.
 
-    No architecture is proposed twice at one budget. With no more than one budget this is the
-    inner searcher.
+    No architecture is proposed twice at one budget. With a single budget this is the inner
+    searcher.
     """
 
     variant: ClassVar[str | None] = "inner"
@@ -84,7 +84,7 @@ class Hyperband(Searcher):
         return super()._shared() | {id(inner): inner.fork() for inner in self.inner}
 
     def _propose(self) -> Proposal | None:
-        # The bracket that has cost least so far; another one where it has nothing to propose.
+        # The bracket that has cost least so far, or the next one if it has nothing to propose.
         for bracket in sorted(range(len(self.rungs)), key=self._spent.__getitem__):
             found = self._promotion(bracket) or self._start(bracket)
             if found is not None:
@@ -95,7 +95,7 @@ class Hyperband(Searcher):
         return None
 
     def _promotion(self, bracket: int) -> tuple[int, Architecture] | None:
-        """A rung, the highest possible, and the best architecture that is due there."""
+        """The highest rung to which an architecture can be promoted, and that architecture."""
         for rung in range(len(self.rungs) - 2, bracket - 1, -1):
             results = self._values[bracket][rung]
             due = len(results) * (self.rungs[rung] or 1) // (self.rungs[rung + 1] or 1)
@@ -109,7 +109,7 @@ class Hyperband(Searcher):
         self._turn = bracket
         try:
             arch = self._fresh()
-        except SpaceExhaustedError:  # by the inner searcher, which has seen all that this one has
+        except SpaceExhaustedError:  # of the inner searcher, which is told all that this one is
             return None
         if arch is None:
             return None
@@ -132,7 +132,7 @@ class Hyperband(Searcher):
         self.inner[rung].tell([trial])
 
     def _rung(self, trial: Trial) -> int | None:
-        """Where a trial belongs by its budget; None if that is not among those used."""
+        """The rung of a trial by its budget; None if that budget is not used."""
         if len(self.rungs) == 1:
             return 0
         budget = trial.proposal.budget
@@ -142,7 +142,7 @@ class Hyperband(Searcher):
 
 
 def _geometric(budgets: Sequence[int], eta: float) -> tuple[int | None, ...]:
-    """Ascending budgets, each at least eta times the one before; None alone without a choice."""
+    """Ascending budgets, each at least eta times the one before; [None] if there is no choice."""
     rungs: list[int | None] = []
     for budget in sorted(set(budgets), reverse=True):
         if not rungs or budget * eta <= (rungs[-1] or 0):

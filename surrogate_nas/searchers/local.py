@@ -20,11 +20,11 @@ class LocalSearch(Searcher):
 
     The neighbours of the incumbent are proposed in random order. With ``rule="first"`` a better
     one becomes the incumbent as soon as it is known, with ``"steepest"`` the best of all of them.
-    An incumbent without a better neighbour is a local optimum, and the best trial outside the
-    climb, or else a random one, starts the next climb.
+    An incumbent without a better neighbour is a local optimum. The next climb starts at the best
+    trial outside the climb, or at a random architecture.
 
-    Several proposals may be under way. While the last neighbours are awaited, random starts of
-    the next climb are proposed; after as many as there are neighbours, the wait is over.
+    Several proposals may be pending. While the last neighbours are evaluated, random starts of the
+    next climb are proposed, at most as many as there are neighbours; then the climb ends.
 
     White et al., "Exploring the loss landscape in neural architecture search", UAI 2021.
 
@@ -60,7 +60,7 @@ class LocalSearch(Searcher):
 
     @property
     def incumbent(self) -> Architecture | None:
-        """The architecture whose neighbours are being tried, if any is known yet."""
+        """The architecture whose neighbours are being tried, or None before the first value."""
         return self._incumbent
 
     def _candidate(self) -> Architecture:

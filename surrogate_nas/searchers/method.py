@@ -1,4 +1,4 @@
-"""Names of search methods, read in one place: ``evolution``, ``hyperband:evolution+gp``."""
+"""Parses names of search methods: ``evolution``, ``hyperband:evolution+gp``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from surrogate_nas.registry import load, names
 from surrogate_nas.searchers.base import Requirements, Searcher
 
 AUTO, NONE = "auto", "none"
-"""Predictors that are chosen for a task, and no predictor."""
+"""The names that stand for a predictor chosen for the task, and for no predictor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,9 @@ class Method:
 
     @classmethod
     def parse(cls, text: str) -> Method:
-        """Read ``searcher``, ``searcher:variant``, either with ``+predictor``.
+        """Read ``searcher`` or ``searcher:variant``, either with ``+predictor``.
 
-        All after the first plus is the predictor, so that a file's path may hold more of them.
+        All text after the first plus is the predictor, so the path of a file may have a plus.
 
         Raises:
             UnknownNameError: If there is no such searcher or predictor; the message suggests the
@@ -67,34 +67,34 @@ class Method:
 
     @property
     def kind(self) -> Any:
-        """The searcher's class, or what else makes one."""
+        """The searcher's class, or a function that makes one."""
         return load("searcher", self.searcher)
 
     @property
     def requirements(self) -> Requirements:
-        """What the searcher's constructor is given; that of an inner searcher is not part of it."""
+        """Further arguments of the searcher's constructor, without those of an inner searcher."""
         return _requirements(self.kind, self.variant)
 
     @property
     def features(self) -> tuple[str, ...]:
-        """Names of the features without which the searcher, or the inner one, cannot do."""
+        """Names of the features that the searcher, or the inner one, needs."""
         inner = () if self.inner is None else self.inner.features
         return tuple(dict.fromkeys([*self.requirements.features, *inner]))
 
     @property
     def guide(self) -> str | None:
-        """The predictor that was named; None for `NONE`, too."""
+        """The predictor that was named; None if there is none or if it is `NONE`."""
         return None if self.predictor == NONE else self.predictor
 
     @property
     def own_guide(self) -> str | None:
-        """The predictor that the searcher, or the inner one, has where none is named."""
+        """The default predictor of the searcher, or of the inner one."""
         own = self.requirements.guide
         return self.inner.own_guide if own is None and self.inner is not None else own
 
 
 def check_predictor(name: str) -> None:
-    """Refuse what is no registered name, `AUTO`, `NONE`, file of weights or dotted path.
+    """Check that a name is registered, `AUTO`, `NONE`, a file of weights or a dotted path.
 
     Raises:
         UnknownNameError: With the nearest name.
@@ -107,7 +107,7 @@ def check_predictor(name: str) -> None:
 
 
 def _parsed(name: str, outer: tuple[str, ...]) -> Method:
-    """A searcher without a predictor, inside of others."""
+    """Parse an inner searcher, which has no predictor in its name."""
     searcher, variant = _parts(name)
     kind = load("searcher", searcher)
     if variant is not None:

@@ -1,4 +1,4 @@
-"""What searches have in common that learn a distribution over architectures."""
+"""The base of searches that learn a distribution over architectures."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _DRAWN = 32  # architectures drawn at once
 class PolicySearch(Searcher):
     """Proposes draws from a distribution, which is improved after every few trials.
 
-    Values are rewarded by the normal scores of their ranks among all trials, so their unit does
-    not matter; failed trials have the worst rank. A subclass defines `_draw` and `_improve`.
+    The reward of a trial is the normal score of its rank among all trials, so units do not matter;
+    failed trials have the worst rank. A subclass defines `_draw` and `_improve`.
     """
 
     def __init__(
@@ -53,9 +53,9 @@ class PolicySearch(Searcher):
         self._drawn.extend(arch for arch in valid if not self.seen(arch))
         if self._drawn:
             return self._drawn.popleft()
-        if valid:  # the distribution is sure of what is known already
-            # A new draw for each proposal finds a little better ones, but takes too long for the
-            # many steps that a guide plays where it cannot list the space.
+        if valid:  # all draws were proposed before, as the distribution has converged
+            # A new draw for each proposal is a little better, but too slow for the many steps on
+            # predictions in a space that cannot be listed.
             kept = valid[:1] if self.space.enumerable else valid
             self._drawn.extend(self.space.mutate(arch, self.rng) for arch in kept)
             return self._drawn.popleft()

@@ -1,4 +1,4 @@
-"""A predictor in the place of an objective."""
+"""A predictor as an objective."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from surrogate_nas.spaces.base import Architecture, SearchSpace
 
 
 class PredictedObjective:
-    """The predicted mean as if it had been measured, at no cost."""
+    """Evaluates architectures by their predicted mean, at no cost."""
 
     def __init__(
         self,
@@ -21,12 +21,12 @@ class PredictedObjective:
         predictor: Predictor,
         to_value: Callable[[FloatArray], FloatArray] = np.asarray,
     ) -> None:
-        """Ask a fitted predictor.
+        """Wrap a fitted predictor.
 
         Args:
             space: The space of the architectures.
-            predictor: What is asked.
-            to_value: From what it was fitted to, (n,), to values, (n,); increasing.
+            predictor: The predictor.
+            to_value: An increasing map from its predictions, (n,), to values, (n,).
         """
         self.space = space
         self.predictor = predictor

@@ -1,4 +1,4 @@
-"""The order of zero-cost proxies as a search: what needs no training, to be measured against."""
+"""Search in the order of a zero-cost proxy: a baseline that needs no training."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from surrogate_nas.searchers.base import Requirements, Searcher
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 
 DEFAULT_PROXY = "synflow"
-"""On the images of cell-bench and on NAS-Bench-201 it finds good ones first (docs/proxies.md)."""
+"""Finds good architectures early on cell-bench's images and on NAS-Bench-201 (docs/proxies.md)."""
 
 _POOL = 4_096
 
 
 class ProxySearch(Searcher):
-    """Proposes what untrained networks promise most first, and never learns.
+    """Proposes architectures in the order of one feature, the largest first, and never learns.
 
-    The order is that of one feature (see `Features`); of architectures on a par chance decides. A
+    The feature is a score of untrained networks (see `Features`); ties are broken at random. A
     space that cannot be listed is represented by a sample, as in Mellor et al., "Neural
     Architecture Search without Training", ICML 2021.
     """
@@ -29,7 +29,7 @@ class ProxySearch(Searcher):
 
     @classmethod
     def requirements(cls, variant: str | None = None) -> Requirements:
-        """The feature that counts, see `Searcher.requirements`."""
+        """The feature by which it orders, see `Searcher.requirements`."""
         return Requirements(features=(variant or DEFAULT_PROXY,))
 
     def __init__(
@@ -44,9 +44,9 @@ class ProxySearch(Searcher):
 
         Args:
             space: Where to search.
-            seed: Decides between equals.
-            features: Of its architectures; the larger the better.
-            proxy: Name of the one that counts.
+            seed: Breaks ties.
+            features: Of the space's architectures; larger is better.
+            proxy: Name of the feature by which it orders.
 
         Raises:
             InvalidArgumentError: If there are no features.
@@ -66,7 +66,7 @@ class ProxySearch(Searcher):
         self._ranked = pool[order]
         self._starts = np.flatnonzero(np.diff(score[order], prepend=np.inf))  # of each level
         self._level = 0
-        self._equals: list[int] = []  # what is left of the level before
+        self._equals: list[int] = []  # remaining positions of the current level
 
     def _shared(self) -> dict[int, Any]:
         return super()._shared() | {id(part): part for part in (self._ranked, self._starts)}

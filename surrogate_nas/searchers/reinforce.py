@@ -1,4 +1,4 @@
-"""Reinforcement learning: a recurrent controller that writes architectures."""
+"""Reinforcement learning: a recurrent controller that generates architectures."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _NORM = 1.0  # longest gradient
 
 
 class Reinforce(PolicySearch):
-    """An LSTM writes an architecture decision by decision and is rewarded for good ones.
+    """An LSTM generates architectures decision by decision and is rewarded for good ones.
 
-    Zoph & Le, "Neural architecture search with reinforcement learning", ICLR 2017: policy
-    gradient against a moving average of the rewards, with a bonus for entropy, one update for
-    every few trials. By default an update is a few steps on the clipped ratio of probabilities
-    (Schulman et al., "Proximal policy optimization algorithms", 2017), ``plain`` a single step of
-    REINFORCE (Williams 1992).
+    Zoph & Le, "Neural architecture search with reinforcement learning", ICLR 2017: policy gradient
+    with a moving average of the rewards as the baseline and a bonus for entropy. There is one
+    update for every few trials. By default it takes a few steps on the clipped ratio of
+    probabilities (Schulman et al., "Proximal policy optimization algorithms", 2017); with ``plain``
+    it is a single step of REINFORCE (Williams 1992).
     """
 
     variant: ClassVar[str | None] = "rule"
@@ -77,7 +77,7 @@ class Reinforce(PolicySearch):
         return self._controller.sample(n, self.rng)
 
     def _improve(self, choices: IntArray, rewards: FloatArray) -> None:
-        """One update, as if the controller had just written these."""
+        """Update the controller as if it had just generated these encodings."""
         advantage = torch.from_numpy((rewards - self._baseline).astype(np.float32))
         self._baseline = self.decay * self._baseline + (1 - self.decay) * float(rewards.mean())
         written = torch.from_numpy(choices)
@@ -97,16 +97,16 @@ class Reinforce(PolicySearch):
 
 
 class _Controller(nn.Module):
-    """The distribution over encodings: an LSTM that reads the last choice and writes the next.
+    """The distribution over encodings: an LSTM that reads the last choice and predicts the next.
 
-    All draws are inversions of uniform numbers of a NumPy generator, and so are the weights;
-    torch's own generator is left alone.
+    All draws and initial weights are computed from uniform numbers of a NumPy generator; torch's
+    own generator is not used.
     """
 
     def __init__(self, sizes: tuple[int, ...], rng: np.random.Generator) -> None:
         super().__init__()
         self.sizes = sizes
-        # The options of all decisions in one vocabulary, number 0 is the start.
+        # The options of all decisions share one vocabulary, whose number 0 is the start.
         self.first = np.concatenate([[1], 1 + np.cumsum(sizes)]).tolist()
         with torch.device("meta"):  # which initialises nothing
             self.read = nn.Embedding(self.first[-1], _HIDDEN)
@@ -119,7 +119,7 @@ class _Controller(nn.Module):
 
     @torch.no_grad()
     def sample(self, n: int, rng: np.random.Generator) -> IntArray:
-        """Write n encodings, with repetition: int64 (n, decisions)."""
+        """Generate n encodings, with repetition: int64 (n, decisions)."""
         uniform = rng.random((len(self.sizes), n, 1))
         token = torch.zeros((n, 1), dtype=torch.int64)
         state: tuple[Tensor, Tensor] | None = None

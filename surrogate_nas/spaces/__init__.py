@@ -1,4 +1,4 @@
-"""Spaces of architectures: what an architecture is, never how it performs."""
+"""Spaces of architectures: encodings, graphs and notations, without any results."""
 
 from __future__ import annotations
 

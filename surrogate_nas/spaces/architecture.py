@@ -1,4 +1,4 @@
-"""What an architecture is to all of this program: a space's name and numbers of options."""
+"""An architecture: the name of its space and a number for each decision."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from surrogate_nas._types import IntArray
 
 @dataclass(frozen=True, slots=True, order=True)
 class Architecture:
-    """One architecture: its space's name and one option number a decision.
+    """One architecture: the name of its space and the number of an option for each decision.
 
     Example:
         >>> arch = Architecture("nats-size", (0, 1, 2, 3, 4))
@@ -22,6 +22,6 @@ class Architecture:
 
 
 def frozen(array: IntArray) -> IntArray:
-    """The same array, made read-only: for arrays that are handed out again and again."""
+    """Make an array read-only, because it will be returned many times; the same array."""
     array.setflags(write=False)
     return array

@@ -1,4 +1,4 @@
-"""What a space of architectures is: decisions with options, and rules over them."""
+"""Spaces of architectures: decisions with options, and rules over them."""
 
 from __future__ import annotations
 
@@ -46,17 +46,16 @@ class SearchSpace(Encodings, ABC):
     `canonicalise`. Batch forms take and give int arrays (n, decisions). A space of `ENUMERABLE`
     encodings or more may override `is_valid` and `canonical` for speed.
 
-    Decisions may have conditions, see `Decision`. An encoding is valid only where inactive
-    decisions have their first option, so that what they would say never makes two architectures
-    of one. All moves keep to that.
+    Decisions may have conditions, see `Decision`. An encoding is valid only if inactive decisions
+    have their first option, so that each architecture has one encoding. All moves respect that.
 
     Attributes:
         name: The registered name.
         decisions: The decisions, in the order of an encoding.
         isomorphs: ``"separate"``: every encoding is its own architecture; ``"merged"``: encodings
             with one canonical form are the same, see `key`.
-        definition: The text that declares a space of one's own, see `custom.CustomSpace`; None
-            for all others, which have their name.
+        definition: The text that declares a user's space, see `custom.CustomSpace`; None for
+            registered spaces.
 
     Example:
         >>> from surrogate_nas.spaces import open_space
@@ -110,9 +109,9 @@ class SearchSpace(Encodings, ABC):
     def mutate(self, arch: Architecture, rng: np.random.Generator) -> Architecture:
         """Change one active decision, drawn uniformly, to another option; the result is valid.
 
-        Of an unordered decision all other options are equally likely, of an ordered one the near
-        are likelier, see `Scale`. Decisions that become active are drawn uniformly. Where no
-        single change is valid, the result is a sample.
+        The other options of an unordered decision are equally likely; of an ordered one the nearer
+        are more likely, see `Scale`. Decisions that become active are drawn uniformly. If no single
+        change is valid, the result is a sample.
         """
         choices = arch.choices
         conditions, candidates = self._conditions, self._open
@@ -122,14 +121,14 @@ class SearchSpace(Encodings, ABC):
             candidates = tuple(i for i in candidates if active[i])
         for _ in range(_MOVES if candidates else 0):
             # One draw for both decision and option: calls into the generator dominate the cost.
-            place = rng.random() * len(candidates)
-            i = candidates[int(place)]
+            draw = rng.random() * len(candidates)
+            i = candidates[int(draw)]
             scale = self._scales[i]
             if scale is None:
-                option = int(place % 1 * (self.sizes[i] - 1))
+                option = int(draw % 1 * (self.sizes[i] - 1))
                 option += option >= choices[i]
             else:
-                option = scale.move(choices[i], place % 1)
+                option = scale.move(choices[i], draw % 1)
             changed: Sequence[int] = (*choices[:i], option, *choices[i + 1 :])
             if conditions is not None:
                 changed = conditions.changed(changed, active, rng)
@@ -150,7 +149,7 @@ class SearchSpace(Encodings, ABC):
     def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
         """Uniform crossover: each decision from either parent; ``a`` if no child is valid.
 
-        What is inactive in one parent comes from the other.
+        A decision that is inactive in one parent comes from the other.
         """
         for _ in range(_MOVES):
             draws = rng.random(len(self.sizes)).tolist()
@@ -231,10 +230,10 @@ class SearchSpace(Encodings, ABC):
         return choices, errors
 
     def _read_all(self, texts: Sequence[str]) -> tuple[IntArray, BoolArray]:
-        """Read those of the texts for which there is a fast way: none, unless a subclass has one.
+        """Read the texts that can be read in a fast way: none, unless a subclass has one.
 
         Returns:
-            int16 (n, decisions), in range, and bool (n,), which of them were read.
+            int16 (n, decisions), in range, and bool (n,), whether each text was read.
         """
         n = len(texts)
         return np.zeros((n, len(self.sizes)), dtype=np.int16), np.zeros(n, dtype=np.bool_)
@@ -271,7 +270,7 @@ class RestrictedSpace(SearchSpace):
 
     @property
     def identity(self) -> str:
-        """That of the whole space."""
+        """The identity of the whole space."""
         return self.whole.identity
 
     def with_isomorphs(self, isomorphs: Isomorphs) -> Self:
@@ -314,7 +313,7 @@ class RestrictedSpace(SearchSpace):
 
     @cached_property
     def _enumeration(self) -> IntArray:
-        # Of a larger space one encoding a key: nobody knows all encodings of a canonical form.
+        # In a larger space, one encoding for each key: those of one canonical form are not known.
         return self._unique if self.enumerable and not self._tabulated else super()._enumeration
 
     @property

@@ -1,7 +1,7 @@
 """Cells with an operation on each edge between all states: their graphs and isomorphism.
 
-State 0 is the input, every other state is the sum of what its edges bring, and the last state is
-the output. Edges are ordered by target, then by source: 0->1, 0->2, 1->2, 0->3, and so on.
+State 0 is the input, every other state is the sum of its edges' results, and the last state is the
+output. Edges are ordered by target, then by source: 0->1, 0->2, 1->2, 0->3, and so on.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def cell_edges(states: int) -> tuple[tuple[int, int], ...]:
 
 
 def cell_states(edges: int) -> int:
-    """The number of states whose edges are so many; of more, where no number fits."""
+    """The least number of states that have at least this number of edges."""
     states = 2
     while len(cell_edges(states)) < edges:
         states += 1
@@ -72,15 +72,15 @@ def _line_template(count: int) -> tuple[IntArray, IntArray, IntArray]:
 
 @cache
 def unique_string_numbers(operations: tuple[str, ...], none: str, skip: str) -> IntArray:
-    """The least number of a cell of 4 states with the same unique string, for each: int32 (o**6,).
+    """For each cell of 4 states the least index of a cell with its unique string: int32 (o**6,).
 
-    The string is that of NAS-Bench-201 (``to_unique_str`` that considers zeros), in which a
-    state is the sorted join of its inputs. Strings, and not nested multisets: a sum that a skip
-    hands on melts into the next sum, but is sorted there as one piece.
+    The string is that of NAS-Bench-201 (``to_unique_str`` that considers zeros), in which a state
+    is the sorted join of its inputs. It must be a string, not a nested multiset: a sum behind a
+    skip becomes part of the next sum's text, but is sorted there as a single piece.
     """
 
     def applied(source: str) -> list[str]:
-        """Every operation on a state, itself a string; ``#`` is zero."""
+        """The strings of all operations on a state's string; ``#`` is zero."""
         return [
             "#"
             if name == none or source == "#"

@@ -1,4 +1,4 @@
-"""Graphs of networks that are one layer after another."""
+"""Graphs of chains of layers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from surrogate_nas.spaces.operations import ATTRIBUTES
 def chain_graphs(
     op: IntArray, attributes: FloatArray, *, present: BoolArray | None = None
 ) -> ArchGraphs:
-    """Input, the layers in their order, output; a layer that is not there is bridged.
+    """Make chains of input, layers and output; a missing layer is bridged by an edge.
 
     Args:
         op: int (n, t), positions in `OPERATIONS`.

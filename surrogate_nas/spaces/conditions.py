@@ -1,4 +1,4 @@
-"""Which decisions count in an encoding, where some depend on what others have."""
+"""Conditions of decisions: which decisions are active, given the options of others."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from surrogate_nas._types import BoolArray, IntArray
 from surrogate_nas.errors import InvalidArgumentError, UnknownNameError
 from surrogate_nas.spaces.decisions import Condition, Decision
 
-_STATES = 100_000  # for counting: combinations of what later conditions ask for
+_STATES = 100_000  # limit of counting: combinations of clauses on which later conditions depend
 
 
 @dataclass(frozen=True)
 class Clause:
-    """A part of a condition: a decision's position, and with which of its options it holds."""
+    """A part of a condition: the position of a decision, and the options with which it holds."""
 
     position: int
     holding: tuple[bool, ...]
@@ -94,7 +94,7 @@ class Conditions:
             ) from None
 
     def active(self, choices: IntArray) -> BoolArray:
-        """Which decisions count in each encoding: bool (n, decisions)."""
+        """Which decisions are active in each encoding: bool (n, decisions)."""
         active = np.ones(choices.shape, dtype=np.bool_)
         for i in self._conditional:
             active[:, i] = self.holds(self._clauses[i], choices, active)
@@ -128,7 +128,7 @@ class Conditions:
     def changed(
         self, choices: Sequence[int], was: Sequence[bool], rng: np.random.Generator
     ) -> list[int]:
-        """One encoding settled after a change; decisions that were not active are drawn."""
+        """An encoding after a change; decisions that become active are drawn, others reset."""
         found, active = list(choices), [True] * len(choices)
         for i in self._conditional:
             active[i] = self._counts(i, found, active)
@@ -139,7 +139,7 @@ class Conditions:
         return found
 
     def crossed(self, a: Sequence[int], b: Sequence[int], from_a: Sequence[bool]) -> list[int]:
-        """A child's encoding: decisions of a parent, or of the one in which they are active."""
+        """A child's encoding: each decision of a random parent among those where it is active."""
         active_a, active_b = self.active_of(a), self.active_of(b)
         found, active = [0] * len(a), [True] * len(a)
         for i in self._order:
@@ -150,7 +150,7 @@ class Conditions:
         return found
 
     def decide(self, choose: Callable[[int], int]) -> list[int]:
-        """The encoding of the options that are chosen for the decisions that are active."""
+        """The encoding that results from choosing an option for each active decision."""
         found, active = [0] * len(self._sizes), [True] * len(self._sizes)
         for i in self._order:
             active[i] = self._counts(i, found, active)
@@ -163,7 +163,7 @@ class Conditions:
     def count(self) -> int | None:
         """Number of encodings without those that differ in inactive decisions alone.
 
-        None where the conditions are too entangled to count.
+        None if the conditions depend on each other in too many ways to count.
         """
         total = 1
         for group in self._groups():
@@ -174,7 +174,7 @@ class Conditions:
         return total
 
     def _groups(self) -> list[list[int]]:
-        """Decisions that conditions connect, in the order of `_order`."""
+        """Groups of decisions that conditions connect, in the order of `_order`."""
         root = list(range(len(self._sizes)))
 
         def find(i: int) -> int:
@@ -191,7 +191,7 @@ class Conditions:
         return list(groups.values())
 
     def _count(self, group: list[int]) -> int | None:
-        """By one pass over the decisions, with what later conditions ask for as the state."""
+        """Count by one pass over the decisions; the state is the clauses that hold so far."""
         last = {clause: i for i in group for clause in self._clauses[i]}
         asked: dict[int, list[Clause]] = {}
         for clause in last:

@@ -1,4 +1,4 @@
-"""Spaces of one's own, declared in a small TOML file."""
+"""Users' spaces, declared in a small TOML file."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class CustomSpace(SearchSpace):
 
         Args:
             definition: The text.
-            source: What it is called in messages.
+            source: Name of the text in messages.
 
         Raises:
             FormatError: If anything is wrong with it; the message names the key.
@@ -73,19 +73,19 @@ class CustomSpace(SearchSpace):
 
     @property
     def identity(self) -> str:
-        """The name and a hash of what the definition says; its layout and comments do not count."""
+        """The name and a hash of the definition's content, without layout and comments."""
         return self._identity
 
     @cached_property
     def size(self) -> int:
-        """Number of different keys: all encodings but for what is inactive."""
+        """Number of different keys: encodings without those that differ in inactive decisions."""
         if self._counted is None:
             return super().size
         return self._counted
 
     @property
     def countable(self) -> bool:
-        """Whether `size` is known; not where conditions are very entangled."""
+        """Whether `size` is known; not if conditions depend on each other in too many ways."""
         return self.enumerable or self._counted is not None
 
     @cached_property
@@ -156,7 +156,7 @@ def load_space(path: str | os.PathLike[str]) -> CustomSpace:
 
 
 def define_space(name: str, decisions: Iterable[Decision]) -> CustomSpace:
-    """A space of decisions that are about no node, see `Decision` for their kinds.
+    """Make a space of decisions without a graph of nodes, see `Decision` for their kinds.
 
     Example:
         >>> rate = Decision.real("learning_rate", 1e-4, 1e-1, log=True, levels=4)

@@ -1,4 +1,4 @@
-"""The cell space of DARTS (Liu et al., ICLR 2019), which NAS-Bench-301 answers for."""
+"""The cell space of DARTS (Liu et al., ICLR 2019), also that of NAS-Bench-301."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ _EXAMPLE = (
 class DARTSSpace(SearchSpace):
     """A normal and a reduction cell, each of four nodes that read two earlier states.
 
-    States 0 and 1 are the outputs of the cell before the last and of the last one. A node is the
-    sum of two operations, on different states; the cell's output joins the four nodes. There are
-    1.1e18 encodings, all valid. An architecture is written as the community writes a
-    ``Genotype``, the two edges of each node after another, which may come in any order.
+    States 0 and 1 are the outputs of the two previous cells, the older one first. A node is the sum
+    of two operations on different states, and the cell's output concatenates the four nodes. There
+    are 1.1e18 encodings, all valid. An architecture is written as a ``Genotype``, with the two
+    edges of each node, in any order, after those of the node before.
     """
 
     name = "darts"
@@ -63,7 +63,7 @@ class DARTSSpace(SearchSpace):
     def canonicalise(self, choices: IntArray) -> IntArray:
         """The least of the encodings that differ in the order of a cell's nodes: int16 (n, 24).
 
-        The nodes' order decides nothing but the order of the channels that a cell hands on.
+        The order of the nodes affects only the order of a cell's output channels.
         """
         choices = np.asarray(choices)
         width = NODES * UNIT
@@ -79,7 +79,7 @@ class DARTSSpace(SearchSpace):
         return self._wrap((*least_of_one(choices[:half]), *least_of_one(choices[half:])))
 
     def graphs(self, choices: IntArray) -> ArchGraphs:
-        """A stem, a normal and a reduction cell in a row; the latter reads stem and normal cell."""
+        """The stem, a normal cell and a reduction cell, which reads the stem and the normal one."""
         choices = np.asarray(choices)
         op = np.tile(_TEMPLATE_OPS, (len(choices), 1))
         described = np.tile(_TEMPLATE_ATTRIBUTES, (len(choices), 1, 1))
@@ -190,7 +190,7 @@ def _slot(cell: int, node: int, side: int) -> int:
 
 
 def _template() -> tuple[IntArray, FloatArray, list[tuple[int, int]]]:
-    """Operation and attributes of each slot, where they are fixed, and all possible edges."""
+    """The fixed operations and attributes of slots, and all possible edges."""
     slots = _FIRST + len(CELLS) * _SLOTS + 1
     op = np.full(slots, OPERATION_IDS["sum"], dtype=np.int16)
     described = np.zeros((slots, len(ATTRIBUTES)), dtype=np.float32)
@@ -225,7 +225,7 @@ _INCOMING = {
     for node in range(NODES)
     for side in (0, 1)
 }
-"""The edges that may lead to an operation, each with the state of the cell that it comes from."""
+"""The possible edges to operations, each with the state of the cell where it starts."""
 _OPS = np.array(
     [
         OPERATION_IDS[name]

@@ -1,4 +1,4 @@
-"""The cells of DARTS: what they choose from, and which are one in spite of their nodes' order."""
+"""The cells of DARTS: their decisions, and isomorphism by the order of nodes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OPERATIONS: tuple[str, ...] = (
     "dil_conv_5x5",
 )
 INPUTS, NODES = 2, 4
-"""The inputs of a cell, the outputs of the two cells before, and its nodes."""
+"""Number of inputs of a cell, which are the outputs of the two cells before, and of its nodes."""
 PAIRS: tuple[tuple[int, int], ...] = tuple(
     (low, high) for high in range(1, INPUTS + NODES - 1) for low in range(high)
 )
@@ -35,7 +35,7 @@ _WEIGHTS = np.array([math.prod(_SIZES[i + 1 :]) for i in range(NODES * UNIT)])
 
 
 def least(cells: IntArray) -> IntArray:
-    """The first of the encodings of cells (n, 12) with their nodes in any order: int16 (n, 12)."""
+    """The least encoding of cells (n, 12) over all orders of their nodes: int16 (n, 12)."""
     if len(cells) <= _FEW:
         settled = [least_of_one(tuple(cell)) for cell in cells.tolist()]
         return np.array(settled, dtype=np.int16).reshape(cells.shape)
@@ -59,14 +59,14 @@ def least(cells: IntArray) -> IntArray:
 
 @lru_cache(maxsize=100_000)
 def least_of_one(cell: tuple[int, ...]) -> tuple[int, ...]:
-    """As `least`, of one cell, for searches: mutants share a cell with their parents."""
+    """As `least`, of one cell, cached: in a search, mutants share a cell with their parents."""
     nodes = [(*PAIRS[cell[i]], *cell[i + 1 : i + UNIT]) for i in range(0, len(cell), UNIT)]
     best = cell
     for order in permutations(range(NODES)):
-        place = (0, 1, *(INPUTS + position for position in order))
+        new_state = (0, 1, *(INPUTS + position for position in order))
         found = [0] * len(cell)
         for position, (low, high, first, second) in zip(order, nodes, strict=True):
-            a, b = place[low], place[high]
+            a, b = new_state[low], new_state[high]
             if max(a, b) >= INPUTS + position:
                 break
             at = position * UNIT
@@ -90,21 +90,21 @@ def _pair_number(states: IntArray) -> IntArray:
 
 
 def _reordered(states: IntArray, order: tuple[int, ...]) -> tuple[IntArray, IntArray]:
-    """What nodes read when node i is moved to ``order[i]``, of those rows where that is possible.
+    """The states that nodes read after node i moves to ``order[i]``, in rows where it can move.
 
     Returns:
-        int (m, nodes, 2), by the nodes' old places, and the rows (m,).
+        int (m, nodes, 2), by the nodes' old positions, and the rows (m,).
     """
-    place = np.array([0, 1, *(INPUTS + position for position in order)])
-    moved = place[states]
-    rows = np.flatnonzero((moved < place[INPUTS:, None]).all(axis=(1, 2)))
+    new_state = np.array([0, 1, *(INPUTS + position for position in order)])
+    moved = new_state[states]
+    rows = np.flatnonzero((moved < new_state[INPUTS:, None]).all(axis=(1, 2)))
     return moved[rows], rows
 
 
 def canonical_cells(operations: int = len(OPERATIONS)) -> int:
     """Number of cells that differ in more than the order of their nodes.
 
-    For each way to connect the nodes, Burnside's lemma over the orders that leave it as it is.
+    Burnside's lemma is used for each way to connect the nodes, over the orders that keep it.
     """
     total = 0
     for pairs in product(*(range(count) for count in READABLE)):
@@ -128,9 +128,9 @@ def canonical_cells(operations: int = len(OPERATIONS)) -> int:
 def _cycles(order: tuple[int, ...], sides: IntArray) -> int:
     """Number of cycles of the edges (node, side) when nodes are reordered."""
     goes = {
-        (node, int(side)): (order[node], place)
+        (node, int(side)): (order[node], position)
         for node in range(NODES)
-        for place, side in enumerate(sides[node])
+        for position, side in enumerate(sides[node])
     }
     cycles = 0
     while goes:

@@ -1,4 +1,4 @@
-"""What is decided about an architecture: options by name, in order or as numbers; conditions."""
+"""Decisions of a space, with options that are names, ordered or numbers, and conditions."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from surrogate_nas.errors import InvalidArgumentError
 Kind = Literal["categorical", "ordinal", "number"]
 
 Condition = tuple[tuple[str, tuple[str, ...]], ...]
-"""Names of other decisions, and the options of each with which it holds; all must hold."""
+"""For each of some other decisions, the options with which the condition holds; all must hold."""
 
 MOST_OPTIONS = 10_000
-"""So many options a decision has at most."""
+"""The largest number of options of a decision."""
 
 ALL_NEAR = 10
-"""Up to so many options, all of an ordered decision are neighbours."""
+"""Up to this number of options, all options of an ordered decision are neighbours."""
 
 LEVELS = 11
-"""So many levels the grid of a real number has, where neither levels nor a step are given."""
+"""The number of levels of a real number's grid, if neither levels nor a step are given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +46,10 @@ class Decision:
         options: Names of the options.
         kind: ``"categorical"``: options are only equal or different; ``"ordinal"``: their order
             counts; ``"number"``: so do their values.
-        values: The number that each option stands for, on the scale on which equal steps mean
-            equally much; None where the options are no numbers.
-        when: The condition under which it counts, see `condition`; None: always. Where it does
-            not hold the decision is inactive, and has its first option.
+        values: The number of each option, on a scale on which equal differences have the same
+            meaning; None if the options are not numbers.
+        when: The condition under which it is active, see `condition`; None for always. An inactive
+            decision has its first option.
     """
 
     name: str
@@ -93,7 +93,7 @@ class Decision:
     def numbers(
         cls, name: str, options: Iterable[float], *, log: bool = False, when: When = None
     ) -> Self:
-        """Numbers of one's own choice; with ``log`` equal factors mean equally much.
+        """Given numbers; with ``log``, equal factors have the same meaning.
 
         Raises:
             InvalidArgumentError: If they are not finite, or not positive with ``log``.
@@ -119,7 +119,7 @@ class Decision:
         log: bool = False,
         when: When = None,
     ) -> Self:
-        """Whole numbers from ``low`` to ``high``: all, in steps, or so many levels.
+        """Whole numbers from ``low`` to ``high``: all, in steps, or a number of levels.
 
         Raises:
             InvalidArgumentError: If there is no such grid, see `grid`.
@@ -142,7 +142,7 @@ class Decision:
         log: bool = False,
         when: When = None,
     ) -> Self:
-        """A grid of numbers from ``low`` to ``high``, in steps or of so many levels (11).
+        """A grid of numbers from ``low`` to ``high``, in steps or with a number of levels (11).
 
         Raises:
             InvalidArgumentError: If there is no such grid, see `grid`.
@@ -185,14 +185,14 @@ class Decision:
 
     @property
     def ordered(self) -> bool:
-        """Whether some options are nearer to each other than others."""
+        """Whether the options have an order."""
         return self.kind != "categorical"
 
 
 _NUMBER = re.compile(r"[-+]?[0-9]*\.?[0-9]*([eE][-+]?[0-9]+)?")
 
 When = Mapping[str, object] | Condition | None
-"""What `condition` takes, for example ``{"depth": [3, 4], "norm": "batch"}``."""
+"""The argument of `condition`, for example ``{"depth": [3, 4], "norm": "batch"}``."""
 
 
 def condition(when: When) -> Condition | None:
@@ -210,7 +210,7 @@ def _several(options: object) -> Iterable[object]:
 
 
 def option_name(option: object) -> str:
-    """What an option is called: ``true`` and ``false``, numbers in short, all else as it is."""
+    """The name of an option: ``true`` or ``false``, a number in short form, or the text itself."""
     if isinstance(option, bool | np.bool_):
         return str(bool(option)).lower()
     if isinstance(option, float | np.floating):
@@ -232,10 +232,10 @@ def grid(
 
     Args:
         low: The least.
-        high: The most, which is one of them but where steps miss it.
-        step: Distance of neighbours. Only without ``log``.
-        levels: How many there are, evenly spread; of whole numbers fewer where two coincide.
-        log: Spread evenly on the logarithmic scale.
+        high: The most; part of the range unless steps miss it.
+        step: Distance of neighbours, only without ``log``.
+        levels: Number of evenly spaced numbers; fewer if two whole numbers coincide.
+        log: Whether they are evenly spaced on the logarithmic scale.
         whole: Whole numbers only.
 
     Raises:
@@ -271,14 +271,14 @@ def grid(
     if step is not None:
         return _short([float(f"{low + i * step:.12g}") for i in range(count)])
     ends = float(low), float(high)
-    spread = np.geomspace(*ends, count) if log else np.linspace(*ends, count)
+    grid = np.geomspace(*ends, count) if log else np.linspace(*ends, count)
     if whole:
-        return sorted({round(x) for x in spread.tolist()})
-    return _short([float(low), *spread[1:-1].tolist(), float(high)])
+        return sorted({round(x) for x in grid.tolist()})
+    return _short([float(low), *grid[1:-1].tolist(), float(high)])
 
 
 def _short(numbers: list[float]) -> list[float]:
-    """The same with so few digits that no step changes by more than a hundredth."""
+    """The numbers, rounded so that no step changes by more than a hundredth."""
     steps = np.diff(numbers)
     for digits in range(1, 17):
         short = [float(f"{x:.{digits}g}") for x in numbers]
@@ -289,7 +289,7 @@ def _short(numbers: list[float]) -> list[float]:
 
 
 class Scale:
-    """The options of an ordered decision from the least to the most, for moves to near ones."""
+    """The order of a decision's options, for moves to near ones."""
 
     def __init__(self, decision: Decision) -> None:
         """Sort the options by their values, if they have any."""
@@ -303,7 +303,7 @@ class Scale:
     def move(self, option: int, uniform: float) -> int:
         """Another option; one that is d positions away has a weight of 1 / d.
 
-        So moves of all scales occur. ``uniform`` is drawn from [0, 1).
+        So there are moves of all distances. ``uniform`` is drawn from [0, 1).
         """
         position = self._position[option]
         above = len(self._order) - 1 - position
@@ -315,9 +315,10 @@ class Scale:
         return self._order[position + distance]
 
     def near(self) -> IntArray:
-        """Neighbours of each option, the nearest first: int16 (options, m), filled with its own.
+        """Neighbours of each option, the nearest first: int16 (options, m), padded with itself.
 
-        All other options up to `ALL_NEAR`, beyond it those that are 1, 2, 4, 8, ... positions away.
+        They are all other options if there are up to `ALL_NEAR`, else those that are 1, 2, 4, 8,
+        ... positions away.
         """
         count = len(self._order)
         few = count <= ALL_NEAR

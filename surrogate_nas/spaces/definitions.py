@@ -1,4 +1,4 @@
-"""Reads the TOML text that declares a space of one's own; every mistake is named by its key."""
+"""Reads the TOML text that declares a user's space; messages name the key of a mistake."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from surrogate_nas.spaces.toml_nodes import (
 
 GRAPHS: tuple[str, ...] = ("chain", "cell-on-edges", "cell-on-nodes", "template")
 SEPARATOR = ":"
-MOST_JOINED = 200  # nodes of which each pair is joined
+MOST_JOINED = 200  # nodes of a graph in which each pair is joined
 LONGEST = 4_000_000  # characters of a definition
 
 _KEYS = ("name", "graph", "options", "decisions", "operations", "edges", "separator", "nodes")
@@ -51,7 +51,7 @@ _NAMES = {"chain": "layer{}", "cell-on-nodes": "node{}"}  # by position, from 1
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What a TOML text declares, checked.
+    """The checked content of a TOML text.
 
     Attributes:
         name: The space's name.
@@ -60,7 +60,7 @@ class Definition:
         nodes: The nodes between input and output, in their order.
         edges: For a template, pairs of nodes: 0 the input, 1 to n the nodes, n + 1 the output.
         separator: What joins the names of options in the text of an architecture.
-        digest: Hash of all that the text says.
+        digest: Hash of the content.
     """
 
     name: str
@@ -77,7 +77,7 @@ def read_definition(text: str, source: str) -> Definition:
 
     Args:
         text: The TOML text.
-        source: What it is called in messages, a path for example.
+        source: Name of the text in messages, such as a path.
 
     Raises:
         FormatError: If anything is wrong; the message names the key.
@@ -170,17 +170,17 @@ class _Reader:
         names = as_list(listed, key)
         check_count(len(names), key)
         for position, name in enumerate(names):
-            place = f"{key}[{position}]"
+            where = f"{key}[{position}]"
             if not isinstance(name, str):
                 raise Mistake(
-                    f"{place}: an option is a name in quotes, got {short(name)}; numbers are "
+                    f"{where}: an option is a name in quotes, got {short(name)}; numbers are "
                     "options of an attribute of nodes, or of a decision in the table [decisions]"
                 )
             if name not in self.operations:
-                raise Mistake(f"{place}: {unknown_option(name, self.operations)}")
-            check_name(name, place)
+                raise Mistake(f"{where}: {unknown_option(name, self.operations)}")
+            check_name(name, where)
             if name in names[:position]:
-                raise Mistake(f"{place}: {name!r} is listed twice")
+                raise Mistake(f"{where}: {name!r} is listed twice")
         return tuple(self.operations[name] for name in names)
 
     # Decisions, nodes and edges ---------------------------------------------------------------
@@ -212,7 +212,7 @@ class _Reader:
         return resolver.decisions(), reader.nodes(resolver)
 
     def default_name(self) -> Callable[[int], str] | None:
-        """What gives nodes without any a name by their position."""
+        """The function that names nodes without a name by their position."""
         if self.graph == "cell-on-edges":
             return edge_name
         pattern = _NAMES.get(self.graph)
@@ -270,7 +270,7 @@ class _Reader:
         return decisions, nodes
 
     def names(self, count: int) -> list[str]:
-        """Names for a number of decisions without any."""
+        """Default names for a number of decisions."""
         if self.graph == "template":
             raise Mistake("decisions: a template needs a list of names, which edges refer to")
         if not 1 <= count <= MOST_DECISIONS:

@@ -20,7 +20,7 @@ from surrogate_nas.spaces.numbering import Numbering, Numbers
 Isomorphs = Literal["separate", "merged"]
 
 ENUMERABLE = 100_000
-"""Spaces with fewer encodings, and parts with fewer rows, are listed and scored as a whole."""
+"""Spaces with fewer encodings than this, and parts with fewer rows, can be listed."""
 
 _LARGE = 10**9  # numbers of encodings that are shown as a power of ten
 
@@ -36,8 +36,8 @@ class Encodings:
         decisions: The decisions, in the order of an encoding.
         isomorphs: ``"separate"``: every encoding is its own architecture; ``"merged"``: encodings
             with one canonical form are the same, see `key`.
-        definition: The text that declares a space of one's own, see `custom.CustomSpace`; None
-            for all others, which have their name.
+        definition: The text that declares a user's space, see `custom.CustomSpace`; None for
+            registered spaces.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Encodings:
 
     @property
     def identity(self) -> str:
-        """What tells this space from all others: its name, where that is registered."""
+        """A text that differs for different spaces: the name of a registered one."""
         return self.name
 
     @cached_property
@@ -67,7 +67,7 @@ class Encodings:
 
     @property
     def countable(self) -> bool:
-        """Whether `size` is known: by enumeration, or because a subclass has another way."""
+        """Whether `size` is known, by enumeration or in a way of the subclass."""
         return self.enumerable or type(self).size is not Encodings.size
 
     # Encodings as numbers -----------------------------------------------------------------
@@ -115,7 +115,7 @@ class Encodings:
 
     @property
     def _extent(self) -> str:
-        """How much there is, for messages."""
+        """The size of the space, for messages."""
         return f"{self.encodings} encodings"
 
     @cached_property
@@ -136,9 +136,9 @@ class Encodings:
     # Validity and equality ----------------------------------------------------------------
 
     def active(self, choices: IntArray) -> BoolArray:
-        """Which decisions say something about each encoding: bool (n, decisions).
+        """Which decisions are active in each encoding: bool (n, decisions).
 
-        All do but those whose condition does not hold; these have their first option.
+        A decision is inactive if its condition does not hold; it then has its first option.
         """
         if self._conditions is None:
             return np.ones(np.shape(choices), dtype=np.bool_)
@@ -150,23 +150,23 @@ class Encodings:
         return Conditions(self.decisions) if conditional else None
 
     def settled(self, choices: IntArray) -> IntArray:
-        """The same with the first option wherever a decision is inactive: (n, decisions)."""
+        """Encodings with the first option for each inactive decision: (n, decisions)."""
         choices = np.asarray(choices)
         return choices if self._conditions is None else self._conditions.settle(choices)
 
     def decide(self, choose: Callable[[int], int]) -> Architecture:
-        """The encoding that is made by choosing an option for each decision that counts.
+        """The encoding that results from choosing an option for each active decision.
 
         Args:
-            choose: Gets the position of a decision, after those that its condition names, and
-                gives the number of an option.
+            choose: Called with the position of a decision, after those that its condition names;
+                returns the number of an option.
         """
         if self._conditions is None:
             return self._wrap(map(choose, range(len(self.decisions))))
         return self._wrap(self._conditions.decide(choose))
 
     def chosen(self, arch: Architecture) -> dict[str, str | float | bool]:
-        """What an architecture decides, by name, of all that counts; numbers are numbers.
+        """The options of the active decisions by name; options that are numbers as numbers.
 
         Raises:
             ArchitectureError: If it is not part of this space.
@@ -178,8 +178,7 @@ class Encodings:
     def valid(self, choices: IntArray) -> BoolArray:
         """Which encodings are architectures: bool (n,).
 
-        All but those where an inactive decision does not have its first option, unless a
-        subclass says otherwise.
+        Unless a subclass defines it, those in which each inactive decision has its first option.
         """
         if self._conditions is None:
             return np.ones(len(choices), dtype=np.bool_)
@@ -274,7 +273,7 @@ class Encodings:
         return self._wrap(choices[::-1])
 
     def key(self, arch: Architecture) -> Architecture:
-        """What a search treats as the same: the encoding, or its canonical form if merged."""
+        """What equal architectures share: the encoding, or its canonical form if merged."""
         return self.canonical(arch) if self.isomorphs == "merged" else arch
 
     def with_isomorphs(self, isomorphs: Isomorphs) -> Self:
@@ -310,6 +309,6 @@ class Encodings:
         )
 
     def _shown_size(self) -> str:
-        """How many encodings there are."""
+        """The number of encodings, as a text."""
         count = math.prod(self.sizes)
         return str(count) if count < _LARGE else f"1e{math.log10(count):.0f}"

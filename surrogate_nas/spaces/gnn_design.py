@@ -1,4 +1,4 @@
-"""Designs of graph neural networks: the decisions of M-DESIGN and of GraphGym."""
+"""Designs of graph neural networks: the spaces of M-DESIGN and of GraphGym."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from surrogate_nas.spaces.notation import option_pieces, read_pieces
 from surrogate_nas.spaces.operations import ATTRIBUTES, OPERATION_IDS, attributes
 
 _SEPARATOR = ":"
-_SLOTS = 3  # of a layer: what is passed, how it joins the node's state, how layers connect
+_SLOTS = 3  # of a layer: messages, their combination with the state, the connection of layers
 _DENSE, _SUM, _CONCAT, _PASS = (
     OPERATION_IDS[name] for name in ("linear", "sum", "concat", "message_passing")
 )
@@ -80,7 +80,7 @@ class GNNDesignSpace(_DesignSpace):
     )
 
     def graphs(self, choices: IntArray) -> ArchGraphs:
-        """A linear layer, the layers of messages, and what reads all of them, if anything does."""
+        """A linear layer, the message-passing layers, and a reader of all layers, if any."""
         choices = np.asarray(choices)
         neigh, _, _, comb, depth, stage = choices.T
         layers = np.array([4, 6])[depth]
@@ -110,15 +110,16 @@ _READERS = {
     "mean": OPERATION_IDS["aggregation"],
     "node_adaptive": OPERATION_IDS["attention"],
 }
-"""What reads the outputs of all layers."""
+"""Operations that read the outputs of all layers."""
 
 
 class GraphGymSpace(_DesignSpace):
     """The 5,832 architectures of GraphGym's design space (You et al., NeurIPS 2020).
 
-    Linear layers before and after the layers of messages (``l_pre``, ``l_mp``, ``l_post``), how
-    the latter are connected (``stage``), how they aggregate (``agg``), activation, batch
-    normalisation and dropout. An architecture is written ``1:4:1:skipsum:add:prelu:true:0``.
+    The decisions are the numbers of linear layers before, of message-passing layers, and of linear
+    layers after them (``l_pre``, ``l_mp``, ``l_post``), the connection of message-passing layers
+    (``stage``), their aggregation (``agg``), activation, batch normalisation and dropout. An
+    architecture is written ``1:4:1:skipsum:add:prelu:true:0``.
     """
 
     name = "graphgym"
@@ -134,7 +135,7 @@ class GraphGymSpace(_DesignSpace):
     )
 
     def graphs(self, choices: IntArray) -> ArchGraphs:
-        """Linear layers, layers of messages with their connections, linear layers."""
+        """Linear layers, message-passing layers with their connections, linear layers."""
         choices = np.asarray(choices)
         pre, depth, post, stage = choices[:, :4].T
         rate = np.array([0, 0.3, 0.6])[choices[:, 7]]
@@ -156,9 +157,9 @@ class GraphGymSpace(_DesignSpace):
 
 
 class _Layers:
-    """The template of both spaces: linear layers, layers of messages, a reader, linear layers.
+    """The template of both spaces: linear layers, message-passing layers, a reader, linear layers.
 
-    A slot that is missing is bridged by an edge between the slots around it.
+    A missing slot is bridged by an edge between the slots around it.
     """
 
     def __init__(self, before: int, layers: int, after: int) -> None:
@@ -167,11 +168,11 @@ class _Layers:
         self.slots = self.reader + 1 + after + 1
 
     def layer(self, number: int) -> int:
-        """The first slot of a layer of messages."""
+        """The first slot of a message-passing layer."""
         return 1 + self.before + _SLOTS * number
 
     def blank(self, n: int) -> tuple[IntArray, FloatArray, BoolArray]:
-        """Operations (n, slots), linear at first; attributes; and which slots exist, all."""
+        """Initial arrays: operations (n, slots), all linear; attributes; existing slots, all."""
         op = np.full((n, self.slots), _DENSE, dtype=np.int16)
         op[:, 0], op[:, -1] = INPUT, OUTPUT
         described = np.zeros((n, self.slots, len(ATTRIBUTES)), dtype=np.float32)
@@ -180,7 +181,7 @@ class _Layers:
     def graphs(
         self, op: IntArray, described: FloatArray, nodes: BoolArray, *, initial: BoolArray
     ) -> ArchGraphs:
-        """The graphs; ``initial`` (n,) says where layers connect to the first state instead."""
+        """The graphs; where ``initial`` (n,), layers connect to the first state, else the last."""
         edges, present = [], []
         n = len(op)
         state = np.zeros(n, dtype=np.int64)  # the slot of the latest state

@@ -57,7 +57,7 @@ class ArchGraphs:
         behind = _reach(last, target, source, self.op.size)
         keep = ahead & behind
         keep[first] = keep[last] = True
-        # An edge between a dead input and a dead output cannot exist, so no path is invented.
+        # There is no edge between a dead input and a dead output, so this adds no path.
         return self.only(keep)
 
     def head(self, count: int) -> ArchGraphs:
@@ -91,14 +91,14 @@ class ArchGraphs:
         """
         offsets = self.offsets
         width = int(np.diff(offsets).max(initial=0))
-        place = np.arange(self.op.size) - offsets[self.graph]
+        position = np.arange(self.op.size) - offsets[self.graph]
         op = np.full((self.count, width), -1, dtype=np.int16)
-        op[self.graph, place] = self.op
+        op[self.graph, position] = self.op
         attributes = np.zeros((self.count, width, len(ATTRIBUTES)), dtype=np.float32)
-        attributes[self.graph, place] = self.attributes
+        attributes[self.graph, position] = self.attributes
         adjacency = np.zeros((self.count, width, width), dtype=np.bool_)
         source, target = self.edges
-        adjacency[self.graph[source], place[source], place[target]] = True
+        adjacency[self.graph[source], position[source], position[target]] = True
         return op, attributes, adjacency
 
 

@@ -1,4 +1,4 @@
-"""Stages of two levels: a layer that sets the width, and a dense cell behind it."""
+"""Stages of two levels: a layer that sets the width, followed by a dense cell."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class HierarchicalSpace(StackSpace):
         values[:, :, 1:-1, entry] = values[:, :, 1:-1, leaving] = width[:, :, None]
         nodes = np.ones(op.shape, dtype=np.bool_)
         nodes[:, 1:-1] = np.repeat(used, _SLOTS, axis=1)
-        # The output reads the concatenation of the last stage that counts, no other.
+        # The output reads only the concatenation of the last active stage.
         edges = np.ones((n, len(_EDGES)), dtype=np.bool_)
         edges[:, -STAGES:] = np.arange(STAGES) == np.asarray(choices)[:, :1]
         template = np.array(_EDGES).T

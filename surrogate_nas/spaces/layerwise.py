@@ -1,4 +1,4 @@
-"""A chain of layers, each with a type, a kernel and channels of its own."""
+"""A chain of layers, each with its own type, kernel and number of channels."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class LayerwiseSpace(StackSpace):
     unit = len(LAYER)
 
     def graphs(self, choices: IntArray) -> ArchGraphs:
-        """A chain of the layers that count."""
+        """A chain of the active layers."""
         layers = self.units(choices)
         op, described = describe_layers(layers)
         described[:, 0, ATTRIBUTES.index("channels_in")] = np.log2(STEM_CHANNELS)
@@ -74,7 +74,7 @@ class LayerwiseSpace(StackSpace):
 def describe_layers(layers: IntArray) -> tuple[IntArray, FloatArray]:
     """Operations int (n, t) and attributes float32 (n, t, 6) of layers (n, t, 3).
 
-    Strides and input channels are left to be filled in.
+    Strides and input channels are filled in by the caller.
     """
     kind, kernel, channels = np.moveaxis(layers, -1, 0)
     return _OPS[kind], _ATTRIBUTES[kind, kernel, channels]

@@ -23,7 +23,7 @@ STEM_CHANNELS = 16
 CHANNELS: tuple[int, ...] = (24, 40, 80, 112, 160)
 STRIDES: tuple[int, ...] = (2, 2, 2, 1, 2)
 SQUEEZED: tuple[bool, ...] = (False, True, False, True, True)
-"""Stages with squeeze-and-excitation in MobileNetV3, where a text does not say which."""
+"""Stages with squeeze-and-excitation in MobileNetV3: the default for texts without ``se``."""
 
 _UNIT = 2 + 2 * LAYERS  # decisions of a stage: depth, squeeze-and-excitation, then layers
 _EXAMPLE = '{"ks": [3, 5, ...], "e": [4, 6, ...], "d": [2, 3, 4, 2, 2]}'
@@ -50,8 +50,8 @@ class MobileNetSpace(SearchSpace):
     A stage has squeeze-and-excitation in all of its layers or in none; its first layer sets the
     width and, but for the fourth stage, halves the resolution. There are 7e20 architectures.
     One is written as Once-for-all's configuration, as JSON: ``ks`` and ``e`` are the 20 kernels
-    and expansions, ``d`` the five depths, ``se`` the stages with squeeze-and-excitation; what
-    layers beyond the depth have does not count. Without ``se`` it is as in MobileNetV3.
+    and expansions, ``d`` the five depths, ``se`` the stages with squeeze-and-excitation. Kernels
+    and expansions of layers beyond the depth are ignored. Without ``se`` it is as in MobileNetV3.
     """
 
     name = "mobilenet"
@@ -64,7 +64,7 @@ class MobileNetSpace(SearchSpace):
         return self.encodings if counted is None else counted
 
     def graphs(self, choices: IntArray) -> ArchGraphs:
-        """A chain of the layers that count, each with its squeeze-and-excitation behind it."""
+        """A chain of the active layers, each followed by its squeeze-and-excitation."""
         units = np.asarray(choices).reshape(len(choices), STAGES, _UNIT)
         layers = units[:, :, 2:].reshape(len(units), STAGES, LAYERS, 2)
         shape = (len(units), STAGES, LAYERS, 2)  # the layer and the squeeze-and-excitation
@@ -122,8 +122,8 @@ class MobileNetSpace(SearchSpace):
             ]
             depth = DEPTHS[choices[-2]]
             for layer in range(LAYERS):
-                place = stage * LAYERS + layer
-                for value in (kernels[place], expansions[place]):
+                position = stage * LAYERS + layer
+                for value in (kernels[position], expansions[position]):
                     at = len(choices)
                     choices.append(self._number(at, value, text) if layer < depth else 0)
         return self._wrap(choices)
@@ -132,7 +132,7 @@ class MobileNetSpace(SearchSpace):
         return self._option(decision, json.dumps(value), _shown(text))
 
     def format(self, arch: Architecture) -> str:
-        """Write the configuration as JSON; layers that do not count have the first options."""
+        """Write the configuration as JSON; inactive layers have the first options."""
         units = np.array(arch.choices).reshape(STAGES, _UNIT)
         layers = units[:, 2:].reshape(-1, 2)
         return json.dumps(

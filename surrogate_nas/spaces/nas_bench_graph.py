@@ -49,13 +49,13 @@ _Links = tuple[int, ...]
 class NASBenchGraphSpace(SearchSpace):
     """Four operations, each on the input (0) or on an earlier operation (1 to 3).
 
-    The first decision is the link pattern, which has one digit an operation: where it reads. The
+    The first decision is the link pattern, a digit for each operation that says what it reads. The
     others are the operations in this order. The network's output is the concatenation of the
     operations that no other one reads.
 
     An architecture is written ``0012-gcn-gat-skip-fc``; `parse` also accepts the benchmark's key
-    of a record, for example ``31087`` (the positions of the five options). Four skips are no
-    architecture, and of the other 59,040 encodings 26,206 differ by the benchmark's rules.
+    of a record, for example ``31087`` (the positions of the five options). Four skips are not
+    valid; the other 59,040 encodings are 26,206 architectures by the benchmark's rules.
     """
 
     name = "nas-bench-graph"
@@ -72,8 +72,8 @@ class NASBenchGraphSpace(SearchSpace):
     def canonicalise(self, choices: IntArray) -> IntArray:
         """Canonical encodings by the benchmark's rules: int16 (n, 5).
 
-        Skips that only pass a value on come first, see `_skips_first`, and of the orders of the
-        operations that a pattern cannot tell apart the least one counts.
+        Skips that only forward a value come first, see `_skips_first`. Of equivalent orders of the
+        operations, the least one is taken.
         """
         return self.from_index(_canonical_numbers()[self.index(choices)])
 
@@ -124,7 +124,7 @@ class NASBenchGraphSpace(SearchSpace):
 
 
 def _key_digits(text: str) -> list[int] | None:
-    """The five digits of a record's key, where the text is one; keys below 10000 are shorter."""
+    """The five digits of a record's key, if the text is one; keys below 10000 are shorter."""
     width = 1 + NODES
     if not (text.isascii() and text.isdecimal() and len(text) <= width):
         return None
@@ -134,14 +134,13 @@ def _key_digits(text: str) -> list[int] | None:
 
 
 def _skips_first(links: _Links, skips: tuple[bool, ...]) -> tuple[_Links, tuple[int, ...]]:
-    """Move the skips that only pass a value on to the front, as a chain behind the input.
+    """Move the skips that only forward a value to the front, as a chain after the input.
 
-    Such a skip has readers, or is the only reader of what it reads, or reads the input. Only one
-    that adds an inner value to the output is left where it is. The readers of a moved one read
-    what it read.
+    Such a skip has readers, is the only reader of its source, or reads the input. A skip that adds
+    an inner value to the output stays where it is. The readers of a moved skip read its source.
 
     Args:
-        links: What each node reads, 0 for the input.
+        links: Source of each node, 0 for the input.
         skips: Which nodes are skips.
 
     Returns:
@@ -149,7 +148,7 @@ def _skips_first(links: _Links, skips: tuple[bool, ...]) -> tuple[_Links, tuple[
     """
     reads = dict(enumerate(links, start=1))
     front = []
-    for node in sorted(reads):  # a node comes after what it reads, so this one is settled
+    for node in sorted(reads):  # a node comes after its source, which is final by now
         source = reads[node]
         others = [n for n in reads if n != node and reads[n] == source]
         readers = [n for n in reads if reads[n] == node]
@@ -159,8 +158,8 @@ def _skips_first(links: _Links, skips: tuple[bool, ...]) -> tuple[_Links, tuple[
             del reads[node]
             front.append(node)
     order = [*front, *reads]
-    place = {node: i for i, node in enumerate(order, start=1)} | {0: len(front)}
-    moved = [*range(len(front)), *(place[source] for source in reads.values())]
+    position = {node: i for i, node in enumerate(order, start=1)} | {0: len(front)}
+    moved = [*range(len(front)), *(position[source] for source in reads.values())]
     return tuple(moved), tuple(node - 1 for node in order)
 
 
@@ -168,8 +167,8 @@ def _reordered(links: _Links) -> list[tuple[int, tuple[int, ...]]]:
     """Every order of the nodes in which the links are one of the patterns: (pattern, order)."""
     found = []
     for order in permutations(range(NODES)):
-        place = {0: 0} | {old + 1: new + 1 for new, old in enumerate(order)}
-        pattern = _PATTERNS.get(tuple(place[links[old]] for old in order))
+        position = {0: 0} | {old + 1: new + 1 for new, old in enumerate(order)}
+        pattern = _PATTERNS.get(tuple(position[links[old]] for old in order))
         if pattern is not None:
             found.append((pattern, order))
     return found
@@ -179,7 +178,7 @@ def _reordered(links: _Links) -> list[tuple[int, tuple[int, ...]]]:
 def _canonical_numbers() -> IntArray:
     """The number of the canonical form of each of the 59,049 encodings: int32 (59049,).
 
-    The skip rule needs the pattern and the places of the skips only, so there are 9 * 16 cases.
+    The skip rule needs the pattern and the positions of the skips only, so there are 9 * 16 cases.
     """
     base = len(OPERATIONS)
     weights = base ** np.arange(NODES - 1, -1, -1)
@@ -200,7 +199,7 @@ def _canonical_numbers() -> IntArray:
 
 
 def _template() -> tuple[IntArray, BoolArray]:
-    """Possible edges int (2, e) between the seven slots, and which exist by pattern (9, e)."""
+    """Possible edges int (2, e) between the seven slots, and which exist in each pattern (9, e)."""
     concat, output = NODES + 1, NODES + 2
     edges = [(source, node) for node in range(1, NODES + 1) for source in range(node)]
     edges += [(node, concat) for node in range(1, NODES + 1)] + [(concat, output)]

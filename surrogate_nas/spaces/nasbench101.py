@@ -48,7 +48,7 @@ class NASBench101Space(SearchSpace):
     valid if there is a path and if at most 9 edges are left.
 
     The table has one record for each of the 423,624 pruned cells that are not isomorphic, hence
-    ``isomorphs = "merged"``. `unique` lists them all, within a second or two.
+    ``isomorphs = "merged"``. `unique` lists them within a second or two.
 
     An architecture is written as in the official records: the rows of the square adjacency matrix
     one after another, and the operations, ``001001000:input,maxpool3x3,output``. A matrix of less
@@ -74,9 +74,9 @@ class NASBench101Space(SearchSpace):
     def canonicalise(self, choices: IntArray) -> IntArray:
         """The pruned cell, its inner nodes in the best order, unused ones last: int16 (n, 26).
 
-        Best is the order with the greatest adjacency matrix, read row by row, and then with the
-        least operations. The classes are those of `hash`, whose authors checked that no two
-        different cells of this space share one.
+        The best order has the greatest adjacency matrix, read row by row, and then the least
+        operations. The classes are those of `hash`; its authors checked that no two different
+        cells of this space share a hash.
         """
         edges, ops = best_forms(*np.divmod(self.index(choices), LABELLINGS))
         return self.from_index(edges.astype(np.int64) * LABELLINGS + ops)
@@ -117,7 +117,7 @@ class NASBench101Space(SearchSpace):
         return [found[i] for i in back.tolist()]
 
     def graphs(self, choices: IntArray) -> ArchGraphs:
-        """The pruned cell. A node sums what it reads; the output concatenates."""
+        """The pruned cell. A node sums its inputs; the output concatenates them."""
         pruned, live = pruning()
         adjacency = pruned[self.index(choices) // LABELLINGS]
         chosen = np.asarray(choices)[:, len(EDGES) :]
@@ -156,8 +156,10 @@ class NASBench101Space(SearchSpace):
                 "the first operation is 'input' and the last is 'output', got "
                 f"{ops[0]!r} and {ops[-1]!r}"
             )
-        place = [*range(nodes - 1), _OUTPUT]
-        edges = {(place[source], place[target]) for source, target in np.argwhere(rows).tolist()}
+        position = [*range(nodes - 1), _OUTPUT]
+        edges = {
+            (position[source], position[target]) for source, target in np.argwhere(rows).tolist()
+        }
         labels = [self._option(i, op, ",".join(ops)) for i, op in enumerate(ops[1:-1], len(EDGES))]
         labels += [0] * (INNER - len(labels))
         arch = self._wrap([*(int(edge in edges) for edge in EDGES), *labels])
@@ -215,9 +217,11 @@ class NASBench101Space(SearchSpace):
             cells = np.frombuffer(joined, dtype=np.uint8).reshape(-1, v, v) - np.uint8(ord("0"))
             good = (cells <= 1).all(axis=(1, 2)) & ~np.tril(cells).any(axis=(1, 2))
             rows, cells = rows[good], cells[good]
-            place = [*range(v - 1), _OUTPUT]
+            position = [*range(v - 1), _OUTPUT]
             for source, target in zip(*np.triu_indices(v, 1), strict=True):
-                choices[rows, numbers[place[source], place[target]]] = cells[:, source, target]
+                choices[rows, numbers[position[source], position[target]]] = cells[
+                    :, source, target
+                ]
             choices[rows, len(EDGES) :] = [found[i][1] for i in rows.tolist()]
             read[rows] = True
         return choices, read
@@ -230,7 +234,7 @@ class NASBench101Space(SearchSpace):
 
 @cache
 def _labellings() -> dict[str, tuple[int, tuple[int, ...]]]:
-    """By the text of the operations of a cell its number of nodes and its last 5 decisions."""
+    """Number of nodes and last 5 decisions of a cell, by the text of its operations."""
     found = {}
     for inner in range(INNER + 1):
         for labels in product(range(len(OPERATIONS)), repeat=inner):

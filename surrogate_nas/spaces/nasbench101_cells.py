@@ -42,7 +42,7 @@ def inner_of(live: IntArray) -> BoolArray:
 
 @cache
 def pruning() -> tuple[IntArray, IntArray]:
-    """What is left of each of the 2**21 adjacencies.
+    """Prune each of the 2**21 adjacencies.
 
     Returns:
         pruned: The adjacency without nodes off all paths from input to output, -1 where there is
@@ -50,7 +50,7 @@ def pruning() -> tuple[IntArray, IntArray]:
         live: The inner nodes on such a path: uint8 (2097152,).
     """
     adjacency = np.arange(1 << len(EDGES), dtype=np.int32)
-    rows = []  # the set of nodes that each node feeds
+    rows = []  # the set of nodes that read each node
     shift = len(EDGES)
     for node in range(NODES - 1):
         shift -= NODES - 1 - node
@@ -87,17 +87,17 @@ def _reordered() -> tuple[IntArray, IntArray, IntArray]:
     nodes and then the least operations; it is negative where an edge would point backwards.
 
     Returns:
-        high: By the upper 11 bits of the adjacency, int32 (2048, 120).
-        low: By its lower 10 bits, int32 (1024, 120).
-        label: By the operations, int32 (243, 120). The form is the bitwise or of the three.
+        high: Part of the form for each value of the adjacency's upper 11 bits, int32 (2048, 120).
+        low: Likewise for its lower 10 bits, int32 (1024, 120).
+        label: Likewise for the operations, int32 (243, 120). The form is the bitwise or of these.
     """
     orders = list(permutations(range(1, NODES - 1)))
     number = {edge: int(bit) << 8 for edge, bit in zip(EDGES, _EDGE_BITS, strict=True)}
     moved = np.empty((len(EDGES), len(orders)), dtype=np.int32)
     for column, order in enumerate(orders):
-        place = (0, *order, NODES - 1)
+        position = (0, *order, NODES - 1)
         for row, (source, target) in enumerate(EDGES):
-            moved[row, column] = number.get((place[source], place[target]), -(1 << 31))
+            moved[row, column] = number.get((position[source], position[target]), -(1 << 31))
 
     def combine(edges: IntArray) -> IntArray:
         table = np.zeros((1, len(orders)), dtype=np.int32)
@@ -106,7 +106,7 @@ def _reordered() -> tuple[IntArray, IntArray, IntArray]:
         return table
 
     digits = np.arange(LABELLINGS)[:, None] // _WEIGHTS % LABELS
-    weights = _WEIGHTS[np.array(orders) - 1]  # of each old node's new place
+    weights = _WEIGHTS[np.array(orders) - 1]  # of each old node's new position
     label = (LABELLINGS - 1 - digits @ weights.T).astype(np.int32)
     return combine(moved[:11]), combine(moved[11:]), label
 
@@ -114,9 +114,9 @@ def _reordered() -> tuple[IntArray, IntArray, IntArray]:
 def best_forms(adjacency: IntArray, ops: IntArray) -> tuple[IntArray, IntArray]:
     """The canonical form of valid cells: adjacency (n,) and ops (n,).
 
-    The cell is pruned and dead nodes get operation 0. Of all topological orders of the inner
-    nodes the one with the greatest adjacency and then the least ops counts; dead nodes, which
-    have no edges, so come last.
+    The cell is pruned and dead nodes get operation 0. Of all topological orders of the inner nodes
+    the one with the greatest adjacency and then the least ops is taken. Dead nodes have no edges,
+    so they come last.
     """
     pruned, live = pruning()
     high, low, label = _reordered()
@@ -144,11 +144,11 @@ def all_forms() -> IntArray:
 
 
 def official_hash(edges: list[tuple[int, int]], ops: list[int]) -> str:
-    """The official MD5 hash of a cell, whose classes are those of isomorphism.
+    """The official MD5 hash of a cell; two cells have the same hash if they are isomorphic.
 
-    Colour refinement in the way of Weisfeiler and Leman: a node's colour is at first the hash of
-    its degrees and label, then, as many times as there are nodes, the hash of the sorted colours
-    of what it reads, of what reads it, and of its own.
+    It is colour refinement by Weisfeiler and Leman. A node's first colour is the hash of its
+    degrees and label. Then, as many times as there are nodes, it is replaced by the hash of the
+    sorted colours of its inputs, those of its readers, and its own.
 
     Args:
         edges: The edges of a pruned cell between its nodes 0 to v - 1.

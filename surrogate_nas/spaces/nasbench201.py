@@ -33,10 +33,9 @@ _FORM = re.compile(re.escape(_SHAPE).replace("op", "([^|~+]*)"))
 class NASBench201Space(SearchSpace):
     """A cell of four states, with one of five operations on each of its six edges.
 
-    State 0 is the input, every other state is the sum of what its edges bring, and state 3 is
-    the output. All 15,625 encodings are valid, also those without a path to the output. An
-    architecture is written ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``, where ``op~j`` comes from
-    state j.
+    State 0 is the input, every other state is the sum of its edges' results, and state 3 is the
+    output. All 15,625 encodings are valid, also those without a path to the output. An architecture
+    is written ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``, where ``op~j`` comes from state j.
     """
 
     name = "nasbench201"
@@ -45,8 +44,8 @@ class NASBench201Space(SearchSpace):
     def canonicalise(self, choices: IntArray) -> IntArray:
         """The first encoding, in the order of `index`, with the same unique string: int16 (n, 6).
 
-        The string is the benchmark's own (``to_unique_str`` that considers zeros). It counts 6,466
-        different cells, as publications do, though it leaves some equal functions apart.
+        The string is the benchmark's own (``to_unique_str`` that considers zeros). It gives the
+        6,466 different cells of publications, though some of these compute the same function.
         """
         numbers = unique_string_numbers(OPERATIONS, none="none", skip="skip_connect")
         return self.from_index(numbers[self.index(choices)])
@@ -84,7 +83,7 @@ class NASBench201Space(SearchSpace):
         return f"|{a}~0|+|{b}~0|{c}~1|+|{d}~0|{e}~1|{f}~2|"
 
 
-# `none` has no node, so its entries are never seen.
+# `none` has no node, so its entries are never used.
 EDGE_OPS = np.array(
     [OPERATION_IDS[name] for name in ("unknown", "skip", "conv", "conv", "avg_pool")]
 )

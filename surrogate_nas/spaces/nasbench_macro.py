@@ -33,9 +33,9 @@ class NASBenchMacroSpace(SearchSpace):
     decisions = tuple(Decision(f"block{i + 1}", BLOCKS) for i in range(sum(STAGES)))
 
     def canonicalise(self, choices: IntArray) -> IntArray:
-        """Identities that do not change the shape moved to the end of their stage: (n, 8).
+        """Move identities that do not change the shape to the end of their stage: (n, 8).
 
-        So does the benchmark (``get_real_arch`` of its ``train_benchmark.py``), which trained
+        The benchmark does the same (``get_real_arch`` in its ``train_benchmark.py``), so it trained
         3,969 different networks.
         """
         result = np.array(choices)
@@ -50,8 +50,8 @@ class NASBenchMacroSpace(SearchSpace):
     def graphs(self, choices: IntArray) -> ArchGraphs:
         """A chain of eight blocks."""
         choices = np.asarray(choices)
-        place = np.arange(sum(STAGES))
-        return chain_graphs(_OPS[place, choices], _ATTRIBUTES[place, choices])
+        position = np.arange(sum(STAGES))
+        return chain_graphs(_OPS[position, choices], _ATTRIBUTES[position, choices])
 
     def parse(self, text: str) -> Architecture:
         """Read eight digits from 0 to 2.
@@ -71,7 +71,7 @@ class NASBenchMacroSpace(SearchSpace):
 
 
 def _blocks() -> tuple[IntArray, FloatArray]:
-    """What each block is under each option: operations (8, 3) and attributes (8, 3, 6)."""
+    """Operations (8, 3) and attributes (8, 3, 6) of each block with each option."""
     ops, described = [], []
     channels = STEM_CHANNELS
     for blocks in STAGES:

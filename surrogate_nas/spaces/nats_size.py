@@ -31,7 +31,7 @@ class NATSSizeSpace(SearchSpace):
     decisions = tuple(Decision(f"layer{i + 1}", tuple(map(str, CHANNELS))) for i in range(LAYERS))
 
     def graphs(self, choices: IntArray) -> ArchGraphs:
-        """A chain of five convolutions; the first reads the stem, which is as wide as itself."""
+        """A chain of five convolutions; the first reads the stem, which has the same width."""
         width = _CHANNELS[np.asarray(choices)]
         described = np.empty((*width.shape, len(ATTRIBUTES)), dtype=np.float32)
         described[:] = attributes(kernel=3)

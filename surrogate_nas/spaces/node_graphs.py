@@ -21,10 +21,9 @@ _REPETITIONS, _SKIP = ATTRIBUTES.index("repetitions"), OPERATION_IDS["skip"]
 class NodeGraphs:
     """Makes the graphs of a space from its nodes.
 
-    A node is left out where its operation is `none`, where its condition does not hold, and where
-    the decision about its operation is inactive. Repeated 0 times, it is left out of a chain, and
-    a skip elsewhere. Another attribute is absent where its decision is inactive or has the number
-    0.
+    A node is missing if its operation is `none`, if its condition does not hold, or if the decision
+    about its operation is inactive. If it is repeated 0 times, it is missing in a chain, and a skip
+    elsewhere. Another attribute is absent if its decision is inactive or has the number 0.
     """
 
     def __init__(
@@ -96,7 +95,7 @@ class NodeGraphs:
         )
 
     def _tables(self, choices: IntArray) -> tuple[IntArray, FloatArray, BoolArray]:
-        """Operations (n, nodes), attributes (n, nodes, 11), and which nodes are there."""
+        """Operations (n, nodes), attributes (n, nodes, 11), and which nodes exist."""
         rows = self._first + np.where(self._decided, choices[:, self._decision], 0)
         op, described, present = self._op[rows], self._attributes[rows], self._present[rows]
         active = None
@@ -121,6 +120,6 @@ class NodeGraphs:
 
 
 def _logarithms(decision: Decision) -> FloatArray:
-    """log2 of the number that each option is, NaN for 0: float32 (options,)."""
+    """log2 of the number of each option, NaN for 0: float32 (options,)."""
     numbers = np.array(decision.options, dtype=np.float64)
     return np.log2(numbers, out=np.full(len(numbers), np.nan), where=numbers > 0).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Fast reading of many texts that consist of pieces."""
+"""Reads many texts that consist of pieces, fast."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from surrogate_nas.spaces.decisions import Decision
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What a piece of a notation may be.
+    """The possible texts of a piece of a notation.
 
     Attributes:
         texts: The texts, all different.
@@ -26,7 +26,7 @@ class Piece:
 
 
 def option_pieces(decisions: Iterable[Decision | Sequence[str]]) -> list[Piece]:
-    """The pieces where the name of an option, or another text for it, is a piece."""
+    """The pieces of a notation in which each piece is the name of an option, or an alias."""
     texts = (d.options if isinstance(d, Decision) else d for d in decisions)
     return [Piece(options, np.arange(len(options))[:, None]) for options in texts]
 
@@ -34,13 +34,13 @@ def option_pieces(decisions: Iterable[Decision | Sequence[str]]) -> list[Piece]:
 def read_pieces(
     texts: Sequence[str], separator: str, pieces: Sequence[Piece]
 ) -> tuple[IntArray, BoolArray]:
-    """Read the texts that are one of each of the pieces, joined by a separator.
+    """Read the texts that consist of one text for each piece, joined by a separator.
 
     Returns:
-        int16 (n, decisions), zeros for all other texts, and bool (n,), which could be read.
+        int16 (n, decisions), zeros for texts that were not read, and bool (n,), whether each was.
     """
     known = np.array([text.count(separator) == len(pieces) - 1 for text in texts], dtype=np.bool_)
-    # One flat list: a list for each text would cost more than all the rest.
+    # One flat list, because a list for each text would take most of the time.
     fit = [texts[i] for i in np.flatnonzero(known).tolist()]
     flat = separator.join(fit).split(separator)
     columns, good = [], np.ones(len(fit), dtype=np.bool_)

@@ -20,8 +20,8 @@ _LIMIT = 2**63
 class Numbering:
     """Mixed-radix numbers of encodings, the first decision most significant.
 
-    Where the last number is below 2**63, they are int64. Else they are the choices themselves as
-    big-endian bytes, which NumPy compares, sorts and searches in the same order.
+    They are int64 if all are below 2**63. Otherwise they are the choices as big-endian bytes, which
+    NumPy compares, sorts and searches in the same order.
 
     Attributes:
         count: Number of encodings.
@@ -30,7 +30,7 @@ class Numbering:
     """
 
     def __init__(self, sizes: Sequence[int]) -> None:
-        """Number the encodings of decisions with so many options each."""
+        """Number the encodings of decisions, given the number of options of each."""
         self.count = math.prod(sizes)
         self._sizes = tuple(sizes)
         self.weights: IntArray | None = None
@@ -52,7 +52,7 @@ class Numbering:
     def choices(self, numbers: Numbers | Sequence[int]) -> IntArray:
         """Inverse of `number`, also of Python's ints: int16 (n, decisions)."""
         if not isinstance(numbers, np.ndarray):
-            numbers = np.array(numbers, dtype=object)  # NumPy takes large ints for floats
+            numbers = np.array(numbers, dtype=object)  # NumPy would convert large ints to floats
         if numbers.dtype.kind == "S":
             digits = np.ascontiguousarray(numbers).view(self._digit)
             return digits.reshape(len(numbers), len(self._sizes)).astype(np.int16)

@@ -1,4 +1,4 @@
-"""The shared vocabulary: what the nodes of an architecture's graph can be, in any space."""
+"""The shared vocabulary: operations and attributes of nodes in the graphs of all spaces."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ new word changes no training in a space that goes without it.
 STRUCTURAL_OPERATIONS: frozenset[int] = frozenset(
     OPERATION_IDS[name] for name in ("input", "output", "sum", "concat")
 )
-"""Nodes that join or end paths; they compute nothing of their own."""
+"""Nodes that join or end paths, without a computation of their own."""
 
 
 WEIGHTLESS: tuple[int, ...] = tuple(
@@ -103,7 +103,7 @@ WEIGHTLESS: tuple[int, ...] = tuple(
         "readout",
     )
 )
-"""Operations without weights, or with so few that they do not count."""
+"""Operations without weights, or with a negligible number of them."""
 
 
 def attributes(**values: float) -> FloatArray:
@@ -119,7 +119,7 @@ def attributes(**values: float) -> FloatArray:
 
 
 def widened(rows: FloatArray, columns: int = len(ATTRIBUTES)) -> FloatArray:
-    """The same (..., k) with zeros for attributes that their maker did not know: (..., columns)."""
+    """Append zeros to attributes (..., k) for columns that are missing: (..., columns)."""
     missing = columns - rows.shape[-1]
     return np.pad(rows, [(0, 0)] * (rows.ndim - 1) + [(0, missing)]) if missing > 0 else rows
 

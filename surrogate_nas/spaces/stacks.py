@@ -1,4 +1,4 @@
-"""Spaces of stacks: how many units there are, and the same decisions for each."""
+"""Spaces of stacks: a number of units, and the same decisions for each."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def stack_decisions(kind: str, most: int, unit: Sequence[Decision]) -> tuple[Dec
 
 
 class StackSpace(SearchSpace):
-    """Up to so many units, one after another; decisions of units beyond their number do not count.
+    """A chain of 1 to a largest number of units; decisions of further units are inactive.
 
-    Every encoding is valid, and in the canonical one what does not count is 0. An architecture is
-    written as its units; where what does not count is not 0, that follows after ``|``.
+    Every encoding is valid, and inactive decisions are 0 in the canonical one. An architecture is
+    written as its units. If inactive decisions are not 0, their units follow after ``|``.
 
     Attributes:
-        kind: What a unit is called.
+        kind: Name of a unit.
         joint: Joins the texts of units.
         unit: Number of decisions of a unit.
     """
@@ -45,7 +45,7 @@ class StackSpace(SearchSpace):
         return self.sizes[0]
 
     def canonicalise(self, choices: IntArray) -> IntArray:
-        """Zeros for what does not count: (n, decisions)."""
+        """Set inactive decisions to 0: (n, decisions)."""
         choices = np.asarray(choices)
         used = np.repeat(self.used(choices), self.unit, axis=1)
         return np.concatenate([choices[:, :1], np.where(used, choices[:, 1:], 0)], axis=1)
@@ -55,7 +55,7 @@ class StackSpace(SearchSpace):
         return self.number(arch) >= 0
 
     def canonical(self, arch: Architecture) -> Architecture:
-        """Zeros for what does not count."""
+        """Set inactive decisions to 0."""
         end = 1 + (1 + self.check(arch).choices[0]) * self.unit
         rest = len(self.sizes) - end
         return Architecture(self.name, (*arch.choices[:end], *(0,) * rest))
@@ -69,11 +69,11 @@ class StackSpace(SearchSpace):
         return sum(one**units for units in range(1, self.most + 1))
 
     def used(self, choices: IntArray) -> BoolArray:
-        """Which units count: bool (n, most)."""
+        """Which units are active: bool (n, most)."""
         return np.asarray(np.arange(self.most) <= np.asarray(choices)[:, :1])
 
     def counted(self, arch: Architecture) -> list[tuple[int, ...]]:
-        """The decisions of each unit that counts."""
+        """The decisions of each active unit."""
         end = 1 + (1 + arch.choices[0]) * self.unit
         return [arch.choices[i : i + self.unit] for i in range(1, end, self.unit)]
 
@@ -90,7 +90,7 @@ class StackSpace(SearchSpace):
         """The inverse."""
 
     def parse(self, text: str) -> Architecture:
-        """Read the units, and after ``|`` those that do not count.
+        """Read the units, and after ``|`` the inactive ones.
 
         Raises:
             ArchitectureError: If the text is anything else.
@@ -111,7 +111,7 @@ class StackSpace(SearchSpace):
         return self._wrap([*choices, *[0] * (len(self.sizes) - len(choices))])
 
     def format(self, arch: Architecture) -> str:
-        """Write the units, and after ``|`` those that do not count up to the last that is not 0."""
+        """Write the units, and after ``|`` the inactive ones up to the last that is not 0."""
         depth, decisions = 1 + arch.choices[0], arch.choices[1:]
         units = [decisions[i : i + self.unit] for i in range(0, len(decisions), self.unit)]
         while len(units) > depth and not any(units[-1]):

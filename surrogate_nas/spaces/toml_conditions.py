@@ -12,16 +12,16 @@ from surrogate_nas.errors import UnknownNameError
 from surrogate_nas.spaces.decisions import Condition, Decision, option_name
 from surrogate_nas.spaces.toml_decisions import Mistake, Spec, Wanted, short
 
-MOST_ASKED = 2_000_000  # options of the decisions that conditions ask for
+MOST_ASKED = 2_000_000  # total options of the decisions that conditions name
 
 _COMPARISON = re.compile(r"(>=|<=|==|!=|>|<|=)\s*(.+)", re.DOTALL)
 
 
 def read_when(value: object, key: str, copy: int | None) -> Mapping[str, object]:
-    """A condition as it stands, with the number of a copy for ``{}``.
+    """A condition as declared, with the number of a copy for ``{}``.
 
     Raises:
-        Mistake: If it is no table, or ``{}`` stands where nothing is repeated.
+        Mistake: If it is no table, or has ``{}`` where nothing is repeated.
     """
     if not isinstance(value, dict) or not value:
         raise Mistake(
@@ -45,10 +45,10 @@ def read_when(value: object, key: str, copy: int | None) -> Mapping[str, object]
 
 
 class Resolver:
-    """Turns conditions into names of decisions and their options, once all decisions are known."""
+    """Resolves conditions to names of decisions and options, once all decisions are known."""
 
     def __init__(self, specs: Sequence[Spec]) -> None:
-        """Take all decisions of the space."""
+        """Prepare for all decisions of the space."""
         self._specs = specs
         self.known = {spec.decision.name: spec.decision for spec in specs}
         self._options: dict[tuple[str, str], tuple[str, ...]] = {}

@@ -14,7 +14,7 @@ from surrogate_nas.spaces.decisions import MOST_OPTIONS, Decision, option_name
 RANGES = ("integer", "real")
 LISTS = ("options", "categorical", "ordinal")
 MOST_DECISIONS = 10_000
-"""So many decisions, and so many nodes, a space has at most."""
+"""The largest number of decisions, and of nodes, of a space."""
 MOST_OPTIONS_IN_ALL = 200_000
 
 _RANGE_KEYS = ("log", "step", "levels")
@@ -22,12 +22,12 @@ _EXAMPLE = "a list of options, or a table like {integer = [1, 8]} or {real = [0.
 
 
 class Mistake(Exception):  # noqa: N818  # leaves the reader of a definition as a FormatError
-    """Something is wrong with a definition; the message begins with the key."""
+    """A mistake in a definition; the message begins with the key."""
 
 
 Wanted = tuple[tuple[str, Mapping[str, object], tuple[str, ...]], ...]
-"""Conditions as they stand: where, names of decisions with what they must be, and the prefixes
-under which the names are looked up, the nearest first."""
+"""Conditions as declared: the key, for each named decision what it must be, and the prefixes under
+which names are looked up, the nearest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,9 @@ class Spec:
     """A decision as a text declares it.
 
     Attributes:
-        key: Where it stands, for messages.
+        key: Its key in the text, for messages.
         decision: The decision, still without a condition.
-        conditions: What must hold for it to count.
+        conditions: The conditions under which it is active.
     """
 
     key: str
@@ -46,10 +46,10 @@ class Spec:
 
 
 class Specs(list[Spec]):
-    """The decisions of a space, of which there are only so many, each with its own name."""
+    """The decisions of a space: a limited number, with different names."""
 
     def __init__(self) -> None:
-        """None so far."""
+        """Start without decisions."""
         super().__init__()
         self._names: set[str] = set()
         self._options = 0
@@ -73,7 +73,7 @@ class Specs(list[Spec]):
 
 
 def as_list(value: object, key: str) -> list[Any]:
-    """A list, or a mistake."""
+    """The value, if it is a list; else a mistake."""
     if not isinstance(value, list):
         raise Mistake(
             f"{key}: {'is missing' if value is None else f'must be a list, got {short(value)}'}"
@@ -82,7 +82,7 @@ def as_list(value: object, key: str) -> list[Any]:
 
 
 def known_keys(table: Mapping[str, object], keys: Iterable[str], prefix: str) -> None:
-    """Refuse keys that mean nothing."""
+    """Refuse unknown keys."""
     listed = tuple(keys)
     for key in table:
         if key not in listed:
@@ -90,7 +90,7 @@ def known_keys(table: Mapping[str, object], keys: Iterable[str], prefix: str) ->
 
 
 def is_number(value: object) -> bool:
-    """Whether this is a number of TOML."""
+    """Whether a value of TOML is a number."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -104,7 +104,7 @@ def short(value: object) -> str:
 
 
 def check_name(name: object, key: str) -> str:
-    """A name of a decision, node or option: one line of text, not blank at its ends."""
+    """Check the name of a decision, node or option: one line of text, not blank at its ends."""
     if not isinstance(name, str) or not name.strip():
         raise Mistake(f"{key}: must be a name in quotes, got {short(name)}")
     if name != name.strip() or not name.isprintable():
@@ -137,16 +137,16 @@ def read_spec(value: object, key: str, name: str) -> Spec:
     log = described.get("log")
     if log is not None and not isinstance(log, bool):
         raise Mistake(f"{key}.log: must be true or false, got {short(log)}")
-    place = key if isinstance(value, list) else f"{key}.{kind}"
+    where = key if isinstance(value, list) else f"{key}.{kind}"
     try:
         if kind in RANGES:
             decision = _range(name, described, kind, key)
         else:
-            decision = _listed(name, as_list(described[kind], place), kind, place, log)
+            decision = _listed(name, as_list(described[kind], where), kind, where, log)
             if "log" in described and decision.kind != "number":
                 raise Mistake(f"{key}.log: only numbers have a scale; leave it out")
     except InvalidArgumentError as error:
-        raise Mistake(f"{place}: {error}") from None
+        raise Mistake(f"{where}: {error}") from None
     return Spec(key, decision)
 
 

@@ -39,7 +39,7 @@ _GROUP_KEYS = ("name", "count", "when", "nodes", "decisions")
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """An operation that a node can have: its name, what it is in the vocabulary, its attributes."""
+    """An operation that a node can have: its name, its word in the vocabulary, its attributes."""
 
     name: str
     operation: str
@@ -52,11 +52,11 @@ class Node:
 
     Attributes:
         name: Its name.
-        options: What it can be: one for each option of its decision, or one alone.
-        decision: Position of the decision about its operation, None where that is fixed.
+        options: Its possible operations, one for each option of its decision, or a single one.
+        decision: Position of the decision about its operation, None if that is fixed.
         fixed: Attributes that are numbers.
-        chosen: Attributes that are decisions, by their positions.
-        when: The condition under which it is there.
+        chosen: Attributes that are decisions, with the positions of these.
+        when: The condition under which it exists.
     """
 
     name: str
@@ -69,19 +69,19 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class _Copy:
-    """A node or a group as one of its copies: where it stands, its name, what it inherits."""
+    """One copy of a node or a group: its key, its name, and what it inherits."""
 
     key: str
     name: str
     table: Mapping[str, Any]
-    number: int | None  # what {} stands for
+    number: int | None  # replaces {}
     index: int  # among its copies, from 0
     prefixes: tuple[str, ...]
     conditions: Wanted
 
 
 class NodeReader:
-    """Reads the list ``nodes``, with all decisions that stand in it."""
+    """Reads the list ``nodes`` and all decisions in it."""
 
     def __init__(
         self,
@@ -92,10 +92,10 @@ class NodeReader:
         """Prepare.
 
         Args:
-            operations: What an operation's name stands for.
-            default_name: Names nodes that have no name by their position from 0; None where each
-                needs one.
-            specs: Gets the decisions.
+            operations: The operations by name.
+            default_name: Gives nodes without a name one by their position from 0; None if each
+                node needs a name.
+            specs: The decisions are appended here.
         """
         self._operations = operations
         self._default = default_name
@@ -192,7 +192,7 @@ class NodeReader:
             self._spec(copy, check_name(name, f"{copy.key}.decisions"), value, "decisions.")
 
     def _spec(self, copy: _Copy, name: str, value: Any, table: str = "") -> Spec:
-        """The decision about a part of a node, which counts where the node does."""
+        """The decision about a part of a node, which is active if the node is."""
         key = f"{copy.key}.{table}{name}"
         spec = read_spec(value, key, f"{copy.name}.{name}")
         if name == "operation" and not table:
@@ -207,10 +207,10 @@ class NodeReader:
 
     def _check_options(self, value: Any, spec: Spec) -> None:
         kind = next((k for k in LISTS if isinstance(value, dict) and k in value), "options")
-        place = f"{spec.key}.{kind}" if isinstance(value, dict) else spec.key
+        where = f"{spec.key}.{kind}" if isinstance(value, dict) else spec.key
         for position, name in enumerate(spec.decision.options):
             if name not in self._operations:
-                raise Mistake(f"{place}[{position}]: {unknown_option(name, self._operations)}")
+                raise Mistake(f"{where}[{position}]: {unknown_option(name, self._operations)}")
 
     # With all decisions known -----------------------------------------------------------------
 
@@ -289,7 +289,7 @@ class NodeReader:
         return found
 
     def _shared(self, copy: _Copy, part: str, name: str, known: Mapping[str, Decision]) -> Decision:
-        """A decision of the space that says what a part of the node is."""
+        """A decision of the space that decides a part of the node."""
         key = f"{copy.key}.{part}"
         if copy.number is not None:
             name = name.replace("{}", str(copy.number))
@@ -305,7 +305,7 @@ class NodeReader:
 
 
 def unknown_option(name: str, operations: Mapping[str, Option]) -> str:
-    """What is wrong with an option that is no operation, and how to repair it."""
+    """The message about an option that is no operation, with the repair."""
     reason = UnknownNameError("option", name, operations)
     return (
         f"{reason}; describe it as operations.{name}, or, where a decision is about no node, list "
@@ -321,7 +321,7 @@ def positive(value: object, key: str) -> float:
 
 
 def _check_attribute(decision: Decision, key: str) -> None:
-    """Refuse attributes that are no numbers."""
+    """Refuse attributes that are not numbers."""
     check_count(len(decision.options), key)
     try:
         numbers = [float(option) for option in decision.options]

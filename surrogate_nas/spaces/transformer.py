@@ -1,4 +1,4 @@
-"""Encoders of transformers whose layers differ, after FlexiBERT (Tuli et al., JAIR 2023)."""
+"""Transformer encoders with different layers, after FlexiBERT (Tuli et al., JAIR 2023)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from surrogate_nas.spaces.graphs import ArchGraphs
 from surrogate_nas.spaces.operations import ATTRIBUTES, OPERATION_IDS
 
 LAYERS = 4
-"""Layers at most."""
+"""The largest number of layers."""
 WIDTHS: tuple[int, ...] = (32, 64, 128)
 MIXERS: tuple[str, ...] = ("attention", "linear")
 HEADS: tuple[int, ...] = (2, 4, 8)
@@ -43,11 +43,11 @@ def _layer(number: int) -> list[Decision]:
 
 
 class TransformerSpace(SearchSpace):
-    """One to four layers over tokens of one width; each mixes tokens and then transforms them.
+    """One to four layers of the same width; each mixes tokens and then transforms them.
 
-    Tokens are mixed by attention with two, four or eight heads, or linearly, by the Fourier
-    transform. The feed-forward network behind it has one or two hidden layers, once, twice or
-    four times as wide as a token. An architecture is written as width and layers,
+    Tokens are mixed by attention with two, four or eight heads, or by the Fourier transform. The
+    feed-forward network after it has one or two hidden layers, one, two or four times as wide as a
+    token. An architecture is written as width and layers,
     ``64:attention4-feedforward2x1:linear-feedforward4x2``.
     """
 
@@ -65,7 +65,7 @@ class TransformerSpace(SearchSpace):
         return self.encodings if counted is None else counted
 
     def graphs(self, choices: IntArray) -> ArchGraphs:
-        """A chain: the embedding, and for each layer that counts the mixer and what follows it."""
+        """A chain: the embedding, then the mixer and the feed-forward layers of each layer."""
         choices = np.asarray(choices)
         n = len(choices)
         layers = choices[:, 2:].reshape(n, LAYERS, _UNIT)

@@ -28,8 +28,8 @@ class TransNASMacroSpace(SearchSpace):
     """A chain of four to six modules of two residual blocks each.
 
     Modules 2 and 4 double the channels, 1 to 3 times in all; modules 3 and 4 halve the
-    resolution, 1 to 4 times in all. That leaves 3,256 networks. The last two decisions have
-    the option `none`, and only trailing modules may be left out: one encoding a network.
+    resolution, 1 to 4 times in all. That leaves 3,256 networks. The last two decisions have the
+    option `none`, which only trailing modules may have, so that each network has one encoding.
 
     An architecture is written ``64-XXXX-basic``, one digit a module.
     """
@@ -41,7 +41,7 @@ class TransNASMacroSpace(SearchSpace):
     )
 
     def valid(self, choices: IntArray) -> BoolArray:
-        """Which encodings keep the rules: bool (n,)."""
+        """Which encodings satisfy these rules: bool (n,)."""
         choices = np.asarray(choices)
         doublings = _DOUBLES[choices].sum(axis=1)
         halvings = _HALVES[choices].sum(axis=1)

@@ -36,12 +36,12 @@ class TrialFormat:
 
     @property
     def directions(self) -> list[StudyDirection]:
-        """Those of a study of such trials."""
+        """The directions of a study of such trials."""
         maximise, minimise = StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE
         return [maximise if goal.maximise else minimise for goal in self.goals]
 
     def freeze(self, trial: Trial) -> FrozenTrial:
-        """As Optuna keeps it."""
+        """Convert a trial to one of Optuna."""
         params = {
             decision.name: decision.options[choice]
             for decision, choice in zip(self.space.decisions, trial.arch.choices, strict=True)
@@ -77,7 +77,7 @@ class TrialFormat:
         )
 
     def thaw(self, frozen: FrozenTrial, study: str) -> Trial:
-        """What `freeze` was given, except for the rest of ``info``.
+        """Convert back to the trial that `freeze` was given, but for the rest of ``info``.
 
         Raises:
             StoreError: If something else wrote the trial; the message names the ``study``.
@@ -118,7 +118,7 @@ class TrialFormat:
             ) from error
 
     def thaw_all(self, frozen: list[FrozenTrial], study: str) -> tuple[Trial, ...]:
-        """All that are finished, in their order.
+        """Convert all finished trials, in their order.
 
         Raises:
             StoreError: See `thaw`.
@@ -130,7 +130,7 @@ class TrialFormat:
         )
 
     def _signed(self, values: tuple[float, ...]) -> tuple[float, ...]:
-        """Between a search's values and the metrics' own signs, both ways."""
+        """Convert values of a search to the metrics' own signs, or back."""
         return tuple(goal.sign * v for goal, v in zip(self.goals, values, strict=True))
 
 

@@ -25,8 +25,8 @@ def open_storage(url_or_path: str | os.PathLike[str], *, new: bool = True) -> Ba
 
     Args:
         url_or_path: A path of an Optuna journal file, or a URL of SQLAlchemy (contains ``://``).
-        new: Whether it is made where it does not exist; else that is an error, and a journal may
-            have any name.
+        new: Whether a store that does not exist is made. If not, that is an error, and a journal
+            may have any name.
 
     Raises:
         StoreError: If it cannot be opened, written, or is no trial store.
@@ -54,7 +54,7 @@ def _check_exists(path: Path, shown: str) -> None:
 
 
 class _JournalLock:
-    """A lock that the kernel frees with its process, and a journal that ends with a whole line.
+    """A lock that the kernel frees when its process ends, and repair of an incomplete last line.
 
     Optuna's own lock is a file that survives a killed process and costs the next one 30 s.
     """
@@ -83,7 +83,7 @@ class _JournalLock:
         self._lock.release()
 
     def _repair(self) -> None:
-        """Cut off what a writer that was killed left of its last line."""
+        """Cut off an incomplete last line, left by a killed writer."""
         if not self._path.exists():
             return
         with open(self._path, "r+b") as file:
@@ -118,7 +118,7 @@ def _open_journal(path: Path) -> BaseStorage:
 
 
 def _check_journal(path: Path, lock: str) -> None:
-    """Refuse what is something else or cannot be written, before anything is changed."""
+    """Refuse files that are not journals or cannot be written, before anything is changed."""
     start = b""
     if path.exists():
         with open(path, "rb") as file:
@@ -175,7 +175,7 @@ def explained(what: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Without Optuna's notes about each study."""
+    """Silence Optuna's log messages about each study."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:

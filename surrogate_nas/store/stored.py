@@ -49,11 +49,11 @@ class Stored:
         """Open the study ``name``, made if it does not exist.
 
         Args:
-            objective: What evaluates.
+            objective: Evaluates new trials.
             storage: See `open_storage`.
             name: Name of the study, by custom ``benchmark/task/searcher+predictor/seed``.
-            settings: What else decides the trials, JSON values. The number of trials is none of
-                it: a longer search continues a shorter one.
+            settings: Whatever else decides the trials, as JSON values. The number of trials does
+                not belong there: a longer search continues a shorter one.
 
         Raises:
             StoreError: If the study is of another space, or of other settings.
@@ -100,7 +100,7 @@ class Stored:
                 f"study {name!r} in the store has other settings: {listed}; "
                 "repeat them, or choose another store"
             )
-        # What a comparison has no use for.
+        # Attributes that are not compared.
         wanted["versions"] = _versions()
         if self.space.definition is not None:
             wanted["definition"] = self.space.definition

@@ -1,4 +1,4 @@
-"""Reading what searches kept in a storage."""
+"""Reads the searches that a storage holds."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Study:
     """One search of a store.
 
     Attributes:
-        name: Its name there.
-        space: Where it searched.
-        goals: What it optimised; units are not kept.
-        settings: All else that was noted of it.
+        name: Name of the study.
+        space: The space that was searched.
+        goals: The goals; their units are not stored.
+        settings: All other attributes of the study.
         trials: Finished and failed trials, by number.
     """
 
@@ -49,8 +49,8 @@ def read_study(
 
     Args:
         storage: See `open_storage`.
-        name: Name of the study; may be left out where the store holds one search only.
-        space: Name or TOML file of its space, where that is neither registered nor noted there.
+        name: Name of the study; None if the store holds one search only.
+        space: Name or TOML file of its space, if that is neither registered nor in the study.
 
     Raises:
         UnknownNameError: If there is no such study, or its space is unknown.

@@ -110,9 +110,9 @@ class SpaceContract(Contract):
         texts = [*good, *(whole.format(arch) for arch in _samples(whole, 20))]  # perhaps outside
         texts += ["", " ", "nonsense", "0", "31087", ":", "-", "|", "+", "++"]
         for text in good[:15]:
-            place = int(rng.integers(len(text)))
-            texts += [text[:place], text[place:], text + text, f" {text}", text.upper()]
-            texts += [text[:place] + other + text[place + 1 :] for other in "09|~+-:,x"]
+            position = int(rng.integers(len(text)))
+            texts += [text[:position], text[position:], text + text, f" {text}", text.upper()]
+            texts += [text[:position] + other + text[position + 1 :] for other in "09|~+-:,x"]
         for mixed in (texts, good, texts[60:], []):
             choices, errors = space.parse_all(mixed)
             assert choices.dtype == np.int16

@@ -1,4 +1,4 @@
-"""Predictors that learnt from other tasks: suites of tasks, meta-training, choice for a task."""
+"""Predictors that learn from other tasks: suites of tasks, meta-training, choice for a task."""
 
 from surrogate_nas.searchers.method import AUTO
 from surrogate_nas.transfer.choice import PredictorChoice, choose_for_training, choose_predictor

@@ -1,4 +1,4 @@
-"""Which predictor serves a task: trained on sources, or installed, and it never saw the task."""
+"""Chooses a predictor for a task: meta-trained on sources, or with installed weights."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _ALONE = "gp"
 
 @dataclass(frozen=True, slots=True)
 class PredictorChoice:
-    """A predictor that was decided on for one task; it may be sent to other processes.
+    """The predictor that was chosen for a task; it can be sent to other processes.
 
     Attributes:
         name: As it was asked for, a registered name or a file of weights; what `AUTO` means.
@@ -78,7 +78,7 @@ class PredictorChoice:
 
 @functools.lru_cache(maxsize=4)
 def _learner(path: str, digest: str | None) -> MetaPredictor:
-    """What a file holds; the digest tells one that was replaced."""
+    """The content of a file of weights; the digest detects a file that was replaced."""
     tensors, settings = read_weights(path)
     kind = meta_class(settings.predictor)
     try:
@@ -98,19 +98,20 @@ def choose_predictor(
     leave_one_out: bool = False,
     on_step: OnStep = silent,
 ) -> PredictorChoice:
-    """Decide on a predictor for a task that it has never seen.
+    """Choose a predictor for a task that it has never seen.
 
     A meta-learner is trained on the sources, once, and its weights are kept in the cache. Without
-    sources installed weights serve that never saw the task: the newest of its space, or else, of
-    those of spaces that have most of its operations, the ones with the most labels.
+    sources it uses installed weights that were not trained on the task. The newest weights of its
+    space come first, then weights of other spaces that have most of its operations, the ones with
+    the most labels first.
 
     Args:
         name: A registered name, a file of weights, or `AUTO`: meta-gnn trained on the sources,
             if any are given, else with installed weights of the task's space, else gp.
         task: What will be searched or predicted.
-        sources: A suite, see `suite_tasks`; the task itself is left out, as is what has its name
-            in its space.
-        leave_one_out: All other tasks of the task's benchmark are the sources.
+        sources: A suite, see `suite_tasks`, without the task itself and tasks of its name in its
+            space.
+        leave_one_out: Whether all other tasks of the task's benchmark are the sources.
         on_step: Called with a text for each part of a meta-training that is done.
 
     Raises:
@@ -145,14 +146,14 @@ def choose_predictor(
 
 
 def choose_for_training(name: str, space: SearchSpace, dataset: str) -> PredictorChoice:
-    """Decide on a predictor that guides a search by real training.
+    """Choose a predictor that guides a search by real training.
 
     Args:
         name: A registered name of one that learns from the task alone, a file of weights, or
             `AUTO`: meta-gnn with installed weights of the space that saw no task of the data
             set's name, else gp.
-        space: Where the search is.
-        dataset: What is trained on.
+        space: The space that is searched.
+        dataset: The data set of the trainings.
 
     Raises:
         UnknownNameError: If there is no such predictor.
@@ -209,7 +210,7 @@ def _of_others(settings: Settings, task: TabularTask) -> str:
 
 
 def _serves(settings: Settings, space: SearchSpace) -> bool:
-    """Whether weights are of a space, or know most of its operations."""
+    """Whether weights were trained on a space, or on most of its operations."""
     if settings.of_space(space):
         return True
     operations = space_operations(space)
@@ -218,7 +219,7 @@ def _serves(settings: Settings, space: SearchSpace) -> bool:
 
 
 def _tell_unseen(what: str, settings: Settings, space: SearchSpace) -> None:
-    """Warn of decisions that weights of other spaces cannot see."""
+    """Warn of decisions whose options weights of other spaces cannot distinguish."""
     unseen = () if settings.of_space(space) else unseen_decisions(space, settings.operations)
     if unseen:
         warnings.warn(
@@ -278,7 +279,7 @@ def _trained(name: str, sources: Sequence[TabularTask], on_step: OnStep) -> Pred
     path = cache_folder() / "weights" / f"{name}-{digest}{SUFFIX}"
     try:
         settings = read_settings(path)
-    except (InvalidArgumentError, FormatError):  # not there, or of a disk that was full
+    except (InvalidArgumentError, FormatError):  # missing, or incomplete as a disk was full
         meta_train(sources, predictor=name, out=path, on_step=on_step)
         settings = read_settings(path)
     return _choice(name, path, settings)

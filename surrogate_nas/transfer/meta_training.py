@@ -36,7 +36,7 @@ HELD_OUT_LABELS = (0, 5, 20, 100)
 _REPETITIONS = 5
 
 
-_LOOKED_AT = 500  # architectures that show the operations of a space
+_LOOKED_AT = 500  # sampled architectures, to find the operations of a space
 
 
 def meta_train(
@@ -51,13 +51,13 @@ def meta_train(
 ) -> MetaTrainingRecord:
     """Meta-train on tasks, measure on others, and keep the weights in a file.
 
-    A run that was stopped goes on where it was when it is started again with the same arguments.
+    A run that was stopped continues when it is started again with the same arguments.
 
     Args:
-        tasks: What to learn from.
+        tasks: The tasks to learn from.
         predictor: A registered meta-learner.
-        holdout: Tasks that are measured only; those among ``tasks`` are left out there, as is
-            what has the name of one in the same space.
+        holdout: Tasks to measure only. They are removed from ``tasks``, as are tasks of the same
+            name in the same space.
         out: The file, ``.safetensors``.
         seed: Of all randomness.
         workers: Processes; None for all cores.
@@ -99,7 +99,7 @@ def meta_train(
 
 
 def source_settings(predictor: str, sources: Sequence[TabularTask], seed: int = 0) -> Settings:
-    """What is known of weights without training them."""
+    """The settings of weights, which are known before training."""
     return Settings(
         predictor=predictor,
         tasks=tuple(source_task(task) for task in sources),
@@ -147,7 +147,7 @@ def space_operations(space: SearchSpace) -> set[int]:
 
 
 def learns_from_others(name: str | None) -> bool:
-    """Whether a registered name means a meta-learner, which needs sources, or may mean one.
+    """Whether a registered name stands, or may stand, for a meta-learner, which needs sources.
 
     Raises:
         UnknownNameError: If there is no such predictor.

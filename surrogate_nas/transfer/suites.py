@@ -93,10 +93,10 @@ def full_name(task: TabularTask) -> str:
 
 
 def source_task(task: TabularTask) -> SourceTask:
-    """What weights note of a task that they learnt from."""
+    """The record of a task in the weights that were trained on it."""
     return SourceTask(full_name(task), task.space.identity, task.fingerprint, len(task))
 
 
 def same_task(source: TabularTask, task: TabularTask) -> bool:
-    """Whether two tasks are one: the same measurements, or its name in its space."""
+    """Whether two tasks count as the same: equal measurements, or the same name and space."""
     return source_task(source).same(task.space, task.name, task.fingerprints)

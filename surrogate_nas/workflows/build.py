@@ -44,8 +44,8 @@ class Task:
     """One task of a table to be built.
 
     Attributes:
-        recorder: What trains; its epochs are the budgets of the table.
-        training: How it does, for those who repeat it, see `TaskSpec`.
+        recorder: Trains architectures; its epochs are the budgets of the table.
+        training: The settings of the trainings, from which they can be repeated, see `TaskSpec`.
     """
 
     recorder: Recorder
@@ -58,11 +58,11 @@ class Built:
 
     Attributes:
         path: The file.
-        log: The log of its trainings, which more seeds, architectures or tasks go on from.
+        log: The log of its trainings, with which later calls continue.
         architectures: Number of rows.
         trainings: Number of trainings in the table, failed ones included.
-        trained: How many of them this call made.
-        failed: Task, architecture, seed and reason of those that failed.
+        trained: Number of trainings that this call made.
+        failed: Task, architecture, seed and reason of each failed training.
         seconds: Duration of this call.
     """
 
@@ -76,7 +76,7 @@ class Built:
 
 
 def log_of(out: Path) -> Path:
-    """Where the log of a table's trainings lies."""
+    """Path of the log of a table's trainings."""
     return out.with_name(f"{out.name}.log")
 
 
@@ -95,21 +95,21 @@ def build(
 ) -> Built:
     """Train architectures on tasks with seeds 0, 1, …, and write a table of all epochs.
 
-    Every training is in a log beside the table as soon as it is finished, and is never repeated:
-    after a kill the same call goes on, and so does one with more seeds, architectures or tasks.
-    A training that fails is a missing value.
+    Every finished training is written to a log beside the table at once, and is never repeated. So
+    the same call continues after a kill, as does one with more seeds, architectures or tasks. A
+    training that fails is a missing value.
 
     Args:
         space: The space.
         tasks: The table's tasks by name.
-        choices: What to train, one encoding for each network: int (n, decisions), see `choose`.
+        choices: Encodings to train, one for each network: int (n, decisions), see `choose`.
         out: The table, a file that ends with .h5.
-        seeds: Trainings of each architecture on each task.
-        workers: Processes of one thread; None for one a GPU, or a core, of this machine or of the
-            cluster.
-        ray: Address of a Ray cluster that trains, or ``local`` for one that is started here.
-        gpus_per_trial: GPUs of each training there.
-        licence: Of the table.
+        seeds: Number of trainings of each architecture on each task.
+        workers: Number of processes, of one thread each; None for one a GPU, or a core, of this
+            machine or of the cluster.
+        ray: Address of a Ray cluster that trains, or ``local`` to start one here.
+        gpus_per_trial: Number of GPUs of each training on the cluster.
+        licence: Licence of the table.
         on_step: Called with a text for each training, earlier ones included.
 
     Raises:
@@ -244,7 +244,7 @@ def _train(
     log: TrainingLog,
     on_step: OnStep,
 ) -> None:
-    """Do the trainings that are missing, and log each."""
+    """Make the missing trainings, and log each."""
     waiting = deque(missing)
     train = partial(_train_there, space.name)
     outcome: Record | str
@@ -278,11 +278,11 @@ def _receive(sent: bytes) -> None:
 
 
 def _train_there(space: str, key: Key, device: str) -> tuple[Record | str, Mapping[str, str]]:
-    """What came of a training, or why it failed, and where it ran.
+    """Train once; the record, or the reason of a failure, and the machine.
 
     Raises:
-        UnknownNameError: As a mistake of the user's would, in every training.
-        MissingDependencyError: Likewise.
+        UnknownNameError: If a name is wrong, since every training would fail.
+        MissingDependencyError: If a package is missing, since every training would fail.
     """
     task, choices, seed = key
     recorder = _recorders[task]
@@ -353,5 +353,5 @@ def _task(name: str, task: Task, choices: IntArray, seeds: int, log: TrainingLog
 
 
 def _any_seed(cells: FloatArray) -> FloatArray:
-    """What is the same for all seeds, from one that succeeded: (rows, 1, 1)."""
+    """A value that is the same for all seeds, from a seed that succeeded: (rows, 1, 1)."""
     return np.fmax.reduce(cells, axis=1, keepdims=True)

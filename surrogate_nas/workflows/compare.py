@@ -1,4 +1,4 @@
-"""Search methods side by side, over tasks and seeds, on all cores."""
+"""Compares search methods over tasks and seeds, on all cores."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ Guides = Mapping[tuple[str, str], PredictorChoice | None]
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """Everything that decides one run.
+    """All settings on which one run depends.
 
-    ``weights`` is the hash of the file's content; ``proxies`` identify their values.
+    ``weights`` is the hash of the file's content; ``proxies`` identifies the values of the proxies.
     """
 
     benchmark: str
@@ -94,7 +94,7 @@ def compare(
         trials: Evaluations of each run.
         out: A folder, made if it does not exist.
         batch: See `surrogate_nas.run.search`.
-        on_run: Called with a text for each run that is finished, or was.
+        on_run: Called with a text for each finished run, earlier ones included.
         on_step: Called with a text for each part of a meta-training, or of the proxies.
 
     Raises:
@@ -134,7 +134,7 @@ def _guides(
             f"got the searchers {', '.join(methods)}"
         )
     for method in methods.values():
-        if not method.features:  # which come later
+        if not method.features:  # else features are needed, which are computed later
             make_searcher(method.name, space, seed=0)
     return {
         (name, text): None
@@ -218,7 +218,7 @@ def _kept(
     workers: int,
     on_run: OnStep,
 ) -> list[KeptRun]:
-    """The jobs' runs, in their order; those that are missing are made now."""
+    """The runs of the jobs, in their order; missing ones are made."""
     found: list[KeptRun | None] = [_read(folder / job.file) for job in jobs]
     missing = [i for i, kept in enumerate(found) if kept is None]
     for _ in range(len(jobs) - len(missing)):
@@ -226,9 +226,9 @@ def _kept(
     work = functools.partial(_run_and_keep, folder)
     keys = [(jobs[i].task, jobs[i].method) for i in missing]
     todo = [(jobs[i], guides[key], features[key]) for i, key in zip(missing, keys, strict=True)]
-    for place, kept in each(work, todo, workers=workers):
-        job = jobs[missing[place]]
-        found[missing[place]] = kept
+    for position, kept in each(work, todo, workers=workers):
+        job = jobs[missing[position]]
+        found[missing[position]] = kept
         on_run(f"{job.task} {job.method} seed {job.seed}")
     return [kept for kept in found if kept is not None]
 
@@ -236,7 +236,7 @@ def _kept(
 def _read(path: Path) -> KeptRun | None:
     try:
         return KeptRun.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (FileNotFoundError, ValueError):  # a file that is damaged is made anew
+    except (FileNotFoundError, ValueError):  # a damaged file is made again
         return None
 
 
@@ -322,10 +322,10 @@ def _kept_run(
 
 
 def _ends(trials: int, whole: int, result: SearchResult) -> list[int]:
-    """The last trial that was paid when so many whole ones were: (trials,).
+    """The last trial that is finished at the cost of 1, 2, … whole trials: (trials,).
 
-    Trials with budgets of their own are parts of a whole one, so that all searches are compared
-    at equal cost.
+    A trial with a smaller budget costs a part of a whole one, so all searches are compared at equal
+    cost.
     """
     spent = np.cumsum([trial.proposal.budget or whole for trial in result.trials])
     ends: list[int] = (

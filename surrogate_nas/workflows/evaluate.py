@@ -1,4 +1,4 @@
-"""How good a predictor is on the architectures that it was not trained on."""
+"""Measures predictors on the architectures that they were not trained on."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def evaluate(
 ) -> MeasurementRecord:
     """Fit a predictor to random architectures of a table, and test it on all the others.
 
-    The architectures depend on the task, the size and the seed only: all predictors are measured
+    The architectures depend on the task, the size and the seed only, so all predictors are measured
     on the same ones.
 
     Args:
@@ -52,7 +52,7 @@ def evaluate(
     if len(train_sizes) == 0:
         raise InvalidArgumentError("train_sizes must have at least one entry, got none")
     _, tasks = experiment.open()
-    # All that can be wrong is looked for before a meta-training or proxies, which take long.
+    # All arguments are checked before a meta-training or proxies, which take long.
     for task in tasks:
         _check_sizes(task, train_sizes)
     choices = _choices(predictor, experiment, tasks, train_sizes, on_step)
@@ -68,8 +68,8 @@ def evaluate(
             for seed in range(experiment.seeds)
         ]
     results: list[Measurement | None] = [None] * len(jobs)
-    for place, result in each(_evaluate, jobs, workers=experiment.processes):
-        results[place] = result
+    for position, result in each(_evaluate, jobs, workers=experiment.processes):
+        results[position] = result
         on_result(f"{result.task} {result.train_size} labels, seed {result.seed}")
     return MeasurementRecord(tuple(result for result in results if result is not None))
 
@@ -81,7 +81,7 @@ def _choices(
     train_sizes: Sequence[int],
     on_step: OnStep,
 ) -> list[PredictorChoice]:
-    """What the predictor is on each task, checked."""
+    """The predictor of each task, checked."""
     proxies = experiment.proxies
     decided = experiment.trains_learners or predictor != AUTO
     if proxies and learns_from_others(predictor) and decided:
@@ -141,7 +141,7 @@ def _evaluate(job: _Job) -> Measurement:
         spearman=quality["spearman"] if ordered else None,
         precision_at_10=quality["precision_at_10"],
         regret_at_10=quality["regret_at_10"],
-        # Only the order of a prior counts: it does not know the values' scale.
+        # Only the order of a prior's predictions counts, since it does not know the scale.
         nll=quality["nll"] if size else None,
         coverage_90=quality["coverage_90"] if size else None,
         fit_seconds=fitted - start,

@@ -1,4 +1,4 @@
-"""What `compare` and `evaluate` share: tasks, repetitions, and what predictors may see."""
+"""The settings that `compare` and `evaluate` share: tasks, repetitions, sources and proxies."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ class Experiment:
         seeds: Number of repetitions on each task, with the seeds 0, 1, …
         workers: Processes; None for all cores.
         isomorphs: See `TabularTask`.
-        sources: What meta-learners are trained on, see `surrogate_nas.transfer.choose_predictor`.
-        leave_one_out: Whether these are all other tasks of the benchmark.
+        sources: Tasks that meta-learners are trained on, see
+            `surrogate_nas.transfer.choose_predictor`.
+        leave_one_out: Whether the sources are all other tasks of the benchmark.
         proxies: Zero-cost proxies that predictors see beside the structure, or None. See
             `surrogate_nas.workflows.proxies.task_proxies`.
         dataset: Images for the proxies, where the table records none.
@@ -62,7 +63,7 @@ class Experiment:
 
     @property
     def trains_learners(self) -> bool:
-        """Whether meta-learners are trained, in place of using weights that are there."""
+        """Whether meta-learners are trained, instead of using installed weights."""
         return self.sources is not None or self.leave_one_out
 
     @property
@@ -73,10 +74,10 @@ class Experiment:
     def predictor(
         self, name: str, task: TabularTask, *, from_sources: bool, on_step: OnStep = silent
     ) -> PredictorChoice:
-        """Decide on a predictor, see `surrogate_nas.transfer.choose_predictor`.
+        """Choose a predictor, see `surrogate_nas.transfer.choose_predictor`.
 
         Args:
-            name: Of the predictor.
+            name: Name of the predictor.
             task: One of the tasks.
             from_sources: Whether it may learn from the sources, as it is a meta-learner.
             on_step: Called with a text for each part of a meta-training.
@@ -92,7 +93,7 @@ class Experiment:
     def features(
         self, task: TabularTask, proxies: Sequence[str], on_step: OnStep = silent
     ) -> ProxyTable:
-        """Proxies of all architectures of a task, computed where they are not kept."""
+        """Proxies of all architectures of a task, from the cache or computed."""
         return task_proxies(
             task,
             proxies,

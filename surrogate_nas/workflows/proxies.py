@@ -1,4 +1,4 @@
-"""Zero-cost proxies in searches and measurements: which ones, for whom, of which networks."""
+"""Zero-cost proxies for searches and measurements: names, readers and networks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def method_proxies(
     Args:
         proxies: Those that were asked for, or None.
         method: ``proxy:naswot`` reads naswot, which its predictor sees, too.
-        guide: The predictor; None for the searcher's own one, if it has one.
+        guide: The predictor; None for the searcher's default, if it has one.
     """
     if method.features:
         return tuple(dict.fromkeys([*(proxies or ()), *method.features]))
@@ -49,10 +49,10 @@ def search_proxies(
 
     Args:
         proxies: Those that were asked for, or None.
-        method: Of the search.
+        method: The search method.
         guide: The predictor.
-        space: Where the search is.
-        training: Says what builds the networks; None if it is known that there is no need.
+        space: The space that is searched.
+        training: Builds the networks; None if no proxies are read.
         on_step: See `all_proxies`.
 
     Raises:
@@ -86,10 +86,10 @@ def all_proxies(
 
     Args:
         space: One that can be listed.
-        training: Says what builds the networks, and which images they see.
+        training: Builds the networks and names their images.
         names: Of `surrogate_nas.training.proxies.values.PROXIES`.
         workers: Processes; None for all cores.
-        on_step: Called now and then with a text, if there is something to compute.
+        on_step: Called with a text from time to time while proxies are computed.
 
     Raises:
         SurrogateNASError: See `surrogate_nas.training.proxies.memory.ProxyMemory`.
@@ -115,8 +115,8 @@ def task_proxies(
     Args:
         task: Of a table.
         names: See `all_proxies`.
-        dataset: What networks see if the task records no trainings.
-        data_dir: Where its files are.
+        dataset: The images, if the task records no trainings.
+        data_dir: Folder of the data set's files.
         workers: See `all_proxies`.
         on_step: See `all_proxies`.
 

@@ -1,4 +1,4 @@
-"""A search from its beginning to its end, its store, verification and record included."""
+"""Runs a complete search, with its store, verification and record."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SearchOptions:
-    """What may be said of every search.
+    """Options of every search.
 
     Attributes:
-        trials: See `surrogate_nas.run.search`, as of ``batch``, ``workers`` and ``budget``.
-        seed: Of all randomness.
+        trials: See `surrogate_nas.run.search`, also for ``batch``, ``workers`` and ``budget``.
+        seed: Seed of all randomness.
         proxies: Zero-cost proxies for the predictors that read them, or None.
         store: Keeps the trials, see `surrogate_nas.store.open_storage`; None keeps none.
-        verify: How many of the best are really trained afterwards, `VERIFICATION_SEEDS` times
-            each; None for none.
-        training: How architectures are trained: all trials of a search by training; of a table
-            the verified ones and the networks of proxies, where it is otherwise than noted there.
+        verify: Number of best architectures to train afterwards, `VERIFICATION_SEEDS` times each;
+            None for none.
+        training: How architectures are trained. In a search by training that is every trial. In a
+            search of a table it overrides the table's settings, for verification and proxies.
     """
 
     trials: int = 100
@@ -54,7 +54,7 @@ class SearchOptions:
 
     @property
     def limits(self) -> dict[str, Any]:
-        """Those arguments of `surrogate_nas.run.search` that are numbers."""
+        """The numeric arguments of `surrogate_nas.run.search`."""
         names = ("trials", "batch", "workers", "budget")
         return {name: getattr(self, name) for name in names}
 
@@ -64,22 +64,22 @@ class SearchSetup:
     """Everything that one search needs, see `surrogate_nas.workflows.setups`.
 
     Attributes:
-        place: The task as people read it.
-        where: What the record says of the task: ``benchmark`` and ``task``, or ``space``,
+        label: The task, for people to read.
+        where: Keys of the record that name the task: ``benchmark`` and ``task``, or ``space``,
             ``dataset`` and ``epochs``.
-        space: Of the architectures.
-        objective: What evaluates; with a store, it remembers.
+        space: The space of the architectures.
+        objective: Evaluates architectures; with a store, it remembers trials.
         method: The searcher's name and the predictor that was asked for.
-        searcher: Its state advances, so that a setup serves one search.
-        guide: The predictor that was decided on.
-        features: What is known of every architecture beside its structure.
-        options: What else was said of it.
+        searcher: The searcher; its state advances, so a setup serves one search.
+        guide: The predictor that was chosen.
+        features: Proxies of all architectures, or None.
+        options: The other options.
         task: The task of a table, or None.
-        store: Where trials are kept, or None.
-        verification: How the best are really trained afterwards, or None.
+        store: The storage that keeps trials, or None.
+        verification: How the best are trained afterwards, or None.
     """
 
-    place: str
+    label: str
     where: Mapping[str, Any]
     space: SearchSpace
     objective: Objective
@@ -99,14 +99,14 @@ class SearchSetup:
 
     @property
     def shown(self) -> str:
-        """The method as people read it."""
+        """The method, for people to read."""
         name = self.method.name
         return name if self.guide is None else f"{name} + {self.guide.name}"
 
     @property
     def title(self) -> str:
-        """What is searched, and how."""
-        return f"{self.place}{',' if self.task is None else ''} {self.shown}"
+        """The task and the method, for people to read."""
+        return f"{self.label}{',' if self.task is None else ''} {self.shown}"
 
     @property
     def known(self) -> int:
@@ -116,11 +116,11 @@ class SearchSetup:
 
 @dataclass(frozen=True, slots=True)
 class SearchOutcome:
-    """What a search found.
+    """The outcome of a search.
 
     Attributes:
         result: All trials, with their architectures and values.
-        record: The same as the command `search` prints it, see `SearchRecord.to_json`.
+        record: The same, as the command `search` prints it, see `SearchRecord.to_json`.
         verification: The real trainings of the best, or None.
     """
 
@@ -136,7 +136,7 @@ def search_task(
     progress: Progress = no_progress,
     started: float | None = None,
 ) -> SearchOutcome:
-    """Search, keep the trials, and really train the best, as the command `search` does.
+    """Search, keep the trials, and train the best, as the command `search` does.
 
     A keyboard interrupt ends the search early; what was evaluated is in the result.
 
@@ -144,7 +144,7 @@ def search_task(
         setup: See `surrogate_nas.workflows.setups`.
         callbacks: Called with each finished trial, in order.
         progress: Shows the search, and then the verification.
-        started: What `time.perf_counter` said when the work began; None for now.
+        started: Value of `time.perf_counter` when the work began; None for now.
 
     Raises:
         SurrogateNASError: See `surrogate_nas.run.search` and
@@ -187,7 +187,7 @@ def _record(
     seconds: SearchSeconds,
 ) -> SearchRecord:
     task, guide, features = setup.task, setup.guide, setup.features
-    place = Standing() if task is None else standing(task, result.best)
+    at = Standing() if task is None else standing(task, result.best)
     checked = None if verification is None else verification.record()
     return SearchRecord(
         **setup.where,
@@ -199,8 +199,8 @@ def _record(
         trials=trial_records(setup.space, setup.goal, result),
         best=best_record(setup.space, setup.goal, result),
         optimum=None if task is None else task.goal.sign * task.optimum,
-        regret=place.regret,
-        rank=place.rank,
+        regret=at.regret,
+        rank=at.rank,
         source_evaluations=0 if guide is None else guide.source_evaluations,
         weights=None if guide is None else guide.weights,
         verification=ABSENT if setup.verification is None else checked,
@@ -209,7 +209,7 @@ def _record(
 
 
 class _Steps:
-    """Moves the progress by whole trials, with the best value so far beside it."""
+    """Advances a progress display by whole trials, and shows the best value so far."""
 
     def __init__(self, setup: SearchSetup, advance: OnStep) -> None:
         largest = 1 if setup.task is None else setup.task.budgets[-1]

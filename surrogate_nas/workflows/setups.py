@@ -1,4 +1,4 @@
-"""What searches of a table and searches by real training consist of."""
+"""Prepares searches of a table and searches by real training."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def table_setup(
     """Prepare the search of a table's task.
 
     Args:
-        task: What is searched.
+        task: The task.
         method: See `Method.parse`; the predictor may be a file of weights, or ``auto``.
         options: None for 100 trials in batches of 5.
         sources: See `surrogate_nas.transfer.choose_predictor`.
@@ -73,7 +73,7 @@ def table_setup(
     features = search_proxies(options.proxies, method, guide, task.space, networks, on_step)
     budgets = [b for b in task.budgets if options.budget is None or b <= options.budget]
     setup = SearchSetup(
-        place=f"{task.benchmark}/{task.name}",
+        label=f"{task.benchmark}/{task.name}",
         where={"benchmark": task.benchmark, "task": task.name},
         space=task.space,
         objective=task,
@@ -100,7 +100,7 @@ def _table_verification(task: TabularTask, options: SearchOptions, top: int) -> 
     from surrogate_nas.workflows.verify import VerificationPlan
 
     training, plan = options.training.plan(_whole(task.space), task.training)
-    seeds = range(plan["seeds"], plan["seeds"] + VERIFICATION_SEEDS)  # that the table did not see
+    seeds = range(plan["seeds"], plan["seeds"] + VERIFICATION_SEEDS)  # not those of the table
     return VerificationPlan(top, training, plan, seeds)
 
 
@@ -125,8 +125,8 @@ def training_setup(
         space: A registered name, a TOML file, or an object.
         method: See `Method.parse`; the predictor may be a file of weights, or ``auto``.
         options: Their ``training`` names the data set.
-        stop_early: End a training that is worse than half of the earlier ones, from a third of
-            its epochs on.
+        stop_early: Whether to end a training that is worse than half of the earlier ones, after a
+            third of its epochs.
         on_step: Called with a text for each part of the proxies.
 
     Raises:
@@ -148,7 +148,7 @@ def training_setup(
         guide = choose_for_training(method.predictor, training.space, dataset)
     features = search_proxies(options.proxies, method, guide, training.space, training, on_step)
     setup = SearchSetup(
-        place=f"{space_name} on {dataset}",
+        label=f"{space_name} on {dataset}",
         where=_where(space, options, epochs),
         space=training.space,
         objective=training,
@@ -199,7 +199,7 @@ def _own_verification(
 
 
 def _guided(method: str | Method) -> Method:
-    """The method with the predictor that guides it, be it the searcher's own one."""
+    """The name of the method with its predictor, including the searcher's default one."""
     method = Method.parse(method) if isinstance(method, str) else method
     guide = method.own_guide if method.guide is None else method.guide
     return replace(method, predictor=guide)
@@ -226,7 +226,7 @@ def _searcher(
 def _kept(
     setup: SearchSetup, benchmark: str, task: str, settings: Mapping[str, Any]
 ) -> SearchSetup:
-    """The setup with a store, if one was asked for; early stopping learns from what it holds."""
+    """The setup with a store, if one was given; early stopping learns from its trials."""
     options, guide = setup.options, setup.guide
     if options.store is None:
         return setup

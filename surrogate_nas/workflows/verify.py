@@ -1,7 +1,8 @@
-"""Real training of a search's winners: what was predicted, tabulated and trained, side by side.
+"""Trains a search's winners, and compares predicted, tabulated and trained values.
 
-Retraining rarely reproduces what a search promised: the best of many noisy values is too high, and
-a table's recipe is not the user's. So winners are trained with seeds that the search never saw.
+Retraining rarely reproduces the values of a search. The best of many noisy values is biased
+upwards, and a table's recipe is not the user's. So winners are trained with seeds that the search
+never saw.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ class Winner:
 
     Attributes:
         arch: The architecture.
-        value: What the search measured, larger is better.
-        predicted: What a predictor said before that, or None.
+        value: The value that the search measured, larger is better.
+        predicted: The value that a predictor gave before that, or None.
     """
 
     arch: Architecture
@@ -51,10 +52,10 @@ class VerificationPlan:
     """How the best trials of a search are trained.
 
     Attributes:
-        top: How many, fewer where there are no more.
-        training: What trains them.
-        plan: The same as tables note it, see `surrogate_nas.training.plan.plan_training`.
-        seeds: Of the trainings of each.
+        top: Number of trials; fewer if there are no more.
+        training: Trains them.
+        plan: Its settings as tables record them, see `surrogate_nas.training.plan.plan_training`.
+        seeds: Seeds of the trainings of each.
     """
 
     top: int
@@ -69,17 +70,17 @@ class VerificationPlan:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What came of the trainings.
+    """The results of the trainings.
 
     Attributes:
-        goal: Of the search, for the sign of its values.
-        space: For the notation.
-        winners: The best first.
+        goal: The goal of the search, for the sign of its values.
+        space: The space, for the notation.
+        winners: The winners, the best first.
         trained: Accuracy in % for each winner and seed, None where the training failed or was
             not made.
         errors: The reasons of failures, with winner and seed.
         seconds: Duration of the call.
-        interrupted: Whether the keyboard ended it.
+        interrupted: Whether a keyboard interrupt ended it.
     """
 
     goal: Goal
@@ -104,7 +105,7 @@ class Verification:
         return kendall_tau(promised, found)
 
     def record(self) -> VerificationRecord:
-        """What `surrogate-nas verify` answers, in the metric's own sign."""
+        """The answer of `surrogate-nas verify`, in the metric's own sign."""
         sign = self.goal.sign
         rows = tuple(
             VerifiedArchitecture(
@@ -127,9 +128,9 @@ def winners(space: SearchSpace, trials: Iterable[Trial], top: int) -> tuple[Winn
     """The best trials of the largest budget, each network once.
 
     Args:
-        space: Of the trials.
-        trials: All of a search; failed ones do not count.
-        top: How many, fewer where there are no more.
+        space: The space of the trials.
+        trials: All trials of a search; failed ones are ignored.
+        top: Number of trials; fewer if there are no more.
 
     Raises:
         InvalidArgumentError: If no trial succeeded.
@@ -159,10 +160,10 @@ def verify_trials(
     """Train the best trials of a search, see `verify`.
 
     Args:
-        trials: All of the search; failed ones do not count.
+        trials: All trials of the search; failed ones are ignored.
         plan: How they are trained.
-        goals: What the search optimised.
-        store: Keeps the trainings in a study of their own; what it holds is not trained again.
+        goals: The goals of the search.
+        store: Keeps the trainings in a separate study; those that it holds are not repeated.
         workers: See `verify`.
         progress: Shows the trainings.
 
@@ -205,18 +206,18 @@ def verify(
     A keyboard interrupt ends it early; what was trained is in the result.
 
     Args:
-        best: What to train.
-        training: What trains them, see `surrogate_nas.training.plan.plan_training`.
-        goal: What the search optimised.
-        seeds: Of the trainings.
+        best: The winners to train.
+        training: Trains them, see `surrogate_nas.training.plan.plan_training`.
+        goal: The goal of the search.
+        seeds: Seeds of the trainings.
         workers: Number of processes; None for one a GPU, or else a core. More than one needs a
             main module that can be imported (``if __name__ == "__main__":``).
-        memory: Keeps the trainings, such as `surrogate_nas.store.Stored`; what it knows is not
-            trained again.
+        memory: Keeps the trainings, such as `surrogate_nas.store.Stored`; those that it holds are
+            not repeated.
         on_step: Called with a text after each training.
 
     Raises:
-        UnknownNameError: If a mistake of the user's would repeat itself in every training.
+        UnknownNameError: If a name is wrong, since every training would fail.
         InvalidArgumentError: If ``workers`` is not positive.
     """
     if workers is not None and workers < 1:
@@ -263,7 +264,7 @@ def _trainings(
     workers: int | None,
     memory: Remembering | None,
 ) -> Generator[Trial, None, None]:
-    """What is known, and then what is trained now and kept."""
+    """Yield the known trainings, then make and keep the missing ones."""
     known = {} if memory is None else {_job(trial): trial for trial in memory.known}
     yield from (known[job] for job in jobs if job in known)
     missing = [
