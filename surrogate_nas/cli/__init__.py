@@ -77,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _word(module: str) -> str:
-    """What a user types: `import` is a keyword of Python, and a hyphen no part of a name."""
+    """The command as a user types it; `import` and hyphens cannot be in a module's name."""
     return module.rpartition(".")[2].rstrip("_").replace("_", "-")
 
 
@@ -90,9 +90,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = parser().parse_args(argv)
         program = f"surrogate-nas {arguments.command}"
-        if os.getcwd() not in sys.path:  # which holds what a user names as module:function
+        if os.getcwd() not in sys.path:  # for a user's own module:function
             sys.path.append(os.getcwd())
-        # Only now: `--help` needs neither, and they cost.
+        # Imported here, because `--help` needs neither and they are slow to import.
         from surrogate_nas.cli.console import plain_warnings
         from surrogate_nas.parallel import one_thread
 

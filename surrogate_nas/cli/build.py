@@ -141,7 +141,7 @@ def build_visibly(
     seeds: int,
     **options: Any,
 ) -> Built:
-    """`surrogate_nas.workflows.build.build` with progress; an interrupt says how to go on."""
+    """`surrogate_nas.workflows.build.build` with progress; an interrupt tells how to continue."""
     from surrogate_nas.workflows.build import build, log_of
 
     try:

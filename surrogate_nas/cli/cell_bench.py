@@ -71,7 +71,7 @@ def _built(arguments: argparse.Namespace) -> Path:
 
 
 def measured(table: HDF5Benchmark) -> str:
-    """Noise, spread, cost, best cells and rank correlations of a table, in Markdown.
+    """Noise, range, cost, best cells and rank correlations of a table, in Markdown.
 
     Args:
         table: With three seeds or more.
@@ -81,7 +81,7 @@ def measured(table: HDF5Benchmark) -> str:
         "ρ, validation and test | deviation between seeds | between cells |",
         "|---" * 9 + "|",
     ]
-    spread = ["| task | lowest | median | highest | seconds a training |", "|---" * 5 + "|"]
+    ranges = ["| task | lowest | median | highest | seconds a training |", "|---" * 5 + "|"]
     best = ["| task | cell | validation | test |", "|---" * 4 + "|"]
     final: dict[str, FloatArray] = {}
     for name in table.tasks:
@@ -94,14 +94,14 @@ def measured(table: HDF5Benchmark) -> str:
             f"{np.median(values.std(axis=1, ddof=1)):.1f} | {mean.std():.1f} |"
         )
         low, middle, high = np.quantile(mean, (0, 0.5, 1))
-        spread.append(
+        ranges.append(
             f"| {name} | {low:.1f} | {middle:.1f} | {high:.1f} | {np.median(seconds):.2f} |"
         )
         for row in np.argsort(-mean, kind="stable")[:_BEST]:
             cell = table.space.format(table.space.architecture(table.choices[row]))
             best.append(f"| {name} | `{cell}` | {mean[row]:.1f} | {test[row].mean():.1f} |")
         final[f"parameters, {name}"] = columns[f"{METRICS}parameters"][:, 0]
-    return "\n".join([*noise, "", *spread, "", *best, "", *_between(table.tasks, final)])
+    return "\n".join([*noise, "", *ranges, "", *best, "", *_between(table.tasks, final)])
 
 
 def _agreement(values: FloatArray) -> str:

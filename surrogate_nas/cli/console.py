@@ -1,4 +1,4 @@
-"""What the commands share: options, progress, JSON, checks of the places they write to."""
+"""Shared by the commands: options, progress, JSON, and checks of output files."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
 
 
 def note(message: str) -> None:
-    """Tell the user something beside the result."""
+    """Print a message for the user on standard error."""
     print(message, file=sys.stderr)
 
 
@@ -152,7 +152,7 @@ def write_json(result: JsonRecord | dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def progress(label: str, total: int) -> Iterator[OnStep]:
-    """A live bar on a terminal, some plain lines elsewhere; call what it gives at each step."""
+    """A live bar on a terminal, some plain lines elsewhere; call the result at each step."""
     if not sys.stderr.isatty():
         yield _lines(label, total)
         return
@@ -189,7 +189,7 @@ def _lines(label: str, total: int) -> OnStep:
     return advance
 
 
-# Places ---------------------------------------------------------------------------------------
+# Output files ---------------------------------------------------------------------------------
 
 
 def check_picture(path: Path | None, option: str) -> None:

@@ -1,4 +1,4 @@
-"""The options that `compare` and `evaluate` share, and what they mean."""
+"""The options that `compare` and `evaluate` share, and the experiment that they describe."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def add_experiment_options(
     parser: argparse.ArgumentParser, *, seeds: int, repetitions: str
 ) -> None:
-    """Add them.
+    """Add the options.
 
     Args:
         parser: Of the command.
@@ -39,7 +39,7 @@ def add_experiment_options(
 
 
 def experiment(arguments: argparse.Namespace) -> Experiment:
-    """What the options mean."""
+    """The experiment that the options describe."""
     from surrogate_nas.benchmarks.catalog import open_benchmark
     from surrogate_nas.workflows.experiment import Experiment
 

@@ -1,4 +1,4 @@
-"""The options that say what is trained, on what and how, and what they mean."""
+"""The options about trainings: space, data set, recipe and network."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def add_data_dir_option(option: Any) -> None:
 def add_network_options(
     parser: argparse.ArgumentParser, *, later: bool = False, own: bool = True
 ) -> None:
-    """Add them.
+    """Add the options.
 
     Args:
-        parser: Of the command.
-        later: Leave what is not given None, for a command that has its own defaults.
+        parser: The command's parser.
+        later: Whether options that are not given are None, for a command with its own defaults.
         own: Whether a network of the user's own can be named.
     """
     option = parser.add_argument
@@ -72,7 +72,7 @@ def add_network_options(
 def training_options(
     arguments: argparse.Namespace, *, dataset: str | None = None
 ) -> TrainingOptions:
-    """What the options say of trainings.
+    """The training options of a command.
 
     Args:
         arguments: Of a command with these options.
@@ -98,7 +98,7 @@ def planned(
     *,
     dataset: str | None = None,
 ) -> tuple[TrainingObjective, dict[str, Any]]:
-    """How the options, or else what is noted, say that architectures are trained.
+    """The training objective by the options, or else by recorded settings.
 
     Args:
         arguments: Of a command with these options.

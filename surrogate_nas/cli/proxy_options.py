@@ -22,7 +22,7 @@ def add_proxies_option(parser: argparse.ArgumentParser) -> None:
 
 
 def add_image_options(parser: argparse.ArgumentParser) -> None:
-    """Add what says which images proxies see, for a command that trains nothing."""
+    """Add the options about the images that proxies see, for a command without trainings."""
     group = parser.add_argument_group("images that proxies see (default: those the table records)")
     group.add_argument("--dataset", metavar="D", help=KNOWN_DATASETS)
     add_data_dir_option(group.add_argument)

@@ -135,7 +135,7 @@ def run(arguments: argparse.Namespace) -> int:
     return _ending(outcome.result) if checked is None else finished(checked)
 
 
-# What is searched -----------------------------------------------------------------------------
+# Setup ----------------------------------------------------------------------------------------
 
 
 def _method(searcher: str, predictor: str | None) -> Method:
@@ -206,11 +206,11 @@ def _default_task(benchmark: Benchmark) -> str:
     return _TASK if _TASK in benchmark.tasks else benchmark.tasks[0]
 
 
-# What is said ---------------------------------------------------------------------------------
+# Output ---------------------------------------------------------------------------------------
 
 
 def _going_on(known: int, store: str) -> None:
-    """Say that a search was begun before."""
+    """Tell the user that the store holds earlier trials of this search."""
     from surrogate_nas.reporting.terminal import counted
 
     are = "is" if known == 1 else "are"
@@ -251,7 +251,7 @@ def _draw(path: Path, setup: SearchSetup, result: SearchResult) -> None:
 
 
 def _ending(result: SearchResult) -> int:
-    """Say how a search ended; the exit code.
+    """Tell the user how a search ended, and return the exit code.
 
     Raises:
         KeyboardInterrupt: If one ended it.

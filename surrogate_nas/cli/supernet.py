@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _options(arguments: argparse.Namespace) -> str:
-    """What `train` needs to know of the same data and sizes."""
+    """The options with which `train` uses the same data and sizes."""
     words = ["--dataset", arguments.dataset]
     if arguments.data_dir is not None:
         words += ["--data-dir", str(arguments.data_dir)]

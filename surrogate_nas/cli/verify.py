@@ -96,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def finished(checked: Verification) -> int:
-    """Name the failures; the exit code.
+    """Print the failures, and return the exit code.
 
     Raises:
         KeyboardInterrupt: If one ended the trainings.

@@ -1,6 +1,6 @@
 """Contract tests for the authors of plug-ins, see ``docs/testing.md``.
 
-Each is a class to subclass: its methods test what all implementations of an abstraction promise.
+Each is a class to subclass. Its methods test the promises of an abstraction's interface.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every benchmark promises, and the tasks of its table."""
+"""Contract tests of benchmarks and of their tasks."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ class BenchmarkContract(Contract):
 
     @property
     def benchmark(self) -> Benchmark:
-        """What is tested, made once."""
+        """The benchmark to be tested, made once."""
         kind = type(self)
-        found: Benchmark | None = vars(kind).get("_made")  # not of a class above
+        found: Benchmark | None = vars(kind).get("_made")  # not that of a base class
         if found is None:
             found = kind._made = self.make()
         return found
 
     def test_it_describes_itself(self) -> None:
-        """It describes itself."""
+        """A benchmark has a name, a space and tasks."""
         benchmark = self.benchmark
         assert benchmark.available
         assert benchmark.how_to_get
@@ -46,7 +46,7 @@ class BenchmarkContract(Contract):
         benchmark.check()
 
     def test_what_a_search_may_propose_has_a_record(self) -> None:
-        """What a search may propose has a record."""
+        """Every architecture that a search may propose has a record."""
         benchmark = self.benchmark
         for isomorphs in get_args(Isomorphs):
             rng = np.random.default_rng(0)
@@ -87,7 +87,7 @@ class BenchmarkContract(Contract):
             assert answer.value != task.goal.sign * task.test_values[0]
 
     def test_no_answer_without_a_record(self) -> None:
-        """No answer without a record."""
+        """An architecture without a record is refused."""
         benchmark = self.benchmark
         with raises(UnknownNameError, match="choose from"):
             benchmark.task("no such task")
@@ -116,7 +116,7 @@ class BenchmarkContract(Contract):
                     task.evaluate(benchmark.space.architecture(absent[0]))
 
     def test_tasks_differ_and_support_sets_are_theirs(self) -> None:
-        """Tasks differ and support sets are theirs."""
+        """Tasks differ, and a support set is of its own task."""
         benchmark = self.benchmark
         prints = set()
         for name in benchmark.tasks:

@@ -1,4 +1,4 @@
-"""What all contract tests have in common; it needs no test runner."""
+"""The base of all contract tests; it needs no test runner."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from contextlib import contextmanager
 class Contract:
     """Promises of an abstraction: methods whose names begin with ``test_``.
 
-    A subclass says which implementation is meant. pytest finds its methods where its name begins
-    with ``Test``; `unittest` where it is a `unittest.TestCase`, too; `check` needs neither. A
-    promise that an implementation need not keep raises `unittest.SkipTest` with the reason.
+    A subclass names the implementation. pytest finds the methods if its name begins with ``Test``,
+    and `unittest` if it is also a `unittest.TestCase`; `check` needs neither. A promise that an
+    implementation need not keep raises `unittest.SkipTest` with the reason.
     """
 
     @classmethod
@@ -27,7 +27,7 @@ class Contract:
         """Test all promises.
 
         Returns:
-            For each promise that need not be kept, the reason.
+            The reason for each promise that need not be kept.
 
         Raises:
             AssertionError: If a promise is broken.

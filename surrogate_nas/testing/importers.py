@@ -1,4 +1,4 @@
-"""What every importer of tables promises."""
+"""Contract tests of importers of tables."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from surrogate_nas.testing.contract import Contract, raises
 
 
 class ImporterContract(Contract):
-    """Promises of a function that makes tables of files; a subclass defines `write` and `run`.
+    """Promises of a function that imports tables; a subclass defines `write` and `run`.
 
     Attributes:
-        part: Why the first third of a source is a source; empty where it is a damaged one.
+        part: Why the first third of a source is valid, too; empty if it counts as damaged.
     """
 
     part: ClassVar[str] = ""
@@ -47,7 +47,7 @@ class ImporterContract(Contract):
                 yield self.write(folder)
 
     def test_the_table_is_searched_by_its_name(self) -> None:
-        """It is whole, and each task has a finite value for each architecture."""
+        """The table is complete, and each task has a finite value for each architecture."""
         with self._source() as source:
             made = self.run(source)
             assert made.path.is_file()
@@ -62,13 +62,13 @@ class ImporterContract(Contract):
                 assert task.evaluate(arch).values == (task.lookup(np.array([arch.choices]))[0],)
 
     def test_importing_again_gives_the_same_table(self) -> None:
-        """To the last bit, and the source stays as it is."""
+        """A second import gives the same table to the last bit, and the source is not changed."""
         with self._source() as source:
             first = self.run(source).path.read_bytes()
             assert self.run(source).path.read_bytes() == first
 
     def test_a_damaged_source_is_refused_and_leaves_no_table(self) -> None:
-        """A file that was cut off, or is of another kind, is told in one message."""
+        """A file that was cut off, or is of another kind, is refused with one message."""
         for cut in (False,) if self.part else (False, True):
             with self._source() as source:
                 files = [source] if source.is_file() else sorted(source.rglob("*"))

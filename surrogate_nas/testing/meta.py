@@ -1,4 +1,4 @@
-"""What every meta-learner promises."""
+"""Contract tests of meta-learners."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def space(name: str = "chain", kernel: int = 5) -> SearchSpace:
 
 
 def task(seed: int, where: SearchSpace | None = None) -> TaskData:
-    """A task: what operations are worth, much of it in common with other tasks."""
+    """A task with random effects of operations, most of which it shares with other tasks."""
     where = space() if where is None else where
     choices = where.all_choices()
     common, rng = np.random.default_rng(0), np.random.default_rng([1, seed])
@@ -61,20 +61,20 @@ class MetaPredictorContract(Contract):
     _made: ClassVar[MetaPredictor | None] = None
 
     def make(self, seed: int) -> MetaPredictor:
-        """A new meta-learner, so small that it learns from two tasks of 64 rows in a moment."""
+        """A new meta-learner that is small enough to learn from two tasks of 64 rows quickly."""
         raise NotImplementedError
 
     @property
     def learnt(self) -> MetaPredictor:
-        """What is tested, meta-trained once."""
+        """The meta-learner to be tested, meta-trained once."""
         kind = type(self)
-        found: MetaPredictor | None = vars(kind).get("_made")  # not of a class above
+        found: MetaPredictor | None = vars(kind).get("_made")  # not that of a base class
         if found is None:
             found = kind._made = self.make(0).meta_fit([task(1), task(2)])
         return found
 
     def test_nothing_is_known_before_the_meta_training(self) -> None:
-        """It says so, and that it needs a task."""
+        """Use before meta-training, and meta-training without a task, are refused."""
         learner = self.make(0)
         for ask in (
             lambda: learner.prior(space()),
@@ -101,7 +101,7 @@ class MetaPredictorContract(Contract):
         assert abs(np.median(adapted.mean - new.values)) < np.ptp(new.values) / 4
 
     def test_adapting_leaves_the_learner_and_other_tasks_alone(self) -> None:
-        """What one task taught is in its own predictor only."""
+        """A predictor that is adapted to one task does not change other predictors."""
         learner, pool = self.learnt, task(9).choices
         before = {name: array.copy() for name, array in learner.tensors().items()}
         one = learner.adapt(_support(9, 20))
@@ -116,7 +116,7 @@ class MetaPredictorContract(Contract):
             np.testing.assert_array_equal(after[name], array)
 
     def test_what_was_learnt_can_be_kept_in_a_file(self) -> None:
-        """Arrays and JSON values are all that a restored learner needs to say the same."""
+        """A learner restored from its arrays and JSON values has the same predictions."""
         learner, pool = self.learnt, task(9).choices
         settings = json.loads(json.dumps(learner.settings()))
         restored = type(learner).restored(learner.tensors(), settings)
@@ -130,7 +130,7 @@ class MetaPredictorContract(Contract):
         assert all(np.isfinite(array).all() for array in learner.tensors().values())
 
     def test_the_same_seed_learns_the_same(self) -> None:
-        """To the last bit."""
+        """Meta-training with the same seed gives the same predictions, to the last bit."""
         one = self.learnt.tensors()
         other = self.make(0).meta_fit([task(1), task(2)]).tensors()
         assert one.keys() == other.keys()
@@ -138,7 +138,7 @@ class MetaPredictorContract(Contract):
             np.testing.assert_array_equal(other[name], array)
 
     def test_spaces_are_told_by_their_identity(self) -> None:
-        """A space of the same name and other operations is refused, or served as another one."""
+        """A space of the same name with other operations is refused, or treated as another one."""
         learner, other = self.learnt, space(kernel=7)
         assert other.name == space().name
         if not learner.any_space:
@@ -151,7 +151,7 @@ class MetaPredictorContract(Contract):
         np.testing.assert_array_equal(namesake, stranger)
 
     def test_a_copy_of_what_adapted_is_independent(self) -> None:
-        """In the space of the sources, and in another one where that is served."""
+        """It works in the space of the sources, and in another one if that is served."""
         learner = self.learnt
         spaces = [space()] + ([space("another", kernel=7)] if learner.any_space else [])
         for where in spaces:

@@ -1,4 +1,4 @@
-"""What every objective promises."""
+"""Contract tests of objectives."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class ObjectiveContract(Contract):
     """Promises of an `Objective`; a subclass defines `make`.
 
     Attributes:
-        stays: Why it cannot be sent to other processes; empty where it can.
+        stays: Why it cannot be sent to other processes; empty if it can.
     """
 
     stays: ClassVar[str] = ""
 
     def make(self) -> Objective:
-        """A new objective, whose evaluations take a moment."""
+        """A new objective with fast evaluations."""
         raise NotImplementedError
 
     def test_it_says_what_it_optimises_and_where(self) -> None:
@@ -48,7 +48,7 @@ class ObjectiveContract(Contract):
             assert found.cost >= 0
 
     def test_the_same_seed_gives_the_same_values(self) -> None:
-        """An evaluation can be repeated, by a new object, too."""
+        """A new objective repeats an evaluation exactly."""
         objective, other = self.make(), self.make()
         arch = objective.space.sample(np.random.default_rng(0))
         found = _numbers(objective.evaluate(arch))
@@ -69,14 +69,14 @@ class ObjectiveContract(Contract):
         assert costs == sorted(set(costs))
 
     def test_it_can_be_searched(self) -> None:
-        """A search gets an evaluation for every trial, and what is hidden stays so."""
+        """A search gets an evaluation for every trial, and hidden metrics stay hidden."""
         objective = self.make()
         result = search(RandomSearch(objective.space, seed=0), objective, trials=3)
         assert len(result.trials) == 3
         assert all(trial.error is None for trial in result.trials)
 
     def test_other_processes_get_the_same(self) -> None:
-        """It can be pickled, and what comes out evaluates alike."""
+        """It can be pickled, and the copy has the same evaluations."""
         if self.stays:
             raise need_not(self.stays)
         objective = self.make()
@@ -86,5 +86,5 @@ class ObjectiveContract(Contract):
 
 
 def _numbers(found: Evaluation) -> tuple[tuple[float, ...], int | None, tuple[float, ...]]:
-    """What a repetition must give; a latency among the metrics need not be the same."""
+    """The parts of an evaluation that a repetition must reproduce, without a latency."""
     return found.values, found.budget, tuple(found.curve)

@@ -1,4 +1,4 @@
-"""What every predictor promises."""
+"""Contract tests of predictors."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ def _pair(prediction: Prediction) -> tuple[list[float], list[float]]:
 
 
 class Luck:
-    """Features: what decides the values and is in no architecture."""
+    """Features that decide the values, but do not depend on the architecture's structure."""
 
     names = ("luck",)
 
     def __call__(self, choices: IntArray) -> FloatArray:
-        """Normal numbers that depend on the encoding alone: float64 (n, 1)."""
+        """Normal random numbers that depend on the encoding alone: float64 (n, 1)."""
         number = SPACE.index(choices)
         return np.asarray(np.random.default_rng(2).normal(size=SPACE.encodings)[number, None])
 
 
 def _unknown(operations: str, *decisions: tuple[str, ...]) -> SearchSpace:
-    """A chain of decisions, whose options' operations the vocabulary does not know, or as given."""
+    """A chain of decisions; the operations of options are `unknown` or as given."""
     options = dict.fromkeys(option for decision in decisions for option in decision)
     lines = ['name = "little"', 'graph = "chain"']
     for number, names in enumerate(decisions):
@@ -66,7 +66,7 @@ def _unknown(operations: str, *decisions: tuple[str, ...]) -> SearchSpace:
 
 
 def _little() -> dict[str, SearchSpace]:
-    """Spaces in which there is little to be seen."""
+    """Spaces whose architectures differ in few features, or in none."""
     xy, uv = ("x", "y"), ("u", "v")
     return {
         "nothing that the vocabulary knows": _unknown("unknown", ("x", "y", "z"), uv),
@@ -82,11 +82,11 @@ class PredictorContract(Contract):
     """Promises of a `Predictor`; a subclass defines `make`."""
 
     def make(self, seed: int) -> Predictor:
-        """A new predictor, so small that it learns in a moment."""
+        """A new predictor that is small enough to learn quickly."""
         raise NotImplementedError
 
     def test_it_learns_and_its_intervals_hold(self) -> None:
-        """It learns and its intervals hold."""
+        """It predicts well, and its intervals have their coverage."""
         taus, covered = [], []
         for seed in range(4):
             support, rest = task(80, seed=seed)
@@ -100,7 +100,7 @@ class PredictorContract(Contract):
         assert 0.8 < np.mean(covered) < 0.98
 
     def test_what_it_does_not_know_is_less_than_what_a_measurement_may_be(self) -> None:
-        """What it does not know is less than what a measurement may be."""
+        """Its epistemic standard deviation is smaller than that of a measurement."""
         covered = []
         for seed in range(4):
             support, rest = task(150, seed=seed, noise=1.0)
@@ -113,7 +113,7 @@ class PredictorContract(Contract):
         assert 0.7 < np.mean(covered) < 0.99
 
     def test_more_labels_are_better(self) -> None:
-        """More labels are better."""
+        """More labels give better predictions."""
 
         def tau(n: int) -> float:
             support, rest = task(n, seed=1)
@@ -128,11 +128,11 @@ class PredictorContract(Contract):
         assert here == elsewhere(type(self), "predictions")
 
     def predictions(self) -> str:
-        """What a predictor of seed 3 says, to the last bit."""
+        """The predictions of a predictor with seed 3, to the last bit."""
         return self.make(3).fit(task(30)[0]).predict(CELLS[:50]).mean.tobytes().hex()
 
     def test_a_copy_is_independent(self) -> None:
-        """What a shallow copy learns changes nothing in the original, and the other way round."""
+        """Fitting a shallow copy does not change the original, nor the other way round."""
         support, _ = task(30)
         other, _ = task(50, seed=9)
         fitted = self.make(0).fit(support)
@@ -148,7 +148,7 @@ class PredictorContract(Contract):
             assert _pair(copied.predict(CELLS[:40])) == kept, "fit changed a copy"
 
     def test_a_read_only_array_is_predicted_as_any_other(self) -> None:
-        """What is kept for a read-only array is what would be worked out anew, after each fit."""
+        """After each fit, the cache for a read-only array equals a new computation."""
         pool = CELLS[:200].copy()
         pool.setflags(write=False)
         predictor = self.make(0)
@@ -167,7 +167,7 @@ class PredictorContract(Contract):
         assert not np.array_equal(predictor.predict(writable).mean, before), "a kept answer"
 
     def test_no_rows_and_lists_of_rows(self) -> None:
-        """No rows and lists of rows."""
+        """It predicts for no rows and for lists of rows."""
         fitted = self.make(0).fit(task(10)[0])
         nothing = fitted.predict(CELLS[:0])
         assert nothing.mean.shape == nothing.std.shape == (0,)
@@ -184,7 +184,7 @@ class PredictorContract(Contract):
         np.testing.assert_array_equal(once.std, twice.std)
 
     def test_each_architecture_is_predicted_alone(self) -> None:
-        """Each architecture is predicted alone."""
+        """A prediction does not depend on the other rows."""
         fitted = self.make(0).fit(task(40)[0])
         whole = fitted.predict(CELLS[:60])
         order = np.random.default_rng(0).permutation(60)[:20]
@@ -193,7 +193,7 @@ class PredictorContract(Contract):
         np.testing.assert_allclose(part.std, whole.std[order], rtol=1e-5)
 
     def test_predictions_follow_the_unit_of_the_values(self) -> None:
-        """Predictions follow the unit of the values."""
+        """Predictions scale with the unit of the values."""
         support, rest = task(40)
         scaled = TaskData("task", SPACE, support.choices, 100 * support.values - 7)
         a = self.make(0).fit(support).predict(rest.choices)
@@ -212,7 +212,7 @@ class PredictorContract(Contract):
                 assert prediction.std.max() <= 20 * np.ptp(support.values)
 
     def test_spaces_that_show_little(self) -> None:
-        """No space, number of rows or equal values end in a division by zero."""
+        """There is no division by zero in any space, for few rows or for equal values."""
         for case, space in _little().items():
             pool = space.unique()
             for n, constant in product((1, 5), (False, True)):
@@ -251,7 +251,7 @@ class PredictorContract(Contract):
         np.testing.assert_allclose(again.std, expected.std, rtol=1e-5)
 
     def test_features_reach_those_who_read_them(self) -> None:
-        """Features reach those who read them."""
+        """Features change the predictions of predictors that read them."""
         lucky = values_of(CELLS, 0.1) + 4 * Luck()(CELLS)[:, 0]
         bare = TaskData("task", SPACE, CELLS, lucky)
         order = np.random.default_rng(0).permutation(len(CELLS))

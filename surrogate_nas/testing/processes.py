@@ -1,4 +1,4 @@
-"""The same in another process."""
+"""Runs a method in another process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every searcher promises."""
+"""Contract tests of searchers."""
 
 from __future__ import annotations
 
@@ -36,24 +36,24 @@ class SearcherContract(Contract):
     """Promises of a `Searcher`; a subclass defines `make`.
 
     Attributes:
-        guided: Whether forks need not differ, as those of a guide that compares all
-            architectures, which knows no chance.
+        guided: Whether forks need not differ, because a guide that compares all architectures uses
+            no randomness.
     """
 
     guided: ClassVar[bool] = False
 
     def make(self, space: SearchSpace, seed: int) -> Searcher:
-        """A new searcher of a space, of which it must not read graphs."""
+        """A new searcher of a space; it must not read the space's graphs."""
         raise NotImplementedError
 
     def test_a_seed_fixes_the_trials(self) -> None:
-        """The same seed gives the same trials, another one others."""
+        """The same seed gives the same trials, and another seed gives others."""
         for name in SPACES:
             assert self.trace(name, 3) == self.trace(name, 3)
             assert self.trace(name, 3) != self.trace(name, 4)
 
     def test_a_seed_fixes_the_trials_in_a_fresh_process(self) -> None:
-        """Hashes of texts, which differ from process to process, decide nothing."""
+        """Trials do not depend on hashes of texts, which differ from process to process."""
         here = self.traces()
         for hashing in ("1", "2"):
             assert elsewhere(type(self), "traces", PYTHONHASHSEED=hashing) == here
@@ -68,7 +68,7 @@ class SearcherContract(Contract):
         return repr([self.trace(name, 5) for name in SPACES])
 
     def test_proposals_are_valid_numbered_and_never_repeated(self) -> None:
-        """Proposals are valid numbered and never repeated."""
+        """Proposals are valid, numbered and never repeated."""
         for space_name in SPACES:
             for batch in (1, 3, 7):
                 space, function = SPACES[space_name], FUNCTIONS[space_name]
@@ -105,7 +105,7 @@ class SearcherContract(Contract):
                     searcher.tell([succeed(p, function) for p in continued])
 
     def test_trials_come_in_any_order_late_never_or_unasked(self) -> None:
-        """Trials come in any order late never or unasked."""
+        """Trials may come in any order, late, never, or without being asked for."""
         for space_name in SPACES:
             space, function = SPACES[space_name], FUNCTIONS[space_name]
             searcher = self.make(space, 0)
@@ -131,7 +131,7 @@ class SearcherContract(Contract):
             searcher.tell([warm[0]])  # twice, as two workers may
 
     def test_failed_trials_are_never_proposed_again_nor_taken_as_good(self) -> None:
-        """Failed trials are never proposed again nor taken as good."""
+        """Failed trials are never proposed again nor treated as good."""
         for space_name in SPACES:
             space, function = SPACES[space_name], FUNCTIONS[space_name]
             searcher = self.make(space, 0)
@@ -145,13 +145,13 @@ class SearcherContract(Contract):
                 searcher.tell([trial])
 
     def test_all_trials_may_fail(self) -> None:
-        """All trials may fail."""
+        """It goes on if all trials fail."""
         searcher = self.make(SPACES["separate"], 0)
         for _ in range(40):
             searcher.tell([Trial(p, error="diverged") for p in searcher.ask(2)])
 
     def test_a_tiny_space_is_used_up_exactly(self) -> None:
-        """A tiny space is used up exactly."""
+        """In a tiny space every architecture is proposed exactly once."""
         cases: list[tuple[Isomorphs, int, bool]] = [
             (isomorphs, batch, tell)
             for isomorphs in get_args(Isomorphs)
@@ -197,7 +197,7 @@ class SearcherContract(Contract):
         assert run(searcher, function, 30) == run(clean, function, 30)
 
     def test_hidden_metrics_never_matter(self) -> None:
-        """Hidden metrics never matter."""
+        """Hidden metrics have no effect."""
         space, function = SPACES["separate"], FUNCTIONS["separate"]
         traces = []
         for hidden in ({}, {"test": math.nan}, {"test": 1e9}):
@@ -214,7 +214,7 @@ class SearcherContract(Contract):
         assert traces[0] == traces[1] == traces[2]
 
     def test_a_fork_leaves_no_trace(self) -> None:
-        """A fork leaves no trace."""
+        """A fork has no effect on the original."""
         for space_name in SPACES:
             space, function = SPACES[space_name], FUNCTIONS[space_name]
             used, unused = self.make(space, 0), self.make(space, 0)
@@ -224,18 +224,18 @@ class SearcherContract(Contract):
             unused.fork()
             run(first, lambda arch, f=function: -f(arch), 30, batch=4)  # type: ignore[misc]
             assert run(used, function, 20, batch=3) == run(unused, function, 20, batch=3)
-            if not self.guided:  # every fork goes a way of its own; a guide may know no chance
+            if not self.guided:  # forks differ from each other, unless no randomness is used
                 assert run(used.fork(), function, 20, batch=3) != run(used, function, 20, batch=3)
 
     def test_a_fork_knows_what_was_proposed(self) -> None:
-        """A fork knows what was proposed."""
+        """A fork never proposes what the original has proposed."""
         space, function = SPACES["separate"], FUNCTIONS["separate"]
         searcher = self.make(space, 0)
         before = set(run(searcher, function, 30))
         assert not before & set(run(searcher.fork(), function, 30))
 
     def test_numbers_stay_above_those_told(self) -> None:
-        """Numbers stay above those told."""
+        """Numbers of proposals are above all numbers told."""
         space, function = SPACES["separate"], FUNCTIONS["separate"]
         searcher = self.make(space, 0)
         searcher.tell([succeed(Proposal(41, space.sample(np.random.default_rng(0))), function)])

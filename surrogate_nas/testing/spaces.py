@@ -1,4 +1,4 @@
-"""What every search space promises."""
+"""Contract tests of search spaces."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class SpaceContract(Contract):
 
     Attributes:
         isomorphs: The rule of equality to be tested.
-        restricted: Whether a part of the space is tested, in place of all of it.
+        restricted: Whether a part of the space is tested, instead of the whole.
     """
 
     isomorphs: ClassVar[Isomorphs] = "separate"
@@ -36,9 +36,9 @@ class SpaceContract(Contract):
 
     @property
     def space(self) -> SearchSpace:
-        """What is tested, made once."""
+        """The space to be tested, made once."""
         kind = type(self)
-        found: SearchSpace | None = vars(kind).get("_made")  # not of a class above
+        found: SearchSpace | None = vars(kind).get("_made")  # not that of a base class
         if found is None:
             found = kind._made = self._part(self._whole()) if self.restricted else self._whole()
         return found
@@ -66,7 +66,7 @@ class SpaceContract(Contract):
             assert space.index(ends).tolist() == [0, space.encodings - 1]
 
     def test_text_round_trip(self) -> None:
-        """Text round trip."""
+        """`parse` is the inverse of `format`."""
         space = self.space
         archs = _samples(space, 200)
         texts = [space.format(arch) for arch in archs]
@@ -96,13 +96,13 @@ class SpaceContract(Contract):
             else:  # a key of a record may be as short as this
                 assert text == "0" or (
                     _conditional(space) and text in good
-                )  # what is left may not count
+                )  # the rest may be an inactive part
                 assert space.is_valid(arch)
         with raises(ArchitectureError):
             space.parse("nonsense")
 
     def test_many_texts_are_read_as_one_by_one(self) -> None:
-        """Many texts are read as one by one."""
+        """`parse_all` reads texts as `parse` does."""
         space = self.space
         rng = np.random.default_rng(0)
         good = [space.format(arch) for arch in _samples(space, 60)]
@@ -127,7 +127,7 @@ class SpaceContract(Contract):
             assert errors == {}
 
     def test_foreign_encodings_are_refused(self) -> None:
-        """Foreign encodings are refused."""
+        """Encodings that are not of the space are refused."""
         space = self.space
         for damage in ("space", "short", "long", "negative", "large"):
             arch = space.sample(np.random.default_rng(3))
@@ -146,7 +146,7 @@ class SpaceContract(Contract):
                 space.canonical(other)
 
     def test_check_all_names_the_first_bad_row(self) -> None:
-        """Check all names the first bad row."""
+        """The message of `check_all` names the first bad row."""
         space = self.space
         choices = _array(_samples(space, 20))
         np.testing.assert_array_equal(space.check_all(choices), choices)
@@ -162,7 +162,7 @@ class SpaceContract(Contract):
                 space.check_all(shape)
 
     def test_numpy_integers_are_as_good_as_python_ones(self) -> None:
-        """Numpy integers are as good as python ones."""
+        """NumPy integers work as Python integers do."""
         space = self.space
         for arch in _samples(space, 50):
             narrow = Architecture(space.name, tuple(np.array(arch.choices, dtype=np.int8)))
@@ -170,7 +170,7 @@ class SpaceContract(Contract):
             assert space.key(narrow) == space.key(arch)
 
     def test_single_forms_agree_with_batch_forms(self) -> None:
-        """Single forms agree with batch forms."""
+        """Forms for one architecture agree with batch forms."""
         space = self.space
         rng = np.random.default_rng(0)
         archs = _encodings(space, rng, 500)
@@ -201,7 +201,7 @@ class SpaceContract(Contract):
         np.testing.assert_array_equal(keys, expected)
 
     def test_size_counts_the_keys_of_all_valid_encodings(self) -> None:
-        """Size counts the keys of all valid encodings."""
+        """`size` is the number of keys of all valid encodings."""
         space = self.space
         if not space.enumerable:
             with raises(InvalidArgumentError, match=str(space.encodings)):
@@ -216,7 +216,7 @@ class SpaceContract(Contract):
         assert list(map(tuple, space.unique().tolist())) == sorted(keys)
 
     def test_with_isomorphs_changes_the_copy_only(self) -> None:
-        """With isomorphs changes the copy only."""
+        """`with_isomorphs` changes only the copy."""
         space = self.space
         before, size = space.isomorphs, space.size
         for rule in ("separate", "merged"):
@@ -249,7 +249,7 @@ class SpaceContract(Contract):
             n = 4000
             drawn = space.sample_choices(rng, n) if batch else _array(_samples(space, n))
             pool = space.all_choices() if space.enumerable else space.sample_choices(rng, 100_000)
-            if _conditional(space) and not self.restricted:  # what counts is uniform
+            if _conditional(space) and not self.restricted:  # active decisions are uniform
                 pool = space.settled(rng.integers(space.sizes, size=(100_000, len(space.sizes))))
                 pool = pool[space.valid(pool)]
             for column, everything, size in zip(drawn.T, pool.T, space.sizes, strict=True):
@@ -258,7 +258,7 @@ class SpaceContract(Contract):
                 assert (np.abs(seen - expected) <= 5 * np.sqrt(expected / n)).all()
 
     def test_mutation_changes_one_decision(self) -> None:
-        """Mutation changes one decision."""
+        """Mutation changes one decision, and what depends on it."""
         space = self.space
         rng = np.random.default_rng(0)
         for arch in _samples(space, 300):
@@ -319,7 +319,7 @@ class SpaceContract(Contract):
             assert fresh > 50
 
     def test_neighbours_are_all_single_changes(self) -> None:
-        """Neighbours are all single changes."""
+        """Neighbours are all changes of one decision."""
         space = self.space
         for arch in _samples(space, 30):
             found = list(space.neighbours(arch))
@@ -331,7 +331,7 @@ class SpaceContract(Contract):
             assert found == list(expected.values())
 
     def test_neighbours_of_several_are_outside_them(self) -> None:
-        """Neighbours of several are outside them."""
+        """Neighbours of several architectures do not contain these."""
         space = self.space
         archs = _samples(space, 5)
         found = space.neighbour_choices(_array(archs))
@@ -356,7 +356,7 @@ class SpaceContract(Contract):
         assert walk(5) != walk(6)
 
     def test_a_restriction_keeps_every_move_inside(self) -> None:
-        """Samples, mutants, children and neighbours belong to the part."""
+        """Samples, mutants, children and neighbours belong to the restricted part."""
         rng = np.random.default_rng(0)
         whole = self._whole()
         listed = whole.sample_choices(rng, 60)
@@ -391,7 +391,7 @@ class SpaceContract(Contract):
         assert graphs.attributes.shape == (graphs.op.size, 11)
 
     def test_a_batch_of_graphs_is_the_graphs_one_by_one(self) -> None:
-        """A batch of graphs is the graphs one by one."""
+        """A batch of graphs equals the single graphs."""
         space = self.space
         choices = _array(_samples(space, 20))
         batch = space.graphs(choices)
@@ -441,7 +441,7 @@ def _conditional(space: SearchSpace) -> bool:
 
 
 def _changed(space: SearchSpace, a: Architecture, b: Architecture) -> list[int]:
-    """Decisions that differ; where there are conditions, of those that count in both."""
+    """Decisions that differ; with conditions, only those that are active in both."""
     rows = _array([a, b])
     differs = rows[0] != rows[1]
     if _conditional(space):
@@ -450,7 +450,7 @@ def _changed(space: SearchSpace, a: Architecture, b: Architecture) -> list[int]:
 
 
 def _others(space: SearchSpace, decision: int, option: int) -> list[int]:
-    """The options that are neighbours of one, in their order: of ordered ones the nearest first."""
+    """The neighbours of an option in their order, for ordered decisions the nearest first."""
     if not space.decisions[decision].ordered:
         return [other for other in range(space.sizes[decision]) if other != option]
     near = Scale(space.decisions[decision]).near()[option].tolist()
@@ -458,7 +458,7 @@ def _others(space: SearchSpace, decision: int, option: int) -> list[int]:
 
 
 def _single_changes(space: SearchSpace, arch: Architecture) -> list[Architecture]:
-    """All with another option of one decision, and what follows from it."""
+    """All encodings with another option of one decision, and the changes that follow from it."""
     rows = [
         [*arch.choices[:i], option, *arch.choices[i + 1 :]]
         for i in range(len(space.sizes))

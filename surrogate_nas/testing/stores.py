@@ -1,4 +1,4 @@
-"""What every store of trials promises."""
+"""Contract tests of stores of trials."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class _Counted:
 
 
 class StoreContract(Contract):
-    """Promises of what `Stored` is to a search; a subclass defines `open`."""
+    """Promises of an objective that stores trials; a subclass defines `open`."""
 
     def open(self, folder: Path, objective: Objective, settings: Mapping[str, Any]) -> Stored:
         """Open the study ``"toy"`` of the store in a folder, made if it does not exist."""
         raise NotImplementedError
 
     def test_trials_come_back_as_they_were(self) -> None:
-        """All of an evaluation is kept, and the reason of a failure, in the order of the trials."""
+        """Complete evaluations and reasons of failures are kept, in the order of the trials."""
         space = ToySpace((3, 4, 2))
         objective = FunctionObjective(space, additive(space, 0))
         rng = np.random.default_rng(0)
@@ -68,10 +68,10 @@ class StoreContract(Contract):
             assert (found.arch, found.error) == (expected.arch, expected.error)
             assert found.proposal.number == expected.proposal.number
             assert found.proposal.budget == expected.proposal.budget
-            assert repr(found.evaluation) == repr(expected.evaluation)  # nan is not itself
+            assert repr(found.evaluation) == repr(expected.evaluation)  # as nan != nan
 
     def test_a_search_goes_on_where_it_was(self) -> None:
-        """No architecture is evaluated twice, and the trials are those of a search in one go."""
+        """No architecture is evaluated twice, and trials equal those of one long search."""
         space = ToySpace((3, 4, 2, 5))
         plain = search(
             RandomSearch(space, seed=0), FunctionObjective(space, _Counted(space)), trials=12
@@ -91,7 +91,7 @@ class StoreContract(Contract):
         assert any(trial.error for trial in plain.trials)
 
     def test_it_evaluates_as_the_objective_does(self) -> None:
-        """It is an objective itself."""
+        """A store is itself an objective."""
         space = ToySpace((3, 4, 2))
         objective = FunctionObjective(space, additive(space, 0))
         arch = space.sample(np.random.default_rng(0))
@@ -102,7 +102,7 @@ class StoreContract(Contract):
             assert store.evaluate(arch) == objective.evaluate(arch)
 
     def test_another_search_is_refused(self) -> None:
-        """A study takes trials of its own settings and space only."""
+        """A study accepts only trials of its own settings and space."""
         space, other = ToySpace((3, 4, 2)), ToySpace((3, 4, 3))
         with tempfile.TemporaryDirectory() as folder:
             objective = FunctionObjective(space, additive(space, 0))

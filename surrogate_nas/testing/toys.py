@@ -1,4 +1,4 @@
-"""A small space, a cheap predictor and the plainest search, for tests of searchers."""
+"""A small space, a cheap predictor and a simple search loop, for tests of searchers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from surrogate_nas.spaces.graphs import ArchGraphs
 
 
 class ToySpace(SearchSpace):
-    """Any sizes; all zeros is not valid; merged, the order of the choices does not matter."""
+    """A space of any sizes: all zeros is invalid, and merged ignores the order of choices."""
 
     def __init__(self, sizes: tuple[int, ...], isomorphs: Isomorphs = "separate") -> None:
         self.name = "toy"
@@ -26,7 +26,7 @@ class ToySpace(SearchSpace):
         self.isomorphs = isomorphs
 
     def valid(self, choices: IntArray) -> BoolArray:
-        """All but zeros alone."""
+        """All encodings but zeros are valid."""
         return np.asarray(np.asarray(choices).any(axis=1))
 
     def canonicalise(self, choices: IntArray) -> IntArray:
@@ -34,7 +34,7 @@ class ToySpace(SearchSpace):
         return np.sort(np.asarray(choices), axis=1)
 
     def graphs(self, choices: IntArray) -> ArchGraphs:
-        """There are none."""
+        """Refuse, because there are no graphs."""
         raise NotImplementedError
 
     def parse(self, text: str) -> Architecture:
@@ -81,7 +81,7 @@ class Linear(Predictor):
 
 
 class Zeros:
-    """Features: what a zero-cost proxy would be, with many equal values."""
+    """Features with many equal values, in place of a zero-cost proxy."""
 
     names = ("synflow",)
 
@@ -102,7 +102,7 @@ def succeed(proposal: Proposal, function: Function) -> Trial:
 def run(
     searcher: Searcher, function: Function, trials: int, *, batch: int = 1
 ) -> list[Architecture]:
-    """The plainest loop: ask, evaluate, tell."""
+    """A simple search loop: ask, evaluate, tell."""
     found: list[Architecture] = []
     while len(found) < trials:
         asked = searcher.ask(min(batch, trials - len(found)))

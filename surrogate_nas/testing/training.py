@@ -1,4 +1,4 @@
-"""What every data set and every network promises."""
+"""Contract tests of data sets and networks."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from surrogate_nas.training.networks.base import NetworkTask, build_network, cou
 
 
 class DatasetContract(Contract):
-    """Promises of what `open_dataset` gives; a subclass defines `make`."""
+    """Promises of a data set that `open_dataset` returns; a subclass defines `make`."""
 
     def make(self) -> Dataset:
         """The data set, opened anew."""
         raise NotImplementedError
 
     def test_the_parts_have_no_example_in_common(self) -> None:
-        """No node is in two parts, and hardly an image: some sources repeat one."""
+        """No node is in two parts, and almost no image, as some sources repeat images."""
         data = self.make()
         parts = [
             {row.tobytes() for row in part.inputs}
@@ -30,7 +30,7 @@ class DatasetContract(Contract):
         assert shared <= (0 if data.graph is not None else sum(map(len, parts)) / 100)
 
     def test_labels_are_the_numbers_of_the_classes(self) -> None:
-        """From 0 on, without a gap, in the part that is learned from."""
+        """The labels of the training part are numbers from 0 without a gap."""
         data = self.make()
         assert data.classes >= 2
         assert np.array_equal(np.unique(data.train.labels), np.arange(data.classes))
@@ -40,7 +40,7 @@ class DatasetContract(Contract):
             assert np.isin(part.labels, np.arange(data.classes)).all()
 
     def test_networks_can_read_the_inputs(self) -> None:
-        """Images of one shape, finite; or nodes of a graph whose edges lead to nodes."""
+        """Inputs are finite images of one shape, or nodes of a valid graph."""
         data = self.make()
         if data.graph is None:
             for part in (data.train, data.validation, data.test):
@@ -59,7 +59,7 @@ class DatasetContract(Contract):
             assert ((numbers >= 0) & (numbers < nodes)).all()
 
     def test_it_is_the_same_each_time(self) -> None:
-        """The fingerprint recognises it."""
+        """The fingerprint of the same data is always the same."""
         assert self.make().fingerprint == self.make().fingerprint
 
 
@@ -67,7 +67,7 @@ class NetworkContract(Contract):
     """Promises of a function that builds networks; a subclass defines `space` and `build`.
 
     Attributes:
-        task: What the networks are for: images, or nodes of a graph.
+        task: The inputs and classes of the networks: images, or nodes of a graph.
     """
 
     task = NetworkTask((3, 8, 8), 5)
@@ -77,7 +77,7 @@ class NetworkContract(Contract):
         raise NotImplementedError
 
     def build(self) -> Any:
-        """What builds: a function, or its name, see `build_network`."""
+        """The function that builds networks, or its name, see `build_network`."""
         raise NotImplementedError
 
     def settings(self) -> dict[str, Any]:
@@ -101,7 +101,7 @@ class NetworkContract(Contract):
         return torch.randn(4, *self.task.shape), torch.stack([ring, ring.roll(1)])
 
     def test_it_gives_logits_and_gradients(self) -> None:
-        """A finite number a class, through which parameters learn."""
+        """Logits are finite, one for each class, and parameters have gradients."""
         import torch
 
         for number in range(4):
@@ -114,7 +114,7 @@ class NetworkContract(Contract):
             assert any(float(slope.abs().sum()) > 0 for slope in slopes)
 
     def test_the_same_generator_gives_the_same_weights(self) -> None:
-        """All randomness is torch's."""
+        """All randomness is from torch's generator."""
         import torch
 
         one, other = self._built(0).state_dict(), self._built(0).state_dict()
@@ -122,7 +122,7 @@ class NetworkContract(Contract):
         assert all(torch.equal(one[name], other[name]) for name in one)
 
     def test_architectures_differ(self) -> None:
-        """Not all networks are one."""
+        """Not all architectures give the same network."""
         found = set()
         for number in range(8):
             network = self._built(number)
@@ -130,7 +130,7 @@ class NetworkContract(Contract):
         assert len(found) > 1
 
     def test_one_example_is_as_good_as_many(self) -> None:
-        """In evaluation mode, an image's logits do not depend on the others."""
+        """In evaluation mode, an image's logits do not depend on the other images."""
         import torch
 
         if len(self.task.shape) != 3:
