@@ -18,11 +18,13 @@ from optuna.distributions import (
 from optuna.trial import FrozenTrial, TrialState
 
 from surrogate_nas.errors import InvalidArgumentError
-from surrogate_nas.searchers.parameter_spaces import ParameterSpace
-from surrogate_nas.searchers.parameters import Parameter, parameter
+from surrogate_nas.searchers.parameter_spaces import ParameterSpace, parameters_with
+from surrogate_nas.searchers.parameters import Parameter
 from surrogate_nas.spaces.decisions import LEVELS
 
 _FEW = 8  # so many trials show a rule of a whole number, even where each number occurs once
+
+_UNNAMED = "no-name-"  # how Optuna calls studies without a name
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ def space_from_study(
     Args:
         study: The study, or several of the same parameters.
         name: Name of the space; None for that of the study, or ``parameters``.
-        levels: How many levels a float without a step has, for all or by name.
+        levels: How many levels a float without a step has, for all or by name, see there.
 
     Example:
         >>> import optuna
@@ -201,18 +203,8 @@ def space_from_study(
             f"study {called} must have one kind of each parameter, but {wrong!r} is {reason}; "
             "leave a study out, or give one distribution to space_from_distributions"
         )
-    if isinstance(levels, Mapping):
-        counts = {each: levels.get(each, LEVELS) for each in history.distributions}
-    else:
-        counts = dict.fromkeys(history.distributions, levels)
-    listed = conditioned(
-        {
-            each: parameter(each, distribution, levels=counts[each])
-            for each, distribution in history.distributions.items()
-        },
-        history,
-    )
+    listed = conditioned(parameters_with(history.distributions, levels), history)
     optional = frozenset(each for each in history.presence if listed[each].decision.when is None)
-    if name is None:
+    if name is None and not studies[0].study_name.startswith(_UNNAMED):
         name = re.sub(r"[^A-Za-z0-9_.-]+", "-", studies[0].study_name).lstrip("-._")
     return ParameterSpace(name or "parameters", list(listed.values()), optional=optional)

@@ -13,7 +13,7 @@ from surrogate_nas.errors import InvalidArgumentError, UnknownNameError
 from surrogate_nas.searchers.parameters import Parameter, decision_parameter, parameter
 from surrogate_nas.spaces.base import Architecture, Decision, SearchSpace
 from surrogate_nas.spaces.custom import CustomSpace, declaration
-from surrogate_nas.spaces.decisions import LEVELS, When
+from surrogate_nas.spaces.decisions import LEVELS, When, condition
 
 
 class Parameters:
@@ -148,7 +148,8 @@ def space_from_distributions(
     Args:
         distributions: By the name of the parameter, as a trial's ``distributions``.
         name: Name of the space.
-        levels: How many levels a float without a step has, for all or by name.
+        levels: How many levels a float without a step has, for all or by name. By name also how
+            many a longer range of other numbers has.
         when: Conditions of parameters that only some trials have, for example
             ``{"momentum": {"optimizer": "sgd"}}``.
 
@@ -183,13 +184,22 @@ def space_from_distributions(
                 raise InvalidArgumentError(
                     f"{key}: {UnknownNameError('parameter', unknown, distributions)}"
                 )
+    found = parameters_with(distributions, levels)
+    conditions = when or {}
     listed = [
-        parameter(
-            key,
-            distribution,
-            levels=levels.get(key, LEVELS) if isinstance(levels, Mapping) else levels,
-            when=(when or {}).get(key),
-        )
-        for key, distribution in distributions.items()
+        replace(each, decision=replace(each.decision, when=condition(conditions.get(key))))
+        for key, each in found.items()
     ]
     return ParameterSpace(name, listed)
+
+
+def parameters_with(
+    distributions: Mapping[str, BaseDistribution], levels: int | Mapping[str, int]
+) -> dict[str, Parameter]:
+    """Parameters by name, see `space_from_distributions` for the ``levels``."""
+    found = {}
+    for name, distribution in distributions.items():
+        own = levels.get(name) if isinstance(levels, Mapping) else None
+        common = LEVELS if isinstance(levels, Mapping) else levels
+        found[name] = parameter(name, distribution, levels=common if own is None else own, most=own)
+    return found

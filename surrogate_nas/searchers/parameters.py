@@ -88,8 +88,8 @@ def parameter(
     distribution: BaseDistribution,
     *,
     levels: int = LEVELS,
+    most: int | None = None,
     when: When = None,
-    coarse: bool = False,
 ) -> Parameter:
     """A parameter as a decision.
 
@@ -98,8 +98,9 @@ def parameter(
         distribution: Optuna's. Categorical choices that are all numbers are ordered by value, on
             the scale, linear or logarithmic, on which they are spread more evenly.
         levels: How many levels the grid of a float without step has.
+        most: Ranges of more numbers become a grid of so many levels, too; None to refuse them
+            where a decision cannot have as many options.
         when: The condition under which trials have it.
-        coarse: Whether a range with too many numbers becomes a grid of levels, too.
 
     Raises:
         InvalidArgumentError: If the distribution is too fine, or none of Optuna's three.
@@ -111,38 +112,43 @@ def parameter(
             f"parameter {name!r}: its distribution must be a CategoricalDistribution, "
             f"IntDistribution or FloatDistribution of Optuna, got {distribution!r}"
         )
+    log, step, low, high = (getattr(distribution, key) for key in ("log", "step", "low", "high"))
     if distribution.single():
-        decision = Decision.numbers(name, [distribution.low], when=when)
-        return Parameter(decision, distribution, (distribution.low,))
-    whole, low, high = (
-        isinstance(distribution, IntDistribution),
-        distribution.low,
-        distribution.high,
-    )
-    step, count = distribution.step, None
-    if whole or step is not None:
-        count = math.floor((high - low) / (step or 1) + 1e-9) + 1
-        if count > MOST_OPTIONS and not coarse:
-            raise InvalidArgumentError(
-                f"parameter {name!r}: {count} numbers are too many for a decision (limit "
-                f"{MOST_OPTIONS}); give it a larger step, or log, or fewer numbers, got "
-                f"{distribution!r}"
-            )
-    if count is None:
-        made = Decision.real(name, low, high, levels=levels, log=distribution.log, when=when)
-    elif count > MOST_OPTIONS:  # levels that are on the steps
-        found = {
-            round((x - low) / (step or 1)) * (step or 1) + low
-            for x in np.linspace(low, high, levels).tolist()
-        }
-        made = Decision.numbers(name, sorted(found), log=distribution.log, when=when)
-    elif whole:
-        options = range(int(low), int(high) + 1, int(step or 1))
-        made = Decision.numbers(name, options, log=distribution.log, when=when)
+        made = Decision.numbers(name, [low], when=when)
+    elif step is None:
+        made = Decision.real(name, low, high, levels=levels, log=log, when=when)
     else:
-        made = Decision.real(name, low, high, step=step, when=when)
-    kind = int if whole else float
+        numbers = _steps(name, distribution, most)
+        if numbers is not None:
+            made = Decision.numbers(name, numbers, log=log, when=when)
+        else:
+            made = Decision.integer(name, low, high, levels=most, log=True, when=when)
+    kind = int if isinstance(distribution, IntDistribution) else float
     return Parameter(made, distribution, tuple(kind(option) for option in made.options))
+
+
+def _steps(
+    name: str, distribution: IntDistribution | FloatDistribution, most: int | None
+) -> list[float] | None:
+    """The numbers of a range with steps; None where it needs a logarithmic grid."""
+    low, step = distribution.low, distribution.step or 1
+    count = math.floor((distribution.high - low) / step + 1e-9) + 1
+    if most is None and count > MOST_OPTIONS:
+        raise InvalidArgumentError(
+            f"parameter {name!r}: {count} numbers are too many for a decision (limit "
+            f"{MOST_OPTIONS}); give it a larger step, or levels by name like "
+            f"levels={{{name!r}: {LEVELS}}}, got {distribution!r}"
+        )
+    positions = range(count)
+    if most is not None and count > most:
+        if most < 2:
+            raise InvalidArgumentError(f"parameter {name!r}: levels must be at least 2, got {most}")
+        if distribution.log:
+            return None
+        positions = sorted({round(x) for x in np.linspace(0, count - 1, most).tolist()})
+    if isinstance(distribution, IntDistribution):
+        return [distribution.low + i * distribution.step for i in positions]
+    return [float(f"{low + i * step:.12g}") for i in positions]
 
 
 def _categorical(name: str, distribution: CategoricalDistribution, when: When) -> Parameter:

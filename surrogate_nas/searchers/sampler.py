@@ -90,8 +90,8 @@ class SurrogateSampler(BaseSampler):
     The decisions are categorical parameters as `suggest_architecture` makes them, or as the study
     has them already, such as ints. All other parameters that trials suggest beside an architecture,
     such as a learning rate, are decisions, too, as soon as one trial had them: the search goes on
-    over architectures and these together. Of a float without a step it suggests 11 levels; a range
-    with too many whole numbers likewise. A parameter that only some trials have counts where
+    over architectures and these together. Of a float without a step it suggests 11 levels, of a
+    range with 1,000 numbers or more 101. A parameter that only some trials have counts where
     another one's value says so, see `space_from_study`. With an ``independent_sampler``, and with
     a predictor that learnt from other tasks, which knows architectures alone, other parameters are
     no decisions and go to that sampler.

@@ -28,6 +28,8 @@ from surrogate_nas.spaces.joint import JointSpace
 
 WarmStart = TaskData | Study
 
+_FINE = 1_000  # numbers of a range, above which it is a grid
+_GRID = 101  # levels of that
 _RECENT = 10  # trials without a parameter, after which it counts as given up
 
 
@@ -136,7 +138,7 @@ class StudySession:
         recent = {name for trial in trials[-_RECENT:] for name in trial.params}
         own = {p.decision.name: p for p in self._architectures.listed}
         beside = {
-            name: parameter(name, distribution, coarse=True)
+            name: _beside(name, distribution)
             for name, distribution in history.distributions.items()
             if name not in decided
             and not distribution.single()
@@ -305,6 +307,11 @@ class _Reader:
         elif math.isinf(self.worst):
             return None
         return Trial(proposal, Evaluation((max(value, self.worst),)))
+
+
+def _beside(name: str, distribution: BaseDistribution) -> Parameter:
+    found = parameter(name, distribution, most=_FINE)
+    return found if len(found.values) < _FINE else parameter(name, distribution, most=_GRID)
 
 
 def parameters_of(space: SearchSpace) -> Parameters:

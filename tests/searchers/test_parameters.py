@@ -120,6 +120,27 @@ def test_a_space_is_made_again_from_its_definition() -> None:
     assert len(space.decisions[9].options) == 5
 
 
+def test_long_ranges_have_levels_by_name() -> None:
+    long: dict[str, BaseDistribution] = {
+        "n": IntDistribution(1, 10**6, log=True),
+        "m": IntDistribution(0, 10**6, step=10),
+        "x": FloatDistribution(0, 1, step=1e-6),
+    }
+    space = space_from_distributions(long, levels={"n": 7, "m": 3, "x": 5})
+    assert [d.options for d in space.decisions] == [
+        ("1", "10", "100", "1000", "10000", "100000", "1000000"),
+        ("0", "500000", "1000000"),
+        ("0", "0.25", "0.5", "0.75", "1"),
+    ]
+    assert space.params(space.from_params({"n": 150, "m": 20, "x": 0.3})) == {
+        "n": 100,
+        "m": 0,
+        "x": 0.25,
+    }
+    short = space_from_distributions({"k": IntDistribution(1, 3)}, levels={"k": 11})
+    assert short.decisions[0].options == ("1", "2", "3")
+
+
 def test_other_numbers_mean_the_nearest_level() -> None:
     space = space_from_distributions({"lr": FloatDistribution(1e-4, 1, log=True)}, levels=5)
     for value, level in ((2e-4, 1e-4), (5e-4, 1e-3), (0.02, 0.01), (0.9, 1.0), (2.0, 1.0)):
@@ -163,6 +184,7 @@ def test_a_space_of_parameters_is_searched_like_any_other() -> None:
         ({"x": FloatDistribution(0, 1, step=1e-6)}, {}, "'x': 100000. numbers are too many"),
         ({"x": 3}, {}, "'x': its distribution must be .* got 3"),
         ({"x": FloatDistribution(0, 1)}, {"levels": 1}, "'x': levels must be at least 2, got 1"),
+        ({"n": IntDistribution(1, 9)}, {"levels": {"n": 1}}, "'n': levels must be at least 2"),
         ({"x": FloatDistribution(0, 1)}, {"levels": {"y": 3}}, "levels: unknown parameter 'y'"),
         ({"x": FloatDistribution(0, 1)}, {"when": {"y": {"x": 0}}}, "when: unknown parameter 'y'"),
     ],
