@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,7 +33,7 @@ class Presence:
     """With which values of another parameter trials have this one."""
 
     name: str
-    values: tuple[Any, ...]
+    holds: Callable[[Any], bool]
 
 
 @dataclass(frozen=True)
@@ -122,22 +123,16 @@ def _rule(
 
 def _holding(
     distribution: BaseDistribution, present: set[Any], absent: set[Any]
-) -> tuple[Any, ...] | None:
-    """The values with which a parameter is there, with those that never occurred."""
+) -> Callable[[Any], bool] | None:
+    """With which values a parameter is there; those that never occurred count as with."""
     if isinstance(distribution, CategoricalDistribution):
-        return tuple(choice for choice in distribution.choices if choice not in absent)
-    if not isinstance(distribution, IntDistribution):
-        return None
+        return lambda value: value not in absent
     below = [x for x in absent if x < min(present)]
     above = [x for x in absent if x > max(present)]
     if len(below) + len(above) < len(absent):
         return None
-    low, high = max(below, default=None), min(above, default=None)
-    return tuple(
-        x
-        for x in range(distribution.low, distribution.high + 1, distribution.step)
-        if (low is None or x > low) and (high is None or x < high)
-    )
+    low, high = max(below, default=-math.inf), min(above, default=math.inf)
+    return lambda value: low < value < high
 
 
 def conditioned(listed: Mapping[str, Parameter], history: History) -> dict[str, Parameter]:
@@ -147,13 +142,21 @@ def conditioned(listed: Mapping[str, Parameter], history: History) -> dict[str, 
         rule = history.presence.get(name)
         if rule is not None and rule.name in listed:
             other = listed[rule.name]
-            positions = sorted({other.option(value) for value in rule.values} - {-1})
-            holding = tuple(other.decision.options[i] for i in positions)
-            if 0 < len(holding) < len(other.decision.options):
+            pairs = zip(other.decision.options, other.values, strict=True)
+            holding = tuple(option for option, value in pairs if rule.holds(value))
+            if 0 < len(holding) < len(other.values) and _all_values(other):
                 condition = ((rule.name, holding),)
                 each = replace(each, decision=replace(each.decision, when=condition))
         found[name] = each
     return found
+
+
+def _all_values(other: Parameter) -> bool:
+    """Whether no values share an option: at the edge of a rule they might disagree."""
+    spread = other.distribution
+    if not isinstance(spread, IntDistribution):
+        return True
+    return len(other.values) == (spread.high - spread.low) // spread.step + 1
 
 
 def space_from_study(
@@ -191,8 +194,8 @@ def space_from_study(
             f"study must be an Optuna study or several, got {type(study).__name__}"
         )
     called = ", ".join(repr(one.study_name) for one in studies)
-    trials = [t for one in studies for t in one.get_trials(deepcopy=False) if t.distributions]
-    if not trials:
+    trials = [trial for one in studies for trial in one.get_trials(deepcopy=False)]
+    if not any(trial.distributions for trial in trials):
         raise InvalidArgumentError(
             f"study {called} must have a trial with parameters, got none: there is nothing to make "
             "a space of; give the parameters to space_from_distributions"

@@ -139,7 +139,7 @@ def _steps(
             f"{MOST_OPTIONS}); give it a larger step, or levels by name like "
             f"levels={{{name!r}: {LEVELS}}}, got {distribution!r}"
         )
-    positions = range(count)
+    positions: Sequence[int] = range(count)
     if most is not None and count > most:
         if most < 2:
             raise InvalidArgumentError(f"parameter {name!r}: levels must be at least 2, got {most}")

@@ -156,6 +156,17 @@ def test_a_parameter_that_is_given_up_no_longer_counts() -> None:
     assert len(set(late)) == len(late)
 
 
+def test_a_long_range_may_decide_what_is_there() -> None:
+    def objective(trial: optuna.Trial) -> float:
+        value = FUNCTION(suggest_architecture(trial, SPACE))
+        steps = trial.suggest_int("steps", 1, 10**6, log=True)
+        return value + (trial.suggest_float("decay", 0, 1) if steps > 1000 else 0)
+
+    study = study_of(SurrogateSampler(SPACE, "none", seed=0))
+    study.optimize(objective, n_trials=40)
+    assert all(t.state == TrialState.COMPLETE for t in study.trials)
+
+
 def test_ranges_that_depend_on_the_architecture() -> None:
     def objective(trial: optuna.Trial) -> float:
         arch = suggest_architecture(trial, SPACE)

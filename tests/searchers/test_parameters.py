@@ -254,6 +254,25 @@ def test_few_trials_show_no_rule() -> None:
     assert conditions(space_from_study(study_of(one, other))) == {"n": {"has n": ("true",)}}
 
 
+def test_a_trial_may_have_no_parameter_at_all() -> None:
+    study = study_of({}, {"n": (1, IntDistribution(1, 3))})
+    space = space_from_study(study)
+    assert conditions(space) == {"n": {"has n": ("true",)}}
+    assert [space.params(space.from_params(t.params)) for t in study.trials] == [{}, {"n": 1}]
+
+
+def test_a_grid_of_levels_is_no_rule() -> None:
+    """Of whole numbers that share a level, some are with the parameter and some without."""
+    many, letters = IntDistribution(1, 10**5), CategoricalDistribution("xyz")
+    trials: list[Suggested] = [{"n": (n, many)} for n in range(100, 2000, 100)]
+    trials += [t | {"a": ("x", letters)} for t in ({"n": (n, many)} for n in (2001, 10**5))]
+    study = study_of(*trials)
+    space = space_from_study(study, levels={"n": 11})
+    assert conditions(space) == {"a": {"has a": ("true",)}}
+    for trial in study.trials:
+        assert space.params(space.from_params(trial.params)).keys() == trial.params.keys()
+
+
 def test_trials_that_did_not_complete_do_not_say_what_is_absent() -> None:
     def pruned(trial: optuna.Trial) -> float:
         trial.suggest_categorical("a", ["x", "y"])
