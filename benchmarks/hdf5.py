@@ -234,15 +234,15 @@ class HDF5Benchmark(Benchmark):
     def _verified(self, dataset: h5py.Dataset, plane: int | tuple[()]) -> Any:
         self._check_size(dataset, plane)
         values = dataset[plane]
-        place = (dataset.name, plane)
-        if place in self._intact:  # a checksum takes longer than the reading
+        key = (dataset.name, plane)
+        if key in self._intact:  # a checksum takes longer than the reading
             return values
         if zlib.crc32(values.data) != dataset.attrs["crc32"][plane]:
             raise FormatError(
                 f"{self.path} is damaged: {dataset.name} does not have its checksum; "
                 "import the table again"
             )
-        self._intact.add(place)
+        self._intact.add(key)
         return values
 
 

@@ -91,26 +91,26 @@ def _load_old(content: bytes) -> Any:
     if not system["little_endian"]:
         raise ValueError("numbers in another byte order")
     keys = parse_pickle(content[ends[4] : ends[5]])
-    unpickler = _Unpickler(content, place=ends[3], size=len(content))
+    unpickler = _Unpickler(content, position=ends[3], size=len(content))
     loaded = unpickler.load()
-    place = ends[5]
+    position = ends[5]
     for key in keys:
         storage = unpickler.storages[key]
-        (numbers,) = struct.unpack_from("<q", content, place)
+        (numbers,) = struct.unpack_from("<q", content, position)
         if numbers != len(storage.numbers):
             raise ValueError("a tensor of another size than announced")
-        end = place + 8 + storage.numbers.nbytes
-        storage.fill(content[place + 8 : end])
-        place = end
+        end = position + 8 + storage.numbers.nbytes
+        storage.fill(content[position + 8 : end])
+        position = end
     return loaded
 
 
 class _Unpickler(SafeUnpickler):
     """Knows tensors, too; their numbers are to be put into `storages` afterwards."""
 
-    def __init__(self, content: bytes, *, size: int, place: int = 0) -> None:
+    def __init__(self, content: bytes, *, size: int, position: int = 0) -> None:
         file = reading(content)
-        file.seek(place)
+        file.seek(position)
         super().__init__(file, encoding="latin1")
         self.storages: dict[str, _Storage] = {}
         self._room = size

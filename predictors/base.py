@@ -1,4 +1,4 @@
-"""What every predictor promises."""
+"""The interfaces of predictors and of meta-learners."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class Predictor(ABC):
     - `fit` starts anew: nothing of an earlier `fit` or `update` is left.
     - A shallow copy (``copy.copy``) is independent: what either learns later, the other does not
       see. So `fit` and `update` replace what they learnt, and change nothing in place.
-    - A read-only array of encodings never changes. What was worked out for it may be kept, with
+    - A read-only array of encodings never changes. What was computed for it may be kept, with
       the array itself as the key (``is``), until the next `fit` or `update`.
 
     Attributes:
         has_prior: Whether `predict` works before `fit`, from what other tasks have taught.
         conditions: Whether it is a distribution over functions that `update` conditions on new
-            rows, at little cost: the spread then shrinks where rows are known. A guide refits
-            such a predictor after each result, and can rely on it not to be stuck.
+            rows, at little cost. The uncertainty then shrinks where rows are known. A guide updates
+            such a predictor after each result.
         reads_features: Whether it learns from `TaskData.features`, too.
 
     Example:
@@ -73,7 +73,7 @@ class Predictor(ABC):
         """
 
     def update(self, data: TaskData) -> Self:
-        """Learn from ``data`` alone too, but what changes slowly may stay as in the last `fit`.
+        """Learn from ``data`` alone, too; what changes slowly may stay as in the last `fit`.
 
         For the many small steps of a search; the same as `fit` unless a subclass is faster here.
         """
@@ -106,7 +106,7 @@ class DifferentiablePredictor(Protocol):
 
 
 class MetaPredictor(ABC):
-    """Learns across tasks; what it learnt adapts to a new one. The meta-learner is untouched.
+    """Learns across tasks, and adapts to a new one, which leaves the meta-learner unchanged.
 
     Attributes:
         any_space: Whether what was learnt in some spaces can be used in others.
@@ -164,7 +164,7 @@ class MetaPredictor(ABC):
 
     @abstractmethod
     def prior(self, space: SearchSpace) -> Predictor:
-        """A predictor of ``space`` that has seen no label of the new task; only its order counts.
+        """A predictor of ``space`` without any label of the new task; only its order counts.
 
         Raises:
             NotFittedError: If `meta_fit` was not called.
@@ -235,12 +235,12 @@ def require_rows(data: TaskData, least: int = 1) -> None:
 
 
 def not_fitted(predictor: object) -> NotFittedError:
-    """The error of a predictor that was asked too early."""
+    """The error of a predictor that is asked to predict before it was fitted."""
     return NotFittedError(f"{type(predictor).__name__} was not fitted; call fit before predict")
 
 
 def _with_arguments(predictor: object) -> str:
-    """The class with its seed, and with those of the stored arguments that are not the default."""
+    """The class with its seed and the stored arguments that differ from their defaults."""
     parameters = inspect.signature(type(predictor)).parameters
     shown = []
     for name in dict.fromkeys(["seed", *parameters]):

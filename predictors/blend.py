@@ -16,16 +16,17 @@ from surrogate_nas.predictors.calibration import least_std
 from surrogate_nas.predictors.gp import GaussianProcess
 from surrogate_nas.predictors.scores import QuantileMap, warped
 
-# More and deeper trees than usual: they gain little alone, but err less like the process.
+# More and deeper trees than usual: alone they are hardly better, but their errors are less
+# correlated with those of the process.
 _TREES: dict[str, Any] = {"members": 10, "trees": 400, "max_depth": 6, "column_share": 0.15}
 
 
 class Blend(Predictor):
-    """The mean of `GaussianProcess` and `XGBoost`, whose errors differ: better than either.
+    """The mean of `GaussianProcess` and `XGBoost`, which is better than either.
 
-    Both learn warped values (see `warped`), on whose scale their means are averaged; predictions
-    are mapped back through the empirical quantiles. The mean of both errs less than they do, by
-    its distance from them in the mean square (Krogh and Vedelsby, NeurIPS 1995).
+    Both learn warped values (see `warped`). Their means are averaged on that scale, and mapped
+    back through the empirical quantiles. The squared error of the average is smaller than theirs
+    by their disagreement (Krogh and Vedelsby, NeurIPS 1995).
     """
 
     reads_features = True

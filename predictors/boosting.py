@@ -15,10 +15,10 @@ from surrogate_nas.predictors.structure.features import TREE_FAMILIES
 
 
 class XGBoost(FeaturePredictor):
-    """XGBoost (Chen and Guestrin, KDD 2016), a few boosters that each leave out one fold.
+    """XGBoost (Chen and Guestrin, KDD 2016), an ensemble with one booster a fold.
 
-    The mean is the boosters' mean. The variance is their spread plus a constant that makes the
-    90 % intervals of the left-out rows right.
+    Each booster is trained without its fold. The mean is the boosters' mean. The variance is
+    their disagreement plus a constant, by which 90 % intervals cover 90 % of the held-out rows.
     """
 
     families = TREE_FAMILIES
@@ -63,9 +63,9 @@ class XGBoost(FeaturePredictor):
         fold = folds(n, self.members, self.seed)
         members = int(fold.max()) + 1
         matrix = xgboost.QuantileDMatrix(x, target, nthread=1)
-        left_out = np.empty(n)
+        held_out = np.empty(n)
         for member in range(members):
-            # Weights and not rows make the folds: the columns are sorted and binned only once.
+            # Folds are made by weights, so that the columns are sorted and binned only once.
             matrix.set_weight((fold != member).astype(np.float32))
             booster = xgboost.train(
                 {
@@ -82,10 +82,10 @@ class XGBoost(FeaturePredictor):
             )
             self._boosters.append(booster)
             rows = np.flatnonzero(fold == member)
-            left_out[rows] = booster.inplace_predict(x[rows])
-        residuals = values - (left_out * self._scale + self._centre)
-        apart = self._members(others).var(axis=0) * self._scale**2
-        self._constant_std = max(constant_std(residuals, apart), self._constant_std)
+            held_out[rows] = booster.inplace_predict(x[rows])
+        residuals = values - (held_out * self._scale + self._centre)
+        disagreement = self._members(others).var(axis=0) * self._scale**2
+        self._constant_std = max(constant_std(residuals, disagreement), self._constant_std)
         return self
 
     def infer(self, x: FloatArray) -> Prediction:

@@ -1,4 +1,4 @@
-"""Standard deviations that mean what they say: 90 % of new values within 1.645 of them."""
+"""Calibration: 90 % of new values shall lie within 1.645 standard deviations of the mean."""
 
 from __future__ import annotations
 
@@ -13,37 +13,40 @@ Z90 = 1.6448536269514722
 
 
 def interval_std(residuals: FloatArray) -> float:
-    """Standard deviation by which mean ± 1.645 std covers 90 % of values like the held-out ones.
+    """Standard deviation with which mean ± 1.645 std covers 90 % of new values.
 
-    The conformal quantile, which allows for few residuals (Lei et al., "Distribution-Free
-    Predictive Inference for Regression", 2018).
+    It is the conformal quantile of the residuals, which allows for a small number of them (Lei
+    et al., "Distribution-Free Predictive Inference for Regression", 2018).
 
     Args:
-        residuals: float (n,), value minus mean of rows that the mean was not fitted to, n >= 1;
-            divided by uncalibrated deviations, the result is the factor on these.
+        residuals: float (n,), value minus mean of held-out rows, n >= 1. If they are divided by
+            uncalibrated deviations, the result is the factor by which to scale these.
     """
     size = np.sort(np.abs(residuals))
-    place = min(math.ceil(0.9 * (size.size + 1)), size.size) - 1
-    return float(size[place]) / Z90
+    position = min(math.ceil(0.9 * (size.size + 1)), size.size) - 1
+    return float(size[position]) / Z90
 
 
 def folds(n: int, members: int, seed: int) -> IntArray:
-    """The fold of each of n rows, as many folds as members if there are enough rows: int (n,)."""
+    """The fold of each of n rows, int (n,); there is one fold a member if n allows it."""
     return np.random.default_rng(seed).permutation(n) % min(members, n)
 
 
-def constant_std(residuals: FloatArray, apart: FloatArray) -> float:
-    """What an ensemble adds to its spread, where each member left out one fold of the rows.
+def constant_std(residuals: FloatArray, disagreement: FloatArray) -> float:
+    """The constant deviation that an ensemble adds to the disagreement of its members.
 
-    In the mean square, a member errs more than the mean of all by its distance from that mean
-    (Krogh and Vedelsby, "Neural Network Ensembles, Cross Validation, and Active Learning",
-    NeurIPS 1995), and the spread of a prediction has this distance already: both go off.
+    Each member was trained without one fold. Its squared error on that fold exceeds the squared
+    error of the ensemble by the disagreement, on average (Krogh and Vedelsby, "Neural Network
+    Ensembles, Cross Validation, and Active Learning", NeurIPS 1995). The variance of a
+    prediction contains the disagreement as well. So it is subtracted twice.
 
     Args:
-        residuals: float (n,), value minus prediction of the member that left the row out.
-        apart: float (m,), variance of the members' predictions of rows that none has seen.
+        residuals: float (n,), value minus the prediction of the member that was trained
+            without the row.
+        disagreement: float (m,), variance of the members' predictions for rows that none of
+            them was trained on.
     """
-    variance = interval_std(residuals) ** 2 - 2 * float(np.median(apart))
+    variance = interval_std(residuals) ** 2 - 2 * float(np.median(disagreement))
     return math.sqrt(max(variance, 0.0))
 
 

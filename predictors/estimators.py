@@ -1,7 +1,7 @@
 """The regressions behind the feature predictors, as scikit-learn's estimators.
 
-They learn from any matrix of numbers: structural features that the user extends by zero-cost
-proxies, say, in a pipeline or a search over settings.
+They learn from any matrix of numbers, in a pipeline or a search over settings. An example is
+structural features with zero-cost proxies of the user beside them.
 """
 
 from __future__ import annotations

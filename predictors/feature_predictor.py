@@ -1,4 +1,4 @@
-"""Predictors that see an architecture as a row of numbers."""
+"""Predictors whose input is a row of numbers for each architecture."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from surrogate_nas.predictors.structure.features import FAMILIES, StructuralFeat
 from surrogate_nas.spaces.base import ENUMERABLE, SearchSpace
 
 OTHERS = 300
-"""Architectures drawn to see how far the members of an ensemble are apart."""
+"""Number of random architectures on which the disagreement of an ensemble is measured."""
 
 _BLOCK = 1 << 14  # rows predicted at once where they are too many to be kept
 
@@ -61,8 +61,8 @@ class FeaturePredictor(Predictor):
     def learn(self, x: FloatArray, values: FloatArray, others: FloatArray) -> Self:
         """Learn from rows (n, k), n >= 1, and their values, float64 (n,).
 
-        ``others`` (m, k) are rows without values like those to be predicted: how far ensembles
-        are apart there belongs to their calibration.
+        ``others`` (m, k) are rows without values, like those to be predicted. The disagreement of
+        an ensemble on them is a part of its calibration.
         """
 
     @abstractmethod

@@ -17,8 +17,8 @@ from surrogate_nas.predictors.structure.features import TREE_FAMILIES
 class Forest(FeaturePredictor):
     """Random forest (Breiman, 2001): the trees' mean and spread.
 
-    The spread is scaled so that the 90 % intervals of out-of-bag rows are right, each predicted
-    by the trees that did not see it.
+    The spread is scaled so that 90 % intervals cover 90 % of the out-of-bag rows. Each of these
+    is predicted by the trees that did not see it.
     """
 
     families = TREE_FAMILIES
@@ -51,7 +51,7 @@ class Forest(FeaturePredictor):
         if judged.size:
             trees = np.ma.MaskedArray(_trees(forest, x)[:, judged], mask=seen[:, judged])
             spread = np.asarray(trees.std(axis=0))
-            # Trees that all saw the same few rows agree, which says nothing of their errors.
+            # Trees that saw the same few rows agree; their spread says nothing about the errors.
             spread[spread <= self._floor] = max(float(values.std()), self._floor)
             self._factor = interval_std((values[judged] - np.asarray(trees.mean(axis=0))) / spread)
         return self

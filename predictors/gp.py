@@ -30,8 +30,8 @@ _CELLS = 100_000  # or more rows, where that many covariances are few
 class GaussianProcess(FeaturePredictor):
     """Gaussian-process regression of warped values on structural features.
 
-    Values are warped (see `warped`), so that outliers and units do not matter; predictions are
-    mapped back through the empirical quantiles, beyond the best value along a straight line.
+    Values are warped (see `warped`), so that outliers and units do not matter. Predictions are
+    mapped back through the empirical quantiles, and along a straight line beyond the best value.
     Hyperparameters maximise the marginal likelihood times weak priors (Rasmussen and Williams,
     "Gaussian Processes for Machine Learning", 2006, chapter 5). The standard deviation includes
     the noise of one measurement and is calibrated on leave-one-out residuals, which are
@@ -91,9 +91,9 @@ class GaussianProcess(FeaturePredictor):
         return self
 
     def update(self, data: TaskData) -> Self:
-        """Condition on all rows by the hyperparameters of the last `fit`.
+        """Condition on all rows with the hyperparameters of the last `fit`.
 
-        Where the rows begin with those of the last time, the new ones alone are worked in.
+        If the first rows are those of the last time, only the new ones are added.
         """
         if self._posterior is None or self._inputs is None:
             return self.fit(data)
@@ -108,16 +108,16 @@ class GaussianProcess(FeaturePredictor):
         self._map = QuantileMap(scores, values)
         self._factor = 1.0
         if self._posterior is not None and np.ptp(values) > 0:
-            mean, std = self.left_out()
-            # The hyperparameters saw the row that is left out: a correction by their number.
+            mean, std = self.leave_one_out()
+            # The hyperparameters were fitted to all rows: a correction by their number.
             freedom = math.sqrt(1 + self._posterior.kernel.shared / len(values))
             self._factor = freedom * interval_std((values - mean) / std)
 
-    def left_out(self) -> tuple[FloatArray, FloatArray]:
-        """Each of the rows' values given all others: mean and raw std, float64 (n,)."""
+    def leave_one_out(self) -> tuple[FloatArray, FloatArray]:
+        """Leave-one-out mean and uncalibrated std of each row's value, float64 (n,)."""
         if self._posterior is None:
             raise not_fitted(self)
-        return self._map.moments(*self._posterior.left_out())
+        return self._map.moments(*self._posterior.leave_one_out())
 
     def infer(self, x: FloatArray) -> Prediction:
         """Mean and standard deviation of a measurement."""
@@ -132,9 +132,8 @@ class GaussianProcess(FeaturePredictor):
 class _Inputs:
     """The process's columns, standardised over the space and ordered by family.
 
-    Those of decisions come after those of the structure, and features that are known beside both
-    are the last family. A read-only array of encodings, such as `SearchSpace.unique`, is
-    remembered with its columns.
+    Columns of decisions come after those of the structure. Features of the data are the last
+    family. The columns of a read-only array of encodings, such as `SearchSpace.unique`, are kept.
 
     Attributes:
         groups: int64 (k,), number of the family of each column.
@@ -200,8 +199,8 @@ def fit_hyperparameters(
 class _Posterior:
     """The process conditioned on scores (n,) at x (n, d).
 
-    What it works out for a read-only array of inputs is kept, and is shared with the posteriors
-    that `extended` makes of it.
+    What it computes for a read-only array of inputs is kept, and shared with the posteriors that
+    `extended` makes of it.
     """
 
     def __init__(
@@ -237,8 +236,8 @@ class _Posterior:
         """Variance of the noise of a score."""
         return self._hyper.noise
 
-    def left_out(self) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation of each score given all others, each float64 (n,)."""
+    def leave_one_out(self) -> tuple[FloatArray, FloatArray]:
+        """Leave-one-out mean and standard deviation of each score, each float64 (n,)."""
         variance = 1 / (self._whiten * self._whiten).sum(axis=0)
         alpha = self._whiten.T @ (self._whiten @ self._scores)
         return self._scores - alpha * variance, np.sqrt(variance)

@@ -21,9 +21,9 @@ from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.spaces.graphs import INPUT, OUTPUT, ArchGraphs
 from surrogate_nas.spaces.operations import EDITIONS, OPERATION_IDS, edition
 
-_PIECE = 32_768  # graphs encoded at once, so that the memory has room for their states
-_CHUNK = 1_000  # the same for what is read off the states, so that it stays in the cache
-_TIMES = 4  # that a graph occurs on average, if each is to be kept once
+_PIECE = 32_768  # graphs encoded at once, which limits the memory for their states
+_CHUNK = 1_000  # graphs pooled at once, so that arrays stay in the cache
+_TIMES = 4  # architectures a graph, from which on each distinct graph is kept once
 _UNKNOWN = OPERATION_IDS["unknown"]
 
 _Distinct = tuple[tuple[MessageStep, ...], Tensor]
@@ -40,7 +40,7 @@ class GraphTensors:
         edges: int64 (2, m), source and target node.
         graph: int64 (nodes,), the graph of each node, ascending.
         features: float32 (n, k), standardised features of each architecture.
-        number: int64 (n,), the graph of each architecture, where many share one; None: each has
+        number: int64 (n,), the graph of each architecture, if several share one; None if each has
             its own.
     """
 
@@ -86,9 +86,9 @@ class GraphTensors:
         )
 
     def shared(self) -> GraphTensors:
-        """The same with each different graph once, where few stand for many architectures.
+        """The same with each distinct graph once, if few graphs stand for many architectures.
 
-        So it is in a space of whose decisions the vocabulary knows little.
+        This is the case in a space whose decisions the vocabulary does not know.
         """
         first, mark = self._first_node.numpy(), self._marks()
         _, example, number = np.unique(mark, return_index=True, return_inverse=True)
@@ -101,11 +101,11 @@ class GraphTensors:
         """A number for each graph, the same for equal graphs and no others."""
         draw = np.random.default_rng(0).normal
         first, graph = self._first_node.numpy(), self.graph.numpy()
-        place = np.arange(len(graph)) - first[graph]
+        position = np.arange(len(graph)) - first[graph]
         owner = graph[self.edges[1].numpy()]
         source, target = self.edges.numpy() - first[owner]
-        where = draw(size=(3, int(place.max()) + 1))
-        nodes = draw(size=len(self.kinds))[self.kind.numpy()] * where[0][place]
+        where = draw(size=(3, int(position.max()) + 1))
+        nodes = draw(size=len(self.kinds))[self.kind.numpy()] * where[0][position]
         edges = where[1][source] * where[2][target]
         counted = [
             np.bincount(of, weights, minlength=len(self))
@@ -172,11 +172,11 @@ class GraphTensors:
 
 
 def _members(first: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
-    """Members ``first[g], …, first[g + 1] - 1`` of each group g, and its place in ``groups``."""
+    """Members ``first[g], …, first[g + 1] - 1`` of each group g, and its position in ``groups``."""
     sizes = first[groups + 1] - first[groups]
-    place = torch.repeat_interleave(torch.arange(len(groups)), sizes)
+    position = torch.repeat_interleave(torch.arange(len(groups)), sizes)
     shift = first[groups] - (torch.cumsum(sizes, 0) - sizes)
-    return torch.arange(len(place)) + shift.index_select(0, place), place
+    return torch.arange(len(position)) + shift.index_select(0, position), position
 
 
 class _GatedConv(nn.Module):
@@ -191,8 +191,8 @@ class _GatedConv(nn.Module):
     passes (GATES, see `GraphEncoder`), :math:`\mathcal{N}(i)` are the nodes with an edge to
     it, :math:`\sigma` is the logistic function and :math:`\odot` the product of entries.
 
-    It is no `MessagePassing`, which compiles itself into a file in every process and leaves it
-    behind.
+    It is not a subclass of PyTorch Geometric's `MessagePassing`, which writes a compiled file in
+    every process and does not remove it.
 
     Args:
         hidden: Length of a state, and of an embedded operation.
@@ -248,8 +248,8 @@ class GraphEncoder(nn.Module):
             width: Length of the vectors.
             hidden: Length of a node's state in each direction.
             layers: Steps along the edges.
-            edition: Number of operations and of attributes that it knows. Others are as unknown,
-                or absent.
+            edition: Number of operations and of attributes that it knows. Other operations are
+                read as `unknown`, other attributes as absent.
         """
         super().__init__()
         self.operation = nn.Embedding(edition[0], hidden)
@@ -284,16 +284,16 @@ class GraphEncoder(nn.Module):
     def _encoded(self, graphs: GraphTensors) -> Iterator[Tensor]:
         kinds = self._kinds(graphs)
         states = []
-        for layers, (steps, place) in zip(
+        for layers, (steps, position) in zip(
             (self.ahead, self.back), graphs.distinct_steps(len(self.ahead)), strict=True
         ):
             x = kinds
             for layer, step in zip(layers, steps, strict=True):
                 x = layer(x, kinds, step)
-            states.append((x, place))
+            states.append((x, position))
         kept = []
         for rows, nodes in graphs.chunks():
-            ahead, back = (x.index_select(0, place[nodes]) for x, place in states)
+            ahead, back = (x.index_select(0, position[nodes]) for x, position in states)
             op = graphs.kinds[:, 0].index_select(0, graphs.kind[nodes])
             graph = graphs.graph[nodes] - rows.start
             pooled = self._pooled(op, graph, ahead, back, rows.stop - rows.start)
@@ -309,7 +309,7 @@ class GraphEncoder(nn.Module):
         operation = torch.where(operation < self.operation.num_embeddings, operation, _UNKNOWN)
         described = graphs.kinds[:, 1:]
         missing = self.attributes.in_features - described.shape[1]
-        if missing:  # a negative one cuts off what the weights do not know
+        if missing:  # negative: cuts off attributes that the weights do not know
             described = nn.functional.pad(described, (0, missing))
         return torch.as_tensor(self.operation(operation) + self.attributes(described))
 
@@ -333,7 +333,7 @@ class GraphEncoder(nn.Module):
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Draw torch's random numbers from ``seed`` inside; the generator's state comes back after."""
+    """Seed torch's random numbers inside the context; the generator's state is restored after."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield

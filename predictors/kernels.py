@@ -70,13 +70,13 @@ class FamilyKernel:
 
     Sums over families learn from few rows (Duvenaud et al., "Additive Gaussian Processes",
     NeurIPS 2011). Parameters are l (one a family), h (one a column) and the logarithms of the
-    parts' standard deviations, all with Gaussian priors: a column pays for departing from its
-    family, the more the more columns there are, so that a hundred do not overfit twenty rows.
+    parts' standard deviations, all with Gaussian priors. A column is penalised for departing from
+    its family, the more the more columns there are, so that many columns do not overfit few rows.
     Families of decisions have as much variance together as all others have.
     """
 
     def __init__(self, groups: IntArray, decisions: Collection[int] = ()) -> None:
-        """Columns with one number in ``groups`` (d,) are a family; they stand side by side.
+        """Columns with the same number in ``groups`` (d,) are a family; they are consecutive.
 
         Those with a number in ``decisions`` are columns of decisions. `shared` is the number of
         parameters that are not of a single column.
@@ -93,7 +93,7 @@ class FamilyKernel:
         self.shared = 2 * self._count + 3
         zeros = np.zeros(2 * self._count + columns)
         self.prior_mean = np.concatenate([zeros, _PARTS_MEAN])
-        # Narrow: fewer than fifty rows tell less about the kernel than other tasks did.
+        # Narrow: fewer than fifty rows say less about the kernel than other tasks do.
         self.prior_std = np.full(len(self.prior_mean), 0.5)
         of_options = chosen[self._group]
         others = max(columns - int(of_options.sum()), 1)
@@ -149,7 +149,7 @@ class FamilyKernel:
     ) -> tuple[float, FloatArray]:
         """Negative logarithm of marginal likelihood times priors, and its gradient.
 
-        Constants are left out. See Rasmussen and Williams (2006), equations 5.8 and 5.9.
+        Additive constants are omitted. See Rasmussen and Williams (2006), equations 5.8 and 5.9.
 
         Args:
             theta: float64 (parameters,), see `unpack`.

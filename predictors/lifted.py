@@ -13,14 +13,14 @@ from torch.nn.functional import embedding_bag
 
 from surrogate_nas._types import FloatArray, IntArray
 
-_TIMES = 3  # that a family's rows occur on average, if it is to stay whole
-_FEW = 2_000  # distinct rows of a part of another
+_TIMES = 3  # average occurrences of a row, from which on a family is not divided
+_FEW = 2_000  # most distinct rows of a part of a divided family
 
 
 def lifted(rows: Tensor) -> Tensor:
-    """Rows (n, k) with their squared norm and 1 beside them: (n, k + 2), see `turned`.
+    """Rows (n, k) with their squared norm and 1 as further columns: (n, k + 2), see `turned`.
 
-    Rows without columns stay so.
+    Rows without columns stay without columns.
     """
     if not rows.shape[1]:
         return rows
@@ -29,12 +29,12 @@ def lifted(rows: Tensor) -> Tensor:
 
 
 def turned(rows: Tensor, factor: Tensor | float = 1.0, extra: Tensor | float = 0.0) -> Tensor:
-    """What `lifted` rows are multiplied by for distances to others.
+    """The matrix by which `lifted` rows are multiplied to give squared distances to others.
 
     Args:
         rows: The others, lifted, (n, k + 2).
-        factor: Of the squared distances.
-        extra: What is added to them then.
+        factor: Scales the squared distances.
+        extra: Is added to the scaled distances.
 
     Returns:
         (k + 2, n).
@@ -45,10 +45,10 @@ def turned(rows: Tensor, factor: Tensor | float = 1.0, extra: Tensor | float = 0
 
 @dataclass(frozen=True, slots=True)
 class DistinctRows:
-    """Many rows of several families of columns, of which few are distinct in a family.
+    """Many rows of several families of columns, with few distinct rows in each family.
 
-    Each distinct row's squared distances are worked out but once. Where too many rows of a
-    family are distinct, it falls into parts of a few columns, over which distances are sums.
+    The squared distances of a distinct row are computed once. A family with too many distinct
+    rows is divided into parts of a few columns; a distance is the sum over the parts.
 
     Attributes:
         families: The distinct rows of each family, (u, k + 2). Those of a part have zeros in the
@@ -111,7 +111,7 @@ def _beside(numbers: Sequence[IntArray]) -> Tensor:
 
 def _parts(rows: FloatArray, columns: slice, most: int) -> list[tuple[slice, IntArray, IntArray]]:
     """Columns, where their distinct rows come first, and each row's number among these."""
-    # One number tells rows apart, and sorts fast: random weights give no two rows the same.
+    # A random projection: distinct rows get distinct numbers, which sort fast.
     weights = np.random.default_rng(0).normal(size=columns.stop - columns.start)
     mixed = rows[:, columns].astype(np.float64) @ weights
     _, first, number = np.unique(mixed, return_index=True, return_inverse=True)

@@ -1,4 +1,4 @@
-"""Message passing over nodes with distinct surroundings, so that equal ones are worked out once."""
+"""Message passing that computes nodes with equal surroundings once."""
 
 from __future__ import annotations
 

@@ -26,16 +26,17 @@ _Layer = tuple[Tensor, Tensor]
 
 
 class MLP(FeaturePredictor):
-    """An ensemble of multilayer perceptrons that each leave out one fold, trained at once.
+    """An ensemble of multilayer perceptrons, one a fold, which are trained together.
 
     After Lakshminarayanan et al., "Simple and Scalable Predictive Uncertainty Estimation using
     Deep Ensembles", NeurIPS 2017. The values are compressed by ``asinh`` around their median, so
-    that a few bad architectures do not rule the squared error. The variance is the members'
-    spread plus a constant that makes the 90 % intervals of the left-out rows right.
+    that a few bad architectures do not dominate the squared error. Each member is trained without
+    its fold. The variance is the members' disagreement plus a constant, by which 90 % intervals
+    cover 90 % of the held-out rows.
 
-    It sees the decisions alone, their options and the values of numbers, not the structural
-    features nor those of the data, which relaxed encodings do not have: with few labels it
-    predicts far worse than `forest`, `xgboost` and `gp`.
+    It sees the options of the decisions and the values of numbers. Structural features and
+    features of the data are not defined for relaxed encodings. With few labels it predicts far
+    worse than `forest`, `xgboost` and `gp`.
     """
 
     reads_features = False

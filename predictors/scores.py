@@ -1,4 +1,4 @@
-"""Warped values: what predictors learn in place of a metric, and the way back to its unit."""
+"""Warped values: what predictors learn instead of a metric, and how they are mapped back."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WIDEST = 2.0  # of these standard deviations
 
 
 def normal_scores(values: FloatArray) -> FloatArray:
-    """Normal scores of the ranks of values (n,), a little squeezed; equal values share one."""
+    """Normal scores of the ranks of values (n,), slightly compressed; equal values share one."""
     _, number, count = np.unique(values, return_inverse=True, return_counts=True)
     share = (np.cumsum(count) - count / 2) / len(values)
     return np.asarray(ndtri(0.5 + (share - 0.5) / _SQUEEZE))[number]
@@ -36,8 +36,8 @@ def warped(values: FloatArray) -> FloatArray:
     """What the process learns of values (n,): increasing in them, and equal for equal ones.
 
     The mean of their normal scores and of ``asinh`` of their robust z-scores, each standardised.
-    Scores alone forget how bad the bad ones are, which tells few rows most about the order; the
-    other alone lets them rule.
+    Scores alone lose how bad the bad values are, which helps to order few rows. Z-scores alone
+    let the bad values dominate.
     """
     if np.ptp(values) == 0:
         return np.zeros(len(values))
@@ -72,7 +72,7 @@ class QuantileMap:
     def moments(self, mean: FloatArray, std: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation of the values of Gaussian scores, each float64 (n,).
 
-        Between the nodes of a table, which costs less than quadrature for each of many.
+        Interpolated in a table, which costs less than one quadrature for each score.
         """
         row = (mean - self._score[0]) * ((_MEANS - 1) / (self._score[-1] - self._score[0]))
         row = row.clip(0, _MEANS - 1)

@@ -1,4 +1,4 @@
-"""Gaussian processes that take in further rows without starting anew."""
+"""Gaussian processes that are conditioned on further rows without starting anew."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ class Whitened:
 
     Attributes:
         block: float (n or more, m), the inverse of the rows' Cholesky factor times their
-            covariances with the others. What stands after n rows belongs to one that was
-            `extended` from this, or to nobody.
+            covariances with the others. The rows after the first n belong to one that was
+            `extended` from this, or are unused.
         n: Number of rows.
-        filled: How many rows of ``block`` belong to somebody.
+        filled: How many rows of ``block`` are used by this or by one extended from it.
         variance: float64 (m,), of the others' scores without noise, given the rows.
     """
 

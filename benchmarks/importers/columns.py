@@ -110,11 +110,11 @@ def _by_task(option: str, columns: Mapping[str, str]) -> dict[str, Series]:
                 f"--{option} must have at most {MOST_EPOCHS:,} epochs and a seed of at most 20 "
                 f"digits, got {text[:80]!r}"
             )
-        place = (None if epochs is None else int(epochs), None if seed is None else int(seed))
+        key = (None if epochs is None else int(epochs), None if seed is None else int(seed))
         series = found.setdefault(name, {})
-        if place in series:
+        if key in series:
             raise InvalidArgumentError(f"--{option} {text} is given twice; leave one out")
-        series[place] = column
+        series[key] = column
     return found
 
 
@@ -141,7 +141,7 @@ def _known(kind: str, names: Sequence[str], known: Sequence[str]) -> None:
 
 def _check_uniform(name: str, series: Series) -> None:
     for i, part in enumerate(("@EPOCHS", "#SEED")):
-        if len({place[i] is None for place in series}) > 1:
+        if len({key[i] is None for key in series}) > 1:
             raise InvalidArgumentError(
                 f"--task {name} must have {part} in all of its columns or in none, "
                 f"got {_listed(series)}"
@@ -151,21 +151,21 @@ def _check_uniform(name: str, series: Series) -> None:
 def _check_covered(name: str, series: Series, test: Series) -> None:
     """Test columns may be fewer than those of validation, but stand at the same places."""
     for i, part in enumerate(("@EPOCHS", "#SEED")):
-        places = {place[i] for place in series}
-        for place in test:
-            if place[i] not in places:
+        keys = {key[i] for key in series}
+        for key in test:
+            if key[i] not in keys:
                 raise InvalidArgumentError(
                     f"--test {name} must have a {part} of --task {name} ({_listed(series)}), "
-                    f"got {_listed([place])}"
+                    f"got {_listed([key])}"
                 )
 
 
-def _listed(places: Series | Sequence[tuple[int | None, int | None]]) -> str:
+def _listed(keys: Series | Sequence[tuple[int | None, int | None]]) -> str:
     def text(epochs: int | None, seed: int | None) -> str:
         written = ("" if epochs is None else f"@{epochs}") + ("" if seed is None else f"#{seed}")
         return written or "neither epochs nor seed"
 
-    return ", ".join(text(*place) for place in places)
+    return ", ".join(text(*key) for key in keys)
 
 
 def _numbered(series: Series) -> dict[tuple[int, int], str]:

@@ -121,7 +121,7 @@ def import_csv(
             numbers[column] = rows.numbers(column)
             advance(column)
         found = gather(opened, choices, numbers, rows, repeats)
-        bad = [f"{rows.unit} {place}: {rows.bad[place]}" for place in sorted(rows.bad)]
+        bad = [f"{rows.unit} {position}: {rows.bad[position]}" for position in sorted(rows.bad)]
         check_bad(str(file), bad, unit="row", usable=len(found.rows), skip_bad=skip_bad)
         if found.merged:
             become = "are its seeds" if repeats == "seeds" else "count by their mean"
@@ -167,8 +167,8 @@ def _task(task: TaskColumns, numbers: Mapping[str, FloatArray]) -> TaskSpec:
         values = np.full((rows, len(task.seeds) * repeats, len(task.budgets)), np.nan)
         for (budget, seed), column in columns.items():
             first = task.seeds.index(seed) * repeats
-            place = task.budgets.index(budget)
-            values[:, first : first + repeats, place] = numbers[column]
+            position = task.budgets.index(budget)
+            values[:, first : first + repeats, position] = numbers[column]
         return values
 
     def measured(column: str) -> FloatArray:

@@ -108,11 +108,11 @@ def _trainings(space: NASBench101Space, path: Path, listener: Listener) -> list[
     found = []
     for first, records in read_records(path, listener):
         numbers, epochs, values = [], [], []
-        for place, record in enumerate(_decoded(records, path, first), first):
+        for position, record in enumerate(_decoded(records, path, first), first):
             try:
                 cell, budget, row = _training(cells, record)
             except (ArchitectureError, FormatError) as error:
-                raise _bad(path, place, str(error)) from None
+                raise _bad(path, position, str(error)) from None
             numbers.append(cell)
             epochs.append(budget)
             values.append(row)
@@ -132,15 +132,15 @@ def _decoded(records: list[bytes], path: Path, first: int) -> Iterable[Any]:
 
 
 def _decoded_singly(records: list[bytes], path: Path, first: int) -> Iterable[Any]:
-    for place, record in enumerate(records, first):
+    for position, record in enumerate(records, first):
         try:
             yield json.loads(record)
         except (ValueError, RecursionError) as error:
-            raise _bad(path, place, f"no JSON ({error})") from None
+            raise _bad(path, position, f"no JSON ({error})") from None
 
 
-def _bad(path: Path, place: int, reason: str) -> FormatError:
-    return FormatError(f"{path} is no file of NAS-Bench-101: record {place:,}: {reason}")
+def _bad(path: Path, position: int, reason: str) -> FormatError:
+    return FormatError(f"{path} is no file of NAS-Bench-101: record {position:,}: {reason}")
 
 
 def _training(cells: _Cells, record: Any) -> tuple[int, int, tuple[float, ...]]:
@@ -252,7 +252,7 @@ def _occurrence(group: IntArray) -> IntArray:
     order = np.argsort(group, kind="stable")
     ordered = group[order]
     begins = np.flatnonzero(np.diff(ordered, prepend=ordered[0] - 1))
-    place = np.arange(len(group))
+    position = np.arange(len(group))
     occurrence = np.empty(len(group), dtype=np.int64)
-    occurrence[order] = place - np.repeat(begins, np.diff(begins, append=len(group)))
+    occurrence[order] = position - np.repeat(begins, np.diff(begins, append=len(group)))
     return occurrence

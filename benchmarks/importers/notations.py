@@ -67,13 +67,13 @@ def read_options(space: SearchSpace, text: str) -> Written:
     """A list of names of options, one a decision: ``['conv3', 'skip']``, or ``conv3, skip``."""
     inside = text.strip().removeprefix("[").removesuffix("]")
     inside = inside.removeprefix("(").removesuffix(")").strip().removesuffix(",")
-    names, place = [], 0
-    while place < len(inside):
-        item = _ITEM.match(inside, place)
-        if item is None or item.end() == place:
+    names, position = [], 0
+    while position < len(inside):
+        item = _ITEM.match(inside, position)
+        if item is None or item.end() == position:
             raise _wrong(text, "is no list of names of options, like ['a', 'b']")
         names.append(next(part for part in item.groups() if part is not None))
-        place = item.end()
+        position = item.end()
     if len(names) != len(space.decisions):
         raise _wrong(
             text, f"lists {len(names)} options, not {len(space.decisions)}, one a decision"

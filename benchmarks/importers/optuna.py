@@ -319,7 +319,7 @@ def _task(
 ) -> TaskSpec:
     row = {arch: i for i, arch in enumerate(archs)}
     budgets = sorted({budget for record in records for budget in record.values})
-    place = {budget: i for i, budget in enumerate(budgets)}
+    position = {budget: i for i, budget in enumerate(budgets)}
     seen: Counter[tuple[Architecture, int]] = Counter()
     seeds = []
     for record in records:
@@ -342,8 +342,8 @@ def _task(
     metrics: dict[str, FloatArray] = {}
     for record, seed in zip(records, seeds, strict=True):
         for budget, value in record.values.items():
-            values[row[record.arch], seed, place[budget]] = value
-        last = row[record.arch], seed, place[record.budget]
+            values[row[record.arch], seed, position[budget]] = value
+        last = row[record.arch], seed, position[record.budget]
         test[last] = record.test
         for metric, value in record.metrics.items():
             metrics.setdefault(metric, empty())[last] = value

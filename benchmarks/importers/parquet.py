@@ -58,7 +58,7 @@ class ParquetRows(Rows):
             self._table = self._file.read(columns=list(columns))
         except self._errors as error:
             raise self._damaged(error) from error
-        self.places = np.arange(1, self._table.num_rows + 1)
+        self.positions = np.arange(1, self._table.num_rows + 1)
 
     def texts(self, column: str) -> list[str]:
         """The values of a column as texts, empty where one is missing."""

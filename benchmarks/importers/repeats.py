@@ -62,7 +62,7 @@ def gather(
     Raises:
         InvalidArgumentError: If there were too many seeds.
     """
-    good = np.flatnonzero(~np.isin(rows.places, list(rows.bad)))
+    good = np.flatnonzero(~np.isin(rows.positions, list(rows.bad)))
     leading, group = distinct(space, choices[good])
     first = good[leading]
     if len(first) == len(good):
@@ -75,8 +75,8 @@ def gather(
     if repeats == "mean":
         found = {c: _means(values[good], group, count) for c, values in numbers.items()}
     else:
-        place = _occurrence(group)
-        most = int(place.max()) + 1
+        position = _occurrence(group)
+        most = int(position.max()) + 1
         if count * most > MOST_VALUES:
             raise InvalidArgumentError(
                 f"one architecture has {most:,} rows, so that {count:,} architectures would need "
@@ -84,7 +84,7 @@ def gather(
             )
         found = {column: np.full((count, most), np.nan) for column in numbers}
         for column, values in numbers.items():
-            found[column][group, place] = values[good]
+            found[column][group, position] = values[good]
     return Gathered(np.sort(first), found, merged=len(good) - count)
 
 
@@ -99,7 +99,7 @@ def _agreeing(
             row, earlier = good[i], before[i]
             rows.refuse(
                 row,
-                f"the architecture of {rows.unit} {rows.places[earlier]} again, with another "
+                f"the architecture of {rows.unit} {rows.positions[earlier]} again, with another "
                 f"{column}: {values[row]:g}, not {values[earlier]:g} (--repeats seeds or mean "
                 "takes both)",
             )

@@ -223,9 +223,9 @@ def _cube(
     """The curves of all seeds at the given epochs, NaN where missing: (rows, seeds, epochs)."""
     planes = np.full((len(epochs), rows, len(seeds)), np.nan)  # as the file has them
     for seed, listed in curves.items():
-        place = seeds.index(seed)
+        position = seeds.index(seed)
         for row, at, values in listed:
             budgets = np.searchsorted(epochs, at)
             found = epochs[np.minimum(budgets, len(epochs) - 1)] == at
-            planes[budgets[found], row, place] = values[found]
+            planes[budgets[found], row, position] = values[found]
     return planes.transpose(1, 2, 0)

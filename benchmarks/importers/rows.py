@@ -32,7 +32,7 @@ class Rows(ABC):
 
     def __init__(self) -> None:
         """Nothing is read yet."""
-        self.places: IntArray = np.zeros(0, dtype=np.int64)
+        self.positions: IntArray = np.zeros(0, dtype=np.int64)
         self.bad: dict[int, str] = {}
 
     @abstractmethod
@@ -70,7 +70,7 @@ class Rows(ABC):
 
     def refuse(self, row: int | np.integer[Any], reason: str) -> None:
         """Note what is wrong with a row, unless something else was before."""
-        self.bad.setdefault(int(self.places[row]), reason)
+        self.bad.setdefault(int(self.positions[row]), reason)
 
     def joined(self, columns: Sequence[str]) -> list[str]:
         """The cells of a column, or those of several joined by ``:``, one text a row."""
@@ -130,11 +130,11 @@ class Rows(ABC):
         for decision in space.decisions:
             if decision.name in fixed:
                 labels.append(decision.name)
-                options.append([fixed[decision.name]] * len(self.places))
+                options.append([fixed[decision.name]] * len(self.positions))
             else:
                 labels.append(next(rest))
                 options.append([text.strip() for text in self.texts(labels[-1])])
-        return self._decided(space, labels, options, np.arange(len(self.places)), nearest)
+        return self._decided(space, labels, options, np.arange(len(self.positions)), nearest)
 
     def _decided(
         self,

@@ -122,7 +122,7 @@ class TextRows(Rows):
         else:
             content, starts, ends = found
             first = 0 if self._named else 1
-            self.places = np.arange(first + 1, len(starts) + 1)
+            self.positions = np.arange(first + 1, len(starts) + 1)
             cells = [Cells(content, starts[first:, i], ends[first:, i]) for i in where]
         self._cells = dict(zip(columns, cells, strict=True))
 
@@ -142,7 +142,7 @@ class TextRows(Rows):
                 cut = "cut off" if len(row) < len(self.header) else "too long"
                 self.bad[line] = f"the row is {cut}: {len(row)} cells, not {len(self.header)}"
             line = reader.line + 1
-        self.places = np.array(lines, dtype=np.int64)
+        self.positions = np.array(lines, dtype=np.int64)
         return list(map(list, zip(*rows, strict=True))) if rows else [[] for _ in where]
 
     def texts(self, column: str) -> list[str]:

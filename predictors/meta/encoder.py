@@ -1,4 +1,4 @@
-"""One graph encoder for many tasks: its training on source tasks, and what it says of a space."""
+"""One graph encoder for many tasks, and its training on the source tasks."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _group(tasks: Sequence[TaskData], members: Sequence[int]) -> SourceGroup:
 
 
 def terms_of(groups: Sequence[SourceGroup]) -> SourceTerms:
-    """The operations of all spaces, and their structural features, each once; their decisions."""
+    """The operations, structural features and decisions of all spaces, each once."""
     structures = [StructuralFeatures.of(group.space) for group in groups]
     operations = unique_rows(np.concatenate([s.operations for s in structures]))[0]
     names = list(dict.fromkeys(name for s in structures for name in s.names))
@@ -95,15 +95,15 @@ def terms_of(groups: Sequence[SourceGroup]) -> SourceTerms:
 
 
 def decision_names(space: SearchSpace) -> list[str]:
-    """What the columns of a space's decisions are called among those of all spaces."""
+    """Names of a space's columns of decisions that are unique among all spaces."""
     return [f"{space.identity}:{name}" for name in DecisionColumns.of(space).names]
 
 
 def graph_tensors(space: SearchSpace, choices: IntArray, names: Sequence[str]) -> GraphTensors:
     """Graphs of encodings (n, decisions) with features in the order of ``names``.
 
-    These are structural ones, and the columns of decisions. They are standardised over the space;
-    those that it does not have are 0, its mean.
+    Features are structural ones and columns of decisions, standardised over the space. A feature
+    that the space does not have is 0, the mean.
     """
     features = np.zeros((len(choices), len(names)), dtype=np.float32)
     structure, decisions = StructuralFeatures.of(space), DecisionColumns.of(space)
@@ -167,29 +167,29 @@ class EncoderJob:
 
     Attributes:
         tasks: All source tasks.
-        left_out: Positions of those that it must not see.
+        held_out: Positions of those that it must not see.
         seed: Of the weights and the batches.
         steps: Number of batches.
     """
 
     tasks: tuple[TaskData, ...]
-    left_out: tuple[int, ...]
+    held_out: tuple[int, ...]
     seed: int
     steps: int
 
 
 def train_encoder(job: EncoderJob) -> State:
     """Train one encoder: squared error of normal scores, one-cycle AdamW."""
-    used = [i for i in range(len(job.tasks)) if i not in job.left_out]
+    used = [i for i in range(len(job.tasks)) if i not in job.held_out]
     groups, graphs = _prepared(job.tasks)
     names = terms_of(groups).features
-    place = {task: column for column, task in enumerate(used)}
+    position = {task: column for column, task in enumerate(used)}
     parts = []  # graphs, scores, heads, usable rows
     for group, tensors in zip(groups, graphs, strict=True):
-        columns = [c for c, task in enumerate(group.tasks) if task in place]
+        columns = [c for c, task in enumerate(group.tasks) if task in position]
         if columns:
             scores = torch.from_numpy(group.scores[:, columns])
-            heads = torch.tensor([place[group.tasks[c]] for c in columns])
+            heads = torch.tensor([position[group.tasks[c]] for c in columns])
             usable = torch.nonzero(~torch.isnan(scores).all(dim=1))[:, 0]
             parts.append((tensors, scores, heads, usable))
     shares = torch.tensor([float(len(heads)) for _, _, heads, _ in parts])
@@ -216,7 +216,7 @@ _PREPARED: dict[object, tuple[list[SourceGroup], list[GraphTensors]]] = {}
 
 
 def _prepared(tasks: Sequence[TaskData]) -> tuple[list[SourceGroup], list[GraphTensors]]:
-    """Groups and their graphs; those of the last suite are kept, as it has many trainings."""
+    """Groups and their graphs; those of the last suite are kept for its other trainings."""
     key = tuple(
         (t.space.identity, t.space.isomorphs, hash(t.choices.tobytes()), hash(t.values.tobytes()))
         for t in tasks

@@ -31,8 +31,8 @@ class TransferInputs:
         hidden: (n, q + 2), learned encodings, of mean square 1, `lifted`.
         families: Structural features of one family each, of mean square 1, `lifted`.
         alike: (n, t), for each source task the weighted mean of those that are like it,
-            standardised; without columns where the kernel has no use for it.
-        distinct: Those with columns once more, where rows are many.
+            standardised; (n, 0) if the kernel does not use it.
+        distinct: The distinct rows of the families, if there are many rows.
     """
 
     trend: Tensor
@@ -94,14 +94,14 @@ class TransferKernel(nn.Module):
         k(a, b) = constant + linear P(a)·P(b) / t + neural Matern_5/2(|h(a) - h(b)| / l)
                   + Σ_f own_f R(|x_f(a) - x_f(b)|² / l_f²)
 
-    Where the sources disagree, the mean may be a mixture: with A_j the mean of the sources that are
-    like source j, the new task is like one of them, and which is unknown before its first label::
+    The mean may be a mixture over the sources, for those that disagree. With A_j the mean of the
+    sources that are like source j, the prior mean is one of the following with equal probability::
 
         m_j(a) = m(a) + alike A_j(a)
 
-    The linear part says which sources are like the new task, the neural part what they have in
-    common, and the structural part what none of them shows. How much of each a new task needs
-    is learnt by letting every source in turn be the new one: see `fit`.
+    The linear part models which sources are like the new task, the neural part what they have in
+    common, and the structural part what none of them shows. The parameters are learned by taking
+    each source in turn as the new task: see `fit`.
     """
 
     constant: nn.Parameter
@@ -165,7 +165,7 @@ class TransferKernel(nn.Module):
             yield part, total
 
     def _learned(self, b: TransferInputs) -> Callable[[Tensor, Tensor], Tensor]:
-        """The parts without structural features, from others' sources and encodings."""
+        """The parts without structural features, as a function of sources and encodings."""
         linear = (self.linear.exp() / max(b.sources.shape[1], 1) * b.sources).T
         constant = self.constant.exp()
         if not b.hidden.shape[1]:
@@ -198,8 +198,8 @@ class TransferKernel(nn.Module):
     def noisy(self, a: TransferInputs) -> Tensor:
         """Covariance of the scores of a support, (n, n).
 
-        A rank among few says little of the rank among all: the variance of the order statistics
-        of n Gaussian numbers is about 1 / n in the middle.
+        A rank among few says little about the rank among all: the variance of the middle order
+        statistics of n Gaussian numbers is about 1 / n.
         """
         noise = self.noise.exp() + self.extra_noise(len(a))
         return torch.as_tensor(self(a, a) + noise * torch.eye(len(a), dtype=a.trend.dtype))
@@ -214,11 +214,11 @@ class TransferKernel(nn.Module):
         score: Callable[[FloatArray], FloatArray],
         seed: int,
     ) -> Self:
-        """Learn the parameters from source tasks that their own inputs know nothing about.
+        """Learn the parameters from source tasks, each with inputs that were made without it.
 
-        The mean over tasks and random supports of the logarithm of the marginal likelihood is
-        maximised. It is the sum of the predictive ones after 0, 1, 2, … labels, so the result
-        suits all small supports at once.
+        The objective is the mean logarithm of the marginal likelihood over tasks and random
+        supports. It is the sum of the predictive log-likelihoods after 0, 1, 2, … labels, so the
+        result suits all small supports.
 
         Args:
             tasks: Inputs of a source task, made without it, and its values (n,).

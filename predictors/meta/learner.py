@@ -39,8 +39,8 @@ from surrogate_nas.predictors.meta.encoder import (
 )
 from surrogate_nas.predictors.meta.kernel import TransferInputs, TransferKernel
 from surrogate_nas.predictors.meta.process import AdaptedProcess
-from surrogate_nas.predictors.meta.stacked import Guarded
-from surrogate_nas.predictors.meta.unseen_space import SizeScores, SourceTerms, Translation
+from surrogate_nas.predictors.meta.stacked import Stacked
+from surrogate_nas.predictors.meta.unseen_space import SizeScores, SourceTerms, VocabularyMapping
 from surrogate_nas.predictors.scores import normal_scores
 from surrogate_nas.predictors.structure.decision_columns import VALUES, DecisionColumns
 from surrogate_nas.predictors.structure.features import StructuralFeatures
@@ -48,43 +48,45 @@ from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.spaces.operations import EDITIONS, edition, widened
 from surrogate_nas.spaces.rows import RowIndex, distinct
 
-# Of structural features in the kernel. Weights have parameters for each, in this order, and then
-# for the decisions, where a source's space has columns of these.
+# Families of structural features in the kernel. Files of weights have parameters for each in this
+# order, and then for the decisions, if a space of the sources has columns of decisions.
 _FAMILIES = ("without", "order", "through", "weighted", "without_max", "skip", "widths")
 _ENCODERS = 2
 _FOLDS = 8
 _COMPONENTS = 24  # of the learned encodings
 _TERMS = ("operations", "centre", "scale")  # the arrays of `SourceTerms`
 _COLUMNS = [1 + attributes for _, attributes in EDITIONS]  # of `SourceTerms.operations`
-_NEAR = 0.2  # difference of correlations at which another source counts e times less
+_NEAR = 0.2  # difference of correlations that reduces the weight of a source by the factor e
 _SAMPLE = 4_096  # architectures of a task that the kernel learns from
 
 
 class MetaGNN(MetaPredictor):
-    """A graph encoder with a head a source task, and a Gaussian process on what they say.
+    """A graph encoder with a head a source task, and a Gaussian process on its outputs.
 
-    The encoder is trained on all source tasks at once. What its heads predict and what it has
-    learned to see become inputs of a Gaussian process, `TransferKernel`, beside structural
-    features. To learn how much each is worth on a new task, each source task (or, where there
-    are more than eight, each of eight parts) is left out in turn: an encoder that never saw it
-    describes it, and the process's parameters maximise the marginal likelihood of its values.
-    Adapting to a support set is then closed-form. A second process sees structural features
-    alone, and the support's evidence weighs the two, so that sources which mislead lose their
-    say; in a space that is strange to the sources, `Guarded` adds one whose parameters are the
-    support's own. Where the sources' spaces have columns of decisions (see `DecisionColumns`), the
-    encoders and the kernels see these, too, and the prior mean is a mixture over groups of sources
-    that are alike; where graphs are the description, such a mixture was no better than the linear
-    kernel. In the line of deep-kernel transfer
-    (Patacchiola et al., "Bayesian Meta-Learning for the Few-Shot Setting via Deep Kernels",
-    NeurIPS 2020) and of two-stage transfer surrogates (Wistuba et al., "Two-Stage Transfer
-    Surrogate Model for Automatic Hyperparameter Optimization", ECML 2016).
+    The encoder is trained on all source tasks at once. The predictions of its heads, its learned
+    encodings and structural features are the inputs of a Gaussian process, `TransferKernel`. Its
+    parameters are learned with each source task in turn as the new task (or each of eight groups,
+    if there are more than eight tasks): an encoder that never saw the task describes it, and the
+    marginal likelihood of its values is maximised. Adapting to a support set is then closed-form.
+
+    A second process sees structural features alone. The two are weighted by their evidence on the
+    support, so that misleading sources lose weight. In an unseen space, `Stacked` adds a process
+    that is trained on the support alone.
+
+    If the spaces of the sources have columns of decisions (see `DecisionColumns`), the encoders and
+    the kernels see them, too, and the prior mean is a mixture over groups of similar sources.
+    Without such columns, a mixture was no better than the linear kernel.
+
+    Related work: deep-kernel transfer (Patacchiola et al., "Bayesian Meta-Learning for the Few-Shot
+    Setting via Deep Kernels", NeurIPS 2020) and two-stage transfer surrogates (Wistuba et al.,
+    "Two-Stage Transfer Surrogate Model for Automatic Hyperparameter Optimization", ECML 2016).
 
     Example:
         >>> from surrogate_nas.spaces import open_space
         >>> space = open_space("transnas-macro")
         >>> choices = space.all_choices()[::40]
         >>> source = TaskData("source", space, choices, choices.sum(axis=1) * 1.0)
-        >>> learner = MetaGNN(steps=5).meta_fit([source])  # in earnest more of both
+        >>> learner = MetaGNN(steps=5).meta_fit([source])  # really more of both
         >>> prediction = learner.adapt(source.take(np.arange(10))).predict(choices)
         >>> bool((prediction.std > 0).all())
         True
@@ -137,8 +139,8 @@ class MetaGNN(MetaPredictor):
             self.on_step("kernel without the sources")
         return self
 
-    def _job(self, tasks: tuple[TaskData, ...], left_out: tuple[int, ...], i: int) -> EncoderJob:
-        return EncoderJob(tasks, left_out, (1_000 * self.seed + i) % 2**63, self.steps)
+    def _job(self, tasks: tuple[TaskData, ...], held_out: tuple[int, ...], i: int) -> EncoderJob:
+        return EncoderJob(tasks, held_out, (1_000 * self.seed + i) % 2**63, self.steps)
 
     def _train(self, jobs: Sequence[EncoderJob]) -> list[State]:
         """The jobs' results in their order; finished ones are read from the checkpoint."""
@@ -147,8 +149,8 @@ class MetaGNN(MetaPredictor):
         missing = [i for i, state in enumerate(states) if not state]
         done = len(jobs) - len(missing)
         work = [jobs[i] for i in missing]
-        for place, state in each(train_encoder, work, workers=self.workers or cores()):
-            i = missing[place]
+        for position, state in each(train_encoder, work, workers=self.workers or cores()):
+            i = missing[position]
             states[i] = state
             file = files[i]
             if file is not None:
@@ -164,19 +166,19 @@ class MetaGNN(MetaPredictor):
         for task in job.tasks:
             digest.update(task.space.identity.encode())
             digest.update(task.choices.tobytes() + task.values.tobytes())
-        digest.update(json.dumps([job.left_out, job.seed, job.steps]).encode())
+        digest.update(json.dumps([job.held_out, job.seed, job.steps]).encode())
         return self.checkpoint / f"{digest.hexdigest()[:24]}.safetensors"
 
     def prior(self, space: SearchSpace) -> Predictor:
-        """Predicts normal scores: only their order and their spread have a meaning."""
+        """A predictor of normal scores, whose order and spread alone have a meaning."""
         return AdaptedProcess(self._learnt.kernels, self._learnt.view(space))
 
     def adapt(self, support: TaskData) -> Predictor:
         """Condition on the support."""
         view = self._learnt.view(support.space)
         adapted = AdaptedProcess(self._learnt.kernels, view)
-        if view.strange:
-            return Guarded(adapted, GaussianProcess(seed=self.seed)).fit(support)
+        if view.unseen:
+            return Stacked(adapted, GaussianProcess(seed=self.seed)).fit(support)
         return adapted.fit(support)
 
     @property
@@ -246,7 +248,7 @@ def _new_kernels(families: int, *, mixture: bool) -> tuple[TransferKernel, Trans
 
 
 def _folds(tasks: int) -> list[tuple[int, ...]]:
-    """Parts of the tasks that are left out together; none where nothing would remain."""
+    """Groups of tasks that are held out together; none if no task would remain."""
     if tasks < 2:
         return []
     parts = np.array_split(np.arange(tasks), min(tasks, _FOLDS))
@@ -275,7 +277,7 @@ _Reader = Callable[[IntArray], Sequence[GraphTensors]]
 
 
 class _Model:
-    """Encoders and kernels; what they say of the last space is kept."""
+    """Encoders and kernels; the view of the last space is kept."""
 
     def __init__(
         self,
@@ -298,11 +300,11 @@ class _Model:
         return self._views[key]
 
     def reader(self, space: SearchSpace, pool: IntArray) -> _Reader:
-        """From encodings in a space to what encoders can read; ``pool`` shows its operations."""
+        """A function from encodings to inputs of the encoders; ``pool`` shows all operations."""
         if self.terms.of_space(space):
             return partial(_readings, space, self.terms.features)
-        translation = Translation(space.graphs(pool).pruned(), self.terms)
-        return partial(_translated, space, translation)
+        mapping = VocabularyMapping(space.graphs(pool).pruned(), self.terms)
+        return partial(_mapped, space, mapping)
 
     @torch.no_grad()
     def encode(self, readings: Sequence[GraphTensors]) -> tuple[Tensor, Tensor]:
@@ -319,10 +321,10 @@ def _readings(
     return [graph_tensors(space, choices, features)]
 
 
-def _translated(
-    space: SearchSpace, translation: Translation, choices: IntArray
+def _mapped(
+    space: SearchSpace, mapping: VocabularyMapping, choices: IntArray
 ) -> list[GraphTensors]:
-    return translation(space.graphs(choices).pruned())
+    return mapping(space.graphs(choices).pruned())
 
 
 def _pool(space: SearchSpace) -> IntArray:
@@ -344,8 +346,8 @@ class _View:
         self._read = model.reader(space, pool)
         scores, hidden = model.encode(self._read(pool))
         self._heads = _Standard(scores)
-        self.strange = not model.terms.of_space(space)
-        self._sized = SizeScores(space.graphs(pool).pruned()) if self.strange else None
+        self.unseen = not model.terms.of_space(space)
+        self._sized = SizeScores(space.graphs(pool).pruned()) if self.unseen else None
         predicted = self._predicted(pool, scores)
         self._sources = _Standard(predicted)
         self._trend = _Standard(_trend(self._sources(predicted)))
@@ -398,9 +400,9 @@ class _View:
         )
 
     def _predicted(self, choices: IntArray, scores: Tensor) -> Tensor:
-        """What the heads predict, (n, t); half of it is size in a space that is strange to them.
+        """What the heads predict, (n, t), in an unseen space averaged with the size.
 
-        Size needs no experience with the operations.
+        Size predicts without experience with the operations.
         """
         if self._sized is None:
             return scores
@@ -409,9 +411,9 @@ class _View:
 
 
 class _Differences:
-    """Rows whose squared distance says how much decisions differ, of mean square 1 in a space.
+    """Rows whose squared distance measures how much decisions differ, of mean square 1.
 
-    Any two options of a decision are equally far apart; values and ranks come beside them.
+    Any two options of a decision have the same distance; values and ranks are further columns.
     """
 
     def __init__(self, space: SearchSpace) -> None:
@@ -426,9 +428,9 @@ class _Differences:
 
 
 def _likeness(sources: Tensor, wanted: bool) -> Tensor:
-    """From source tasks (n, t), standardised, to the means of those that are alike: (t, t).
+    """Weights (t, t) by which standardised source tasks (n, t) become means of similar ones.
 
-    The weights in a mean fall exponentially with the correlation. It is of variance 1.
+    A weight is exponential in the correlation of two tasks. The means have variance 1.
     """
     count = sources.shape[1]
     if not wanted:
@@ -440,12 +442,12 @@ def _likeness(sources: Tensor, wanted: bool) -> Tensor:
 
 
 def _trend(sources: Tensor) -> Tensor:
-    """Mean and soft minimum over the source tasks: what one of them dislikes may be bad."""
+    """Mean and soft minimum over the source tasks: what is bad in one of them may be bad."""
     return torch.stack([sources.mean(dim=1), -torch.logsumexp(-sources, dim=1)], dim=1)
 
 
 class _Standard:
-    """To mean 0 and standard deviation 1 over the rows that it was made of."""
+    """Standardises by the mean and the standard deviation of the rows it was made of."""
 
     def __init__(self, rows: Tensor) -> None:
         std = rows.std(dim=0)

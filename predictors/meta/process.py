@@ -22,20 +22,20 @@ from surrogate_nas.predictors.scores import QuantileMap, normal_scores
 from surrogate_nas.predictors.whitened import Growth, Whitened, inverse_factor
 
 _TRUST = (0.97, 0.03)  # prior probabilities of the processes with and without the sources
-_NEGLIGIBLE = 1e-3  # probability of a process that is not worth its time
-_SURE = 10  # labels at which the calibration counts half
-_TYPICAL = 1  # labels at which the estimated spread of the scores counts half
+_NEGLIGIBLE = 1e-3  # probability below which a process is not computed
+_SURE = 10  # labels at which the measured calibration has weight one half
+_TYPICAL = 1  # labels at which the estimated scale of the scores has weight one half
 
 
 class AdaptedProcess(Predictor):
-    """Two processes, one that heeds the source tasks and one that does not, weighed by evidence.
+    """Two processes, one with the source tasks and one without, weighted by evidence.
 
     The weights are the posterior probabilities of the two, given the support (Bayesian model
-    averaging, Hoeting et al., Statistical Science 1999): a guard against negative transfer.
+    averaging, Hoeting et al., Statistical Science 1999), which protects from negative transfer.
     Values become normal scores of their ranks, and predictions are mapped back, as
     `GaussianProcess` does. The standard deviation includes the noise of one measurement and is
-    calibrated on leave-one-out residuals. Without a support, scores are predicted: only their
-    order and their spread have a meaning.
+    calibrated on leave-one-out residuals. Without a support, normal scores are predicted, whose
+    order and spread alone have a meaning.
     """
 
     has_prior = True
@@ -72,10 +72,10 @@ class AdaptedProcess(Predictor):
 
     @torch.no_grad()
     def update(self, data: TaskData) -> Self:
-        """Condition on ``data`` alone; rows after those of the last time are worked in quickly.
+        """Condition on ``data`` alone; rows after those of the last time are added quickly.
 
-        The noise of ranks among few stays that of the last `fit`, and a process that was not
-        worth its time then is not asked again.
+        The extra noise of small supports stays that of the last `fit`. A process of negligible
+        weight in the last `fit` is not computed.
         """
         old = self._choices
         if old is None or not np.array_equal(data.choices[: len(old)], old):
@@ -94,23 +94,23 @@ class AdaptedProcess(Predictor):
         posteriors = tuple(posterior.told(scores) for posterior in posteriors)
         evidence = np.array([posterior.evidence for posterior in posteriors])
         weights = trust * np.exp(evidence - evidence.max())
-        heard = weights > _NEGLIGIBLE * weights.sum()
+        kept = weights > _NEGLIGIBLE * weights.sum()
         self._choices = np.array(data.choices)
-        self._posteriors = tuple(p for p, keep in zip(posteriors, heard, strict=True) if keep)
-        self._trust = trust[heard]
-        self._weights = weights[heard] / weights[heard].sum()
+        self._posteriors = tuple(p for p, keep in zip(posteriors, kept, strict=True) if keep)
+        self._trust = trust[kept]
+        self._weights = weights[kept] / weights[kept].sum()
         self._map = QuantileMap(scores, values)
         self._factor = 1.0
         if np.ptp(values) > 0:
-            mean, std = self.left_out()
+            mean, std = self.leave_one_out()
             found = interval_std((values - mean) / std)
             share = len(values) / (len(values) + _SURE)
             self._factor = math.exp(share * math.log(max(found, 0.1))) * _widening(len(values))
         return self
 
-    def left_out(self) -> tuple[FloatArray, FloatArray]:
-        """Each of the support's values given all others: mean and raw std, float64 (n,)."""
-        return self._map.moments(*self._mixture([p.left_out() for p in self._posteriors]))
+    def leave_one_out(self) -> tuple[FloatArray, FloatArray]:
+        """Leave-one-out mean and uncalibrated std of the support's values, float64 (n,)."""
+        return self._map.moments(*self._mixture([p.leave_one_out() for p in self._posteriors]))
 
     @torch.no_grad()
     def predict(self, choices: IntArray) -> Prediction:
@@ -154,11 +154,11 @@ def _widening(n: int) -> float:
 class _Posterior:
     """One process conditioned on scores.
 
-    Scores have mean 0 and one spread over any support, also one of good architectures only, as a
-    search has. So the prior mean counts relative to its own mean over the support, and how far
-    the scores of this support are spread among those of all architectures is estimated: ``scale``
-    maximises the marginal likelihood, and counts the more the more scores there are. Where the
-    kernel has several prior means, all this holds for each, and they are weighed by evidence.
+    Scores are standardised over the support. In a search, the support consists of good
+    architectures only. So the prior mean is taken relative to its mean over the support. The
+    standard deviation of these scores among those of all architectures, ``scale``, maximises the
+    marginal likelihood; its weight grows with the number of scores. If the kernel has several
+    prior means, each has its own scale, and they are weighted by evidence.
 
     Attributes:
         evidence: Logarithm of the marginal likelihood, up to a constant.
@@ -199,9 +199,9 @@ class _Posterior:
         evidence = np.array([one.evidence for one in told])
         weights = np.exp(evidence - evidence.max())
         other.evidence = float(evidence.max() + math.log(weights.mean()))
-        heard = weights > _NEGLIGIBLE * weights.sum()
-        other._told = tuple(one for one, keep in zip(told, heard, strict=True) if keep)
-        other._weights = weights[heard] / weights[heard].sum()
+        kept = weights > _NEGLIGIBLE * weights.sum()
+        other._told = tuple(one for one, keep in zip(told, kept, strict=True) if keep)
+        other._weights = weights[kept] / weights[kept].sum()
         other._scores = scores
         return other
 
@@ -211,8 +211,8 @@ class _Posterior:
         noise = float(self._kernel.noise.exp())
         return float(self._weights @ [noise / one.scale**2 for one in self._told])
 
-    def left_out(self) -> tuple[FloatArray, FloatArray]:
-        """Mean and variance of each score given all others (Rasmussen and Williams, 5.12)."""
+    def leave_one_out(self) -> tuple[FloatArray, FloatArray]:
+        """Leave-one-out mean and variance of each score (Rasmussen and Williams, 5.12)."""
         variance = 1 / (self._whiten * self._whiten).sum(axis=0)
         parts = []
         for one in self._told:
@@ -221,7 +221,7 @@ class _Posterior:
         return _mixed(self._weights, parts)
 
     def predict(self, inputs: TransferInputs, *, keep: bool) -> tuple[FloatArray, FloatArray]:
-        """Mean and variance of a measured score, each (n,); what it takes is kept if wished."""
+        """Mean and variance of a measured score, each (n,); ``keep`` stores what was computed."""
         pool = self._pool
         if pool is None or pool.whole is not inputs:
             pool = _Pool.of(self._kernel, inputs, self._support, self._whiten)
@@ -237,13 +237,13 @@ class _Posterior:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What scores (n,) say if one prior mean is right.
+    """The posterior of scores (n,) under one prior mean.
 
     Attributes:
         hypothesis: Position of that mean.
         evidence: Logarithm of the marginal likelihood, up to a constant.
         offset: Mean of the prior over the support.
-        scale: Spread of the scores among those of all architectures.
+        scale: Standard deviation of the scores among those of all architectures.
         white: float64 (n,), the whitened rest of the scores.
     """
 

@@ -1,4 +1,4 @@
-"""The simplest transfer: an architecture's values on other tasks as the inputs of a regression."""
+"""The simplest transfer: regression on an architecture's values in other tasks."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ _PENALTIES = 10.0 ** np.arange(-1, 5)
 class TransferRidge(MetaPredictor):
     """Ridge regression and boosting on the normal scores of the source tasks' values.
 
-    Their predictions are averaged, each weighted by its inverse variance on left-out rows.
-    Without a label it is the mean over the sources. What a source did not measure counts as its
-    mean, so this needs sources of the same space. It is the least that a meta-learner has to beat.
+    Their predictions are averaged, each weighted by its inverse variance on held-out rows.
+    Without a label it is the mean over the sources. An architecture that a source did not measure
+    has the mean of that source, so all sources must be of one space. It is the baseline for
+    meta-learners.
     """
 
     _space: SearchSpace | None = None
@@ -47,12 +48,12 @@ class TransferRidge(MetaPredictor):
         space = groups[0].space
         self._space_noted = space.identity
         # Tasks may have measured different encodings of one key.
-        self._index, place = np.unique(
+        self._index, position = np.unique(
             space.index(space.keys(groups[0].choices)), return_inverse=True
         )
         row, column = np.nonzero(~np.isnan(groups[0].scores))
         self._scores = np.zeros((len(self._index), len(tasks)), dtype=np.float32)
-        self._scores[place[row], column] = groups[0].scores[row, column]
+        self._scores[position[row], column] = groups[0].scores[row, column]
         return self
 
     def prior(self, space: SearchSpace) -> Predictor:
@@ -140,7 +141,7 @@ class _Transferred(Predictor):
 
 
 class _Ridge:
-    """Ridge regression around the mean of the columns, its penalty by leaving rows out."""
+    """Ridge regression around the mean of the columns, its penalty by leave-one-out error."""
 
     def learn(self, x: FloatArray, values: FloatArray) -> Self:
         self._centre, self._scale = float(values.mean()), float(values.std()) or 1.0
@@ -149,9 +150,9 @@ class _Ridge:
         self._model: RidgeCV | None = None
         if len(values) > 1:
             self._model = RidgeCV(_PENALTIES, store_cv_results=True).fit(x, target)
-            place = int(np.flatnonzero(self._model.alpha_ == _PENALTIES)[0])
-            left_out = np.sqrt(self._model.cv_results_[:, place])
-            self._std = max(interval_std(left_out) * self._scale, self._std)
+            position = int(np.flatnonzero(self._model.alpha_ == _PENALTIES)[0])
+            residuals = np.sqrt(self._model.cv_results_[:, position])
+            self._std = max(interval_std(residuals) * self._scale, self._std)
         return self
 
     def infer(self, x: FloatArray) -> Prediction:

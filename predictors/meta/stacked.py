@@ -1,4 +1,4 @@
-"""A guard against sources that mislead, by what two predictors say of left-out rows."""
+"""Stacking of a transferred predictor and one that is trained from scratch."""
 
 from __future__ import annotations
 
@@ -16,18 +16,17 @@ from surrogate_nas.predictors.gp import GaussianProcess
 from surrogate_nas.predictors.meta.process import AdaptedProcess
 from surrogate_nas.predictors.scores import QuantileMap, warped
 
-_TYPICAL = 20  # labels at which the left-out rows count as much as the equal shares do
+_TYPICAL = 20  # labels at which the data count as much as the prior of equal weights
 
 
-class Guarded(Predictor):
-    """The weighted mean of processes that learnt from other tasks and of one that starts anew.
+class Stacked(Predictor):
+    """The weighted mean of a transferred process and one that is trained from scratch.
 
-    `AdaptedProcess` has hyperparameters of its sources. In a space that is strange to them they
-    mean less, and `GaussianProcess` fits its own. Both learn warped values (see `warped`). The
-    weight of the second is the one with the least squared error on left-out rows (stacking:
-    Breiman, "Stacked Regressions", Machine Learning 1996), drawn towards one half as much as 20
-    further rows would: few rows tell little, and two that err differently are better together.
-    Without a fit, the sources speak alone.
+    `AdaptedProcess` has hyperparameters of its sources, which mean less in an unseen space.
+    `GaussianProcess` fits its own. Both learn warped values (see `warped`). The weight minimises
+    the squared leave-one-out error (Breiman, "Stacked Regressions", Machine Learning 1996). As
+    few rows say little about it, it is shrunk towards one half as by 20 further rows. Before
+    `fit`, the transferred process predicts alone.
     """
 
     has_prior = True
@@ -65,10 +64,13 @@ class Guarded(Predictor):
         return dataclasses.replace(data, values=scores)
 
     def _weigh(self, scores: FloatArray) -> Self:
-        transferred, scratch = self._transferred.left_out()[0], self._scratch.left_out()[0]
-        apart, n = scratch - transferred, len(scores)
-        square = float(apart @ apart)
-        best = float(apart @ (scores - transferred)) / square if square > 0 else 0.5
+        transferred, scratch = (
+            self._transferred.leave_one_out()[0],
+            self._scratch.leave_one_out()[0],
+        )
+        disagreement, n = scratch - transferred, len(scores)
+        square = float(disagreement @ disagreement)
+        best = float(disagreement @ (scores - transferred)) / square if square > 0 else 0.5
         self._share = min(max((n * best + _TYPICAL * 0.5) / (n + _TYPICAL), 0.0), 1.0)
         return self
 

@@ -1,4 +1,4 @@
-"""A space that no source task is of: in the terms of the sources, and in terms of its own."""
+"""Predictions in an unseen space, one that no source task is of."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ class SourceTerms:
         return noted(space, self.spaces)
 
 
-class Translation:
-    """Readings of another space's graphs, each with operations that the sources know only.
+class VocabularyMapping:
+    """Maps graphs of an unseen space to the operations that the sources know.
 
-    An unknown operation that has weights is read as a known one that has. One without weights,
-    such as a pooling, does less than a skip and more than nothing: there is a reading for each.
-    Other operations without weights, such as a normalisation, are read as skips. The features
-    count a known operation with unknown attributes, such as a larger kernel, as the nearest one
-    that the sources have.
+    An unknown operation with weights is read as a known one with weights. Unknown pooling is
+    somewhere between a skip and no operation, so there are two readings, one of each. Other
+    operations without weights, such as a normalisation, are read as skips. The features count a
+    known operation with unknown attributes, such as a larger kernel, as the nearest one that the
+    sources have.
     """
 
     def __init__(self, graphs: ArchGraphs, terms: SourceTerms) -> None:
@@ -78,13 +78,13 @@ class Translation:
     def __call__(self, graphs: ArchGraphs) -> list[GraphTensors]:
         """All readings of some graphs, with features standardised as those of the sources."""
         terms = self._terms
-        place = {name: i for i, name in enumerate(terms.features)}
+        position = {name: i for i, name in enumerate(terms.features)}
         found = []
         for reading, layout in zip(self._read(graphs), self._layouts, strict=True):
-            features = np.zeros((len(graphs), len(place)), dtype=np.float32)
-            shared = [i for i, name in enumerate(layout.names) if name in place]
-            there = [place[layout.names[i]] for i in shared]
-            # The others count what these graphs never have.
+            features = np.zeros((len(graphs), len(position)), dtype=np.float32)
+            shared = [i for i, name in enumerate(layout.names) if name in position]
+            there = [position[layout.names[i]] for i in shared]
+            # The other features count operations that these graphs never have.
             features[:, there] = layout.rows(self._listed(reading))[:, shared]
             found.append(GraphTensors.from_graphs(reading, (features - terms.centre) / terms.scale))
         return found
@@ -113,18 +113,18 @@ class Translation:
             listed = self._terms.operations[self._terms.operations[:, 0] == kind, 1:]
             if len(listed):
                 nodes = graphs.op == kind
-                apart = np.zeros((int(nodes.sum()), len(listed)), dtype=np.float32)
+                distance = np.zeros((int(nodes.sum()), len(listed)), dtype=np.float32)
                 for own, other in zip(attributes[nodes].T, listed.T, strict=True):
-                    apart += np.abs(own[:, None] - other)
-                attributes[nodes] = listed[apart.argmin(axis=1)]
+                    distance += np.abs(own[:, None] - other)
+                attributes[nodes] = listed[distance.argmin(axis=1)]
         return replace(graphs, attributes=attributes)
 
 
 def unseen_decisions(space: SearchSpace, operations: Collection[int]) -> tuple[str, ...]:
-    """Names of the decisions that weights of other spaces see nothing of, or not all.
+    """Names of the decisions that weights of other spaces cannot see in full.
 
-    Some options of such a decision give the same graph to one who knows these operations alone,
-    in any of a few architectures. What they are worth cannot come from other spaces.
+    Two options of such a decision give the same graph in terms of the known operations, in each
+    of a sample of architectures. So what they are worth cannot be learned from other spaces.
 
     Args:
         space: A space.
@@ -143,15 +143,15 @@ def unseen_decisions(space: SearchSpace, operations: Collection[int]) -> tuple[s
         marks = np.array([next(shown) if valid else -1 for valid in there]).reshape(-1, size)
         both = (marks[:, :, None] >= 0) & (marks[:, None, :] >= 0)
         differ = marks[:, :, None] != marks[:, None, :]
-        apart: BoolArray = np.logical_or.reduce(both & differ, axis=0)
+        distinct: BoolArray = np.logical_or.reduce(both & differ, axis=0)
         compared: BoolArray = np.logical_or.reduce(both, axis=0)
-        if (compared & ~apart & ~np.eye(size, dtype=np.bool_)).any():
+        if (compared & ~distinct & ~np.eye(size, dtype=np.bool_)).any():
             found.append(decision.name)
     return tuple(found)
 
 
 def _shown(graphs: ArchGraphs, known: Sequence[int]) -> list[int]:
-    """A number for each graph: equal for those that look the same to one who knows these."""
+    """A number for each graph, equal for graphs that are equal in terms of ``known``."""
     unknown = ~np.isin(graphs.op, [*known, *STRUCTURAL_OPERATIONS])
     op = np.where(unknown, OPERATION_IDS["unknown"], graphs.op)
     first, edge = graphs.offsets, np.searchsorted(graphs.edges[1], graphs.offsets)
@@ -165,10 +165,10 @@ def _shown(graphs: ArchGraphs, known: Sequence[int]) -> list[int]:
 
 
 class SizeScores:
-    """How large architectures of a space are, as normal scores: a prediction without any label.
+    """Numbers of weights as normal scores: a prediction without any label.
 
-    A simple and strong one: White et al., "A Deeper Look at Zero-Cost Proxies for Lightweight
-    NAS", ICLR blog track 2022.
+    A simple baseline that is hard to beat: White et al., "A Deeper Look at Zero-Cost Proxies for
+    Lightweight NAS", ICLR blog track 2022.
     """
 
     def __init__(self, graphs: ArchGraphs) -> None:

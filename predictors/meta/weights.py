@@ -26,7 +26,7 @@ Tensors = Mapping[str, FloatArray]
 
 
 def noted(space: SearchSpace, spaces: Sequence[str]) -> bool:
-    """Whether a space is among those noted: by its identity, or its name in files of old."""
+    """Whether a space is listed by its identity, or by its name as in older files."""
     return space.identity in spaces or space.name in spaces
 
 
@@ -37,7 +37,7 @@ class SourceTask:
     Attributes:
         name: ``benchmark/task``, for people.
         space: Identity of its space; files of older programs have the name alone.
-        fingerprint: Recognises it under any name, see `surrogate_nas.evaluation.fingerprint`.
+        fingerprint: Identifies it under any name, see `surrogate_nas.evaluation.fingerprint`.
         labels: Number of its values that were used.
     """
 
@@ -47,14 +47,14 @@ class SourceTask:
     labels: int
 
     def of_space(self, space: SearchSpace) -> bool:
-        """Whether it is of a space, not of another one that a user gave the same name."""
+        """Whether it is of this space, and not of another one of the same name."""
         return noted(space, (self.space,))
 
     def same(self, space: SearchSpace, task: str, fingerprints: Sequence[str]) -> bool:
         """Whether this is a task under another name, or other measurements of it.
 
         It is recognised by its fingerprint. Other measurements (a mean over more seeds, another
-        budget) have another one, so the same name in the same space counts too.
+        budget) have another fingerprint, so the same name in the same space counts, too.
         """
         return self.fingerprint in fingerprints or (
             self.of_space(space) and self.name.rpartition("/")[2].lower() == task.lower()
@@ -96,9 +96,9 @@ class Settings:
         return tuple(dict.fromkeys(task.space for task in self.tasks))
 
     def for_learner(self) -> Mapping[str, Any]:
-        """What `MetaPredictor.restored` takes: `learner`, its spaces by their identities.
+        """The argument of `MetaPredictor.restored`: `learner`, with spaces by their identities.
 
-        Version 0.1.0 noted the identities of the tasks' spaces, and of the learner's the names.
+        Version 0.1.0 wrote identities for the tasks, but names for the learner.
         """
         names = [identity.partition("#")[0] for identity in self.spaces]
         found = dict(self.learner)

@@ -12,7 +12,7 @@ from surrogate_nas.predictors.structure.paths import Catalogue, Paths
 from surrogate_nas.spaces.graphs import ArchGraphs
 
 FEW_OPERATIONS = 6
-"""Up to so many operations, all sets of them get columns."""
+"""Up to this number of operations, all sets of them get columns."""
 
 SET_COLUMNS = 100
 """Most columns about sets of operations in a space with more."""
@@ -43,7 +43,7 @@ def feature_columns(
         graphs: Pruned graphs.
         catalogue: The operations of their space.
         strings: int (s, longest), the path strings to count, see `common_strings`.
-        wanted: The families to compute; the others are left out.
+        wanted: The families to compute.
     """
     columns = _all_columns(graphs, catalogue, strings, wanted)
     return (found for found in columns if found[0] in wanted)
@@ -52,7 +52,7 @@ def feature_columns(
 def _all_columns(
     graphs: ArchGraphs, catalogue: Catalogue, strings: IntArray, wanted: Collection[str]
 ) -> Iterator[Columns]:
-    """Those that are wanted, and others that cost little."""
+    """The wanted families, and others that cost little."""
     paths = Paths(graphs, catalogue)
     names, size = catalogue.names, len(catalogue)
     longest = strings.shape[1]
@@ -73,15 +73,15 @@ def _all_columns(
     yield "skip", ["paths_of_skips", "paths_without_weights"], paths.total(free)
     yield "skip", ["has_path_of_skips", "has_path_without_weights"], paths.most(free)
 
-    for place in range(longest):
+    for position in range(longest):
         for sign in (1, -1) if "place" in wanted else ():
-            label = f"{sign * (place + 1):+d}"
-            at = _one_hot(_operation_at(paths, place, sign), size)
+            label = f"{sign * (position + 1):+d}"
+            at = _one_hot(_operation_at(paths, position, sign), size)
             yield "place", [f"at{label}[{n}]" for n in names], paths.total(at)
         if "widths" in wanted:
-            here = _node_at(paths, place, 1)[:, None]
+            here = _node_at(paths, position, 1)[:, None]
             channels = np.where(here >= 0, paths.channels[here], 0)
-            yield "widths", [f"channels{place + 1:+d}"], paths.mean(channels)
+            yield "widths", [f"channels{position + 1:+d}"], paths.mean(channels)
     for label, sign in (("first", 1), ("last", -1)) if "degrees" in wanted else ():
         ends = np.unique(_node_at(paths, 0, sign))
         ends = ends[ends >= 0]
@@ -114,9 +114,9 @@ def _string_counts(paths: Paths, strings: IntArray, size: int) -> FloatArray:
     operation = np.pad(operation, ((0, 0), (0, max(missing, 0))), constant_values=-1)
     wanted = _codes(strings, size)
     code = _codes(operation[:, : strings.shape[1]], size)
-    place = np.minimum(np.searchsorted(wanted, code), len(wanted) - 1)
-    known = (wanted[place] == code) & (paths.length <= strings.shape[1])
-    return _histogram(paths.count, len(wanted), paths.graph[known], place[known])
+    position = np.minimum(np.searchsorted(wanted, code), len(wanted) - 1)
+    known = (wanted[position] == code) & (paths.length <= strings.shape[1])
+    return _histogram(paths.count, len(wanted), paths.graph[known], position[known])
 
 
 def _codes(operation: IntArray, size: int) -> IntArray:
@@ -129,10 +129,10 @@ def _codes(operation: IntArray, size: int) -> IntArray:
 def _set_columns(
     paths: Paths, names: tuple[str, ...], wanted: Collection[str]
 ) -> Iterator[Columns]:
-    """Paths through sets of operations and without them, the most telling columns first.
+    """Paths through sets of operations and without them, the most informative columns first.
 
-    Through a set: how many of its operations a path has. Without it: how many paths have none,
-    which is also how many consist of its complement only, and the longest of these.
+    Through a set: how many of its operations a path has. Without a set: the number of paths
+    without any of its operations, and the length of the longest of these.
     """
     size = len(names)
     small = size <= FEW_OPERATIONS
@@ -165,15 +165,15 @@ def _set_columns(
 
 
 def _order_columns(paths: Paths, catalogue: Catalogue, longest: int) -> Columns:
-    """Whether an operation occurs with so many operations with weights before or after it."""
+    """Whether an operation occurs with 0, 1, … weighted operations before or after it."""
     has_weights = np.isin(paths.operation, catalogue.weighted)
     before: IntArray = np.cumsum(has_weights, axis=1) - has_weights
     after = has_weights.sum(axis=1, keepdims=True) - before - has_weights
     there = np.zeros((len(paths.length), longest, 2, len(catalogue)), dtype=np.uint8)
-    row, place = np.nonzero(paths.operation >= 0)
-    operation = paths.operation[row, place]
+    row, position = np.nonzero(paths.operation >= 0)
+    operation = paths.operation[row, position]
     for side, others in enumerate((before, after)):
-        number = others[row, place]
+        number = others[row, position]
         few = number < longest
         there[row[few], number[few], side, operation[few]] = 1
     labels = [
@@ -186,27 +186,27 @@ def _order_columns(paths: Paths, catalogue: Catalogue, longest: int) -> Columns:
 
 
 def _depth(paths: Paths, size: int) -> FloatArray:
-    """Mean place of each operation over its occurrences on paths, 0 where it is on none."""
+    """Mean position of each operation over its occurrences on paths, 0 where it is on none."""
     total = np.zeros((paths.count, size), dtype=np.float32)
     times = np.zeros_like(total)
-    for place, column in enumerate(paths.operation.T):
+    for position, column in enumerate(paths.operation.T):
         here = paths.total(_one_hot(column, size))
-        total += here * (place + 1)
+        total += here * (position + 1)
         times += here
     return total / np.maximum(times, 1)
 
 
-def _node_at(paths: Paths, place: int, sign: int) -> IntArray:
-    """Node at a place of each path, counted from its input (+1) or output (-1), or -1: (p,)."""
-    column = np.full(len(paths.length), place) if sign > 0 else paths.length - 1 - place
+def _node_at(paths: Paths, position: int, sign: int) -> IntArray:
+    """Node at a position of each path, counted from its input (+1) or output (-1), or -1: (p,)."""
+    column = np.full(len(paths.length), position) if sign > 0 else paths.length - 1 - position
     there = (column >= 0) & (column < paths.length)
     node = np.full(len(column), -1, dtype=np.int64)
     node[there] = paths.node[np.flatnonzero(there), column[there]]
     return node
 
 
-def _operation_at(paths: Paths, place: int, sign: int) -> IntArray:
-    node = _node_at(paths, place, sign)
+def _operation_at(paths: Paths, position: int, sign: int) -> IntArray:
+    node = _node_at(paths, position, sign)
     return np.where(node >= 0, paths.number[node], -1)
 
 

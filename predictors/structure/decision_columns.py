@@ -18,20 +18,20 @@ OPTIONS = "options"
 VALUES = "values"
 """Family of the columns with the value of a number, or the rank of an ordinal's option."""
 
-_SAMPLE = 4_096  # architectures that stand for a space that cannot be listed
+_SAMPLE = 4_096  # architectures drawn from a space that cannot be listed
 _GRAPHS = 1_000  # of which operations are looked up
 
 
 class DecisionColumns:
-    """The decisions of one space as columns, by `of`; columns that are constant are left out.
+    """The decisions of one space as columns, by `of`; without columns that are constant.
 
-    A decision has a column for each option, and one with the value or the rank where it is a
-    number or an ordinal. An inactive decision is in a state of its own, with a column beside
-    those of the options; its value is the mean of the others.
+    A decision has a column for each option. A number also has a column with its value, an ordinal
+    one with its rank. An inactive decision is a state of its own with a further column; its value
+    is the mean of the others.
 
-    Where a space joins encodings by a rule of isomorphism, an encoding is but one of several
-    names of a network, and its graph is the better description: there are no columns. Unless
-    operations occur that the vocabulary does not know, which graphs cannot tell apart.
+    A space with a rule of isomorphism has several encodings of one network, and the graph is the
+    better description. So it has no columns, unless it has operations that the vocabulary does
+    not know, as graphs do not distinguish these.
 
     Attributes:
         names: Name of each column, for example ``layers=4`` or ``layers``.
@@ -124,12 +124,12 @@ def _described(space: SearchSpace) -> range:
 
 
 def graph_is_the_description(space: SearchSpace) -> bool:
-    """Whether encodings are but names of graphs that show everything, see `DecisionColumns`."""
+    """Whether a space needs no columns, as its graphs show everything, see `DecisionColumns`."""
     whole = space.whole if isinstance(space, RestrictedSpace) else space
     if type(whole).canonicalise is SearchSpace.canonicalise:
         return False
     drawn = whole.sample_choices(np.random.default_rng(0), _SAMPLE)
-    # That an inactive decision has its first option joins no two networks.
+    # Setting inactive decisions to their first options is not such a rule.
     if not ((whole.canonicalise(drawn) != drawn) & whole.active(drawn)).any():
         return False
     return bool((whole.graphs(drawn[:_GRAPHS]).op != OPERATION_IDS["unknown"]).all())

@@ -23,19 +23,19 @@ from surrogate_nas.spaces.rows import RowIndex, distinct
 _PATHS = ("without", "order", "through", "weighted", "without_max", "skip", "widths")
 
 FAMILIES = ("counts", *_PATHS)
-"""The families that predict and search best from few labels, measured on tables of three spaces."""
+"""The best families for few labels, measured by prediction and search in three spaces."""
 
 TREE_FAMILIES = (*_PATHS, "paths")
-"""The same for trees, which do as well without the counts."""
+"""The families for trees, which are as good without the counts."""
 
 _SAMPLE = 4_096
 _REMEMBERED = 16_384  # rows of a space that cannot be listed
 _AT_ONCE = 4_096  # rows computed together, so that intermediate arrays stay small
-_NODES = 18_000  # of the graphs in a sample: larger graphs have more paths, and it has fewer
+_NODES = 18_000  # of all graphs of a sample: it has fewer of large graphs, which have more paths
 
 
 class StructuralFeatures:
-    """The features of one space, by `of`; columns that are constant in it are left out.
+    """The features of one space, by `of`; without columns that are constant in it.
 
     Spaces that can be listed are computed once a process and then looked up.
 
@@ -113,9 +113,9 @@ class StructuralFeatures:
     def _computed(self, columns: IntArray, keys: IntArray) -> FloatArray:
         families = {self.families[i] for i in columns.tolist()}
         computed = np.flatnonzero(np.isin(self._layout.families, list(families)))
-        place = np.searchsorted(computed, self._columns[columns])
+        position = np.searchsorted(computed, self._columns[columns])
         graphs = self._space.graphs(keys).pruned()
-        return np.asarray(self._layout.rows(graphs, families)[:, place])
+        return np.asarray(self._layout.rows(graphs, families)[:, position])
 
     def columns(self, families: Iterable[str]) -> IntArray:
         """Positions of the columns of some families: int (m,)."""
@@ -158,14 +158,14 @@ class FeatureLayout:
 
 
 class _Memory:
-    """Rows of a function of encodings: what was computed lately is looked up.
+    """Caches the rows of a function of encodings.
 
     A guided search asks for the same architectures again and again.
     """
 
     def __init__(self, compute: Callable[[IntArray], FloatArray], width: int) -> None:
         self._compute, self._width = compute, width
-        self._place: dict[bytes, int] = {}
+        self._position: dict[bytes, int] = {}
         self._rows = np.zeros((0, width), dtype=np.float32)
 
     def __call__(self, choices: IntArray) -> FloatArray:
@@ -178,21 +178,21 @@ class _Memory:
             return found
         digits = np.ascontiguousarray(choices, dtype=np.int16)
         names = digits.view(f"V{digits.shape[1] * digits.itemsize}")[:, 0].tolist()
-        new = {name: i for i, name in enumerate(names) if name not in self._place}
-        if len(self._place) + len(new) > _REMEMBERED:
-            self._place = {}
+        new = {name: i for i, name in enumerate(names) if name not in self._position}
+        if len(self._position) + len(new) > _REMEMBERED:
+            self._position = {}
             new = {name: i for i, name in enumerate(names)}
         if new:
-            first = len(self._place)
+            first = len(self._position)
             end = first + len(new)
             if end > len(self._rows):
                 larger = np.empty((2 * end, self._width), dtype=np.float32)
                 larger[:first] = self._rows[:first]
                 self._rows = larger
             self._rows[first:end] = self._compute(choices[list(new.values())])
-            self._place.update(zip(new, range(first, end), strict=True))
-        place = [self._place[name] for name in names]
-        return np.asfortranarray(self._rows[place])  # as columns are taken from all
+            self._position.update(zip(new, range(first, end), strict=True))
+        position = [self._position[name] for name in names]
+        return np.asfortranarray(self._rows[position])  # as columns are taken from all
 
 
 def _pool(space: SearchSpace) -> IntArray:

@@ -19,16 +19,16 @@ from surrogate_nas.spaces.operations import (
 )
 
 PATHS_PER_GRAPH = 32
-"""So many paths of one graph are followed at most at a time; published spaces have 15 or fewer."""
+"""Most paths of one graph that are followed; published spaces have 15 or fewer."""
 
 MANY_OPERATIONS = 12
-"""Where widths make more operations than this, they do not make an operation another one.
+"""If a space has more operations than this, operations that differ in width count as one.
 
-Nor do the attributes of later editions, where there are still more.
+If there are still more, so do those that differ in attributes of later editions.
 """
 
 MOST_OPERATIONS = 100
-"""Where there are more than this, no attribute makes an operation another one."""
+"""If there are more operations than this, all attributes are ignored."""
 
 _CHANNELS = [ATTRIBUTES.index(name) for name in ("channels_in", "channels_out")]
 _LATER = [*_CHANNELS, *range(EDITIONS[0][1], len(ATTRIBUTES))]
@@ -115,9 +115,9 @@ class Paths:
         computing = (nodes >= 0) & (self.number[nodes] >= 0)
         self.length = computing.sum(axis=1)
         row, _ = np.nonzero(computing)
-        place = (np.cumsum(computing, axis=1) - 1)[computing]
+        position = (np.cumsum(computing, axis=1) - 1)[computing]
         self.node = np.full((len(nodes), int(self.length.max(initial=0))), -1, dtype=np.int64)
-        self.node[row, place] = nodes[computing]
+        self.node[row, position] = nodes[computing]
         self.channels = graphs.attributes[:, _CHANNELS[1]]
         self._owners, self._start = np.unique(self.graph, return_index=True)
 
@@ -183,7 +183,7 @@ def _enumerate(graphs: ArchGraphs) -> tuple[IntArray, IntArray]:
         # Every walk of a pruned graph ends at the output, so cutting walks cuts whole paths.
         graph = graphs.graph[step]
         first_of, many = np.searchsorted(graph, graph), np.bincount(graph)[graph]
-        # Multiples of the golden ratio thin them evenly, and never in step with the nodes' fans.
+        # Multiples of the golden ratio select evenly, whatever the number of children of a node.
         kept = (np.arange(len(graph)) - first_of) * _GOLDEN % 1 < PATHS_PER_GRAPH / many
         walks = np.concatenate([walks[parent[kept]], step[kept, None]], axis=1)
     width = max((part.shape[1] for part in done), default=1)

@@ -36,8 +36,8 @@ def test_spread_and_constant_cover_90_per_cent() -> None:
     truth = rng.normal(size=4_000)
     common = 0.5 * rng.normal(size=4_000)
     members = truth + common + rng.normal(size=(5, 4_000))
-    apart = members.var(axis=0)
-    std = np.sqrt(apart + constant_std(truth - members[0], apart) ** 2)
+    disagreement = members.var(axis=0)
+    std = np.sqrt(disagreement + constant_std(truth - members[0], disagreement) ** 2)
     inside = np.abs(truth - members.mean(axis=0)) < Z90 * std
     assert np.mean(inside) == pytest.approx(0.9, abs=0.04)
 

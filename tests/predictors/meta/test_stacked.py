@@ -14,7 +14,7 @@ from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.evaluation import TaskData
 from surrogate_nas.predictors.base import Predictor
 from surrogate_nas.predictors.gp import GaussianProcess
-from surrogate_nas.predictors.meta.stacked import Guarded
+from surrogate_nas.predictors.meta.stacked import Stacked
 from surrogate_nas.predictors.meta.weights import SHIPPED
 from surrogate_nas.predictors.metrics import coverage_90, kendall_tau
 from surrogate_nas.transfer import choose_predictor
@@ -25,7 +25,7 @@ def task(name: str) -> TabularTask:
     return open_benchmark("cell-bench").task(name)
 
 
-def strange(name: str) -> Predictor:
+def unseen(name: str) -> Predictor:
     """What learnt on NAS-Bench-201."""
     choice = choose_predictor(str(SHIPPED / "cells-nasbench201.safetensors"), task(name))
     return choice.make(task(name).space, 0)
@@ -42,11 +42,11 @@ def tau(predictor: Predictor, name: str) -> float:
 
 # Alone, the processes of the sources are .09 below on the first and .03 on the second.
 @pytest.mark.parametrize("name", ["fashion-mnist-14", "watch"])
-def test_many_labels_of_a_strange_space_are_used_as_well_as_from_scratch(name: str) -> None:
+def test_many_labels_of_an_unseen_space_are_used_as_well_as_from_scratch(name: str) -> None:
     gains = []
     for seed in range(4):
         data = support(name, 100, seed)
-        gains.append(tau(strange(name).fit(data), name) - tau(GaussianProcess().fit(data), name))
+        gains.append(tau(unseen(name).fit(data), name) - tau(GaussianProcess().fit(data), name))
     assert np.mean(gains) > -0.01
 
 
@@ -54,7 +54,7 @@ def test_few_labels_are_more_with_the_sources() -> None:
     gains = []
     for seed in range(10):
         data = support("digits", 5, seed)
-        both = strange("digits").fit(data), GaussianProcess().fit(data)
+        both = unseen("digits").fit(data), GaussianProcess().fit(data)
         gains.append(tau(both[0], "digits") - tau(both[1], "digits"))
     assert np.mean(gains) > 0.05
 
@@ -62,13 +62,13 @@ def test_few_labels_are_more_with_the_sources() -> None:
 def test_intervals_cover() -> None:
     found = []
     for seed in range(4):
-        predictor = strange("digits").fit(support("digits", 50, seed))
+        predictor = unseen("digits").fit(support("digits", 50, seed))
         found.append(coverage_90(predictor.predict(task("digits").choices), task("digits").values))
     assert 0.85 < np.mean(found) < 0.95
 
 
 class Constant(GaussianProcess):
-    """Says what it is told to, of left-out rows and all others."""
+    """Says what it is told to, of rows that are left out and all others."""
 
     def __init__(self, said: np.ndarray) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class Constant(GaussianProcess):
     def fit(self, data: TaskData) -> Constant:
         return self
 
-    def left_out(self) -> tuple[np.ndarray, np.ndarray]:
+    def leave_one_out(self) -> tuple[np.ndarray, np.ndarray]:
         return self._said, np.ones(len(self._said))
 
 
@@ -85,21 +85,21 @@ class Constant(GaussianProcess):
 def test_weights_are_those_of_least_squares(noise: float) -> None:
     data = support("digits", 60, 0)
     rng = np.random.default_rng(1)
-    guarded = Guarded(Constant(np.zeros(60)), Constant(np.zeros(60)))  # type: ignore[arg-type]
-    scores = guarded._target(data).values
+    stacked = Stacked(Constant(np.zeros(60)), Constant(np.zeros(60)))  # type: ignore[arg-type]
+    scores = stacked._target(data).values
     first, second = scores + rng.normal(size=60), scores + noise * rng.normal(size=60)
-    guarded = Guarded(Constant(first), Constant(second)).fit(data)  # type: ignore[arg-type]
+    stacked = Stacked(Constant(first), Constant(second)).fit(data)  # type: ignore[arg-type]
     solution = np.linalg.lstsq((second - first)[:, None], scores - first, rcond=None)[0][0]
-    assert guarded._share == pytest.approx(np.clip((60 * solution + 10) / 80, 0, 1))
+    assert stacked._share == pytest.approx(np.clip((60 * solution + 10) / 80, 0, 1))
 
 
 def test_equal_values_and_copies() -> None:
     data = support("digits", 12, 0)
     equal = TaskData("equal", data.space, data.choices, np.full(12, 0.5))
-    flat = strange("digits").fit(equal).predict(data.choices)
+    flat = unseen("digits").fit(equal).predict(data.choices)
     assert flat.mean == pytest.approx(0.5, abs=1e-3)
     assert (flat.std > 0).all()
-    predictor = strange("digits").fit(data.take(np.arange(8)))
+    predictor = unseen("digits").fit(data.take(np.arange(8)))
     before = predictor.predict(data.choices).mean
     other = copy.copy(predictor).update(data)
     assert np.array_equal(predictor.predict(data.choices).mean, before)

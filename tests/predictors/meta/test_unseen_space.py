@@ -8,7 +8,7 @@ from scipy.stats import kendalltau
 
 from surrogate_nas.evaluation import TaskData
 from surrogate_nas.predictors.meta.encoder import graph_tensors, group_tasks, terms_of
-from surrogate_nas.predictors.meta.unseen_space import SizeScores, SourceTerms, Translation
+from surrogate_nas.predictors.meta.unseen_space import SizeScores, SourceTerms, VocabularyMapping
 from surrogate_nas.predictors.structure.features import StructuralFeatures
 from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.base import SearchSpace
@@ -34,7 +34,7 @@ def test_pooling_is_read_as_a_skip_and_as_nothing() -> None:
     known = terms(KNOWN)
     choices = WITH_POOLING.sample_choices(np.random.default_rng(0), 300)
     graphs = WITH_POOLING.graphs(choices).pruned()
-    readings = Translation(graphs, known)(graphs)
+    readings = VocabularyMapping(graphs, known)(graphs)
     pooling = choices == POOLING
     for reading, stand_in in zip(readings, (SKIP, 0), strict=True):
         plain = np.where(pooling, stand_in, choices)
@@ -50,7 +50,7 @@ def test_known_operations_are_read_once_as_they_are() -> None:
     known = terms(WITH_POOLING)
     choices = KNOWN.sample_choices(np.random.default_rng(0), 100)
     graphs = KNOWN.graphs(choices).pruned()
-    (reading,) = Translation(graphs, known)(graphs)
+    (reading,) = VocabularyMapping(graphs, known)(graphs)
     expected = graph_tensors(WITH_POOLING, choices, known.features)
     np.testing.assert_allclose(reading.features, expected.features, rtol=1e-4, atol=1e-4)
 
@@ -59,7 +59,7 @@ def test_unknown_weights_are_read_as_known_ones() -> None:
     known = terms(KNOWN)
     space = open_space("nas-bench-graph")
     graphs = space.graphs(space.sample_choices(np.random.default_rng(0), 100)).pruned()
-    for reading in Translation(graphs, known)(graphs):
+    for reading in VocabularyMapping(graphs, known)(graphs):
         read = set(reading.kinds[:, 0].int().tolist()) - STRUCTURAL_OPERATIONS
         assert read <= set(known.operations[:, 0].tolist())
 
@@ -70,7 +70,7 @@ def test_features_count_an_unknown_kernel_as_the_nearest() -> None:
     choices = np.full((2, 4), cells.decisions[0].options.index("conv3x3"))
     choices[1] = cells.decisions[0].options.index("conv5x5")
     graphs = cells.graphs(choices).pruned()
-    (reading,) = Translation(graphs, known)(graphs)
+    (reading,) = VocabularyMapping(graphs, known)(graphs)
     counted = known.features.index("count[conv(kernel=3)]")
     raw = reading.features.numpy() * known.scale + known.centre
     np.testing.assert_allclose(raw[0], raw[1], atol=1e-4)
