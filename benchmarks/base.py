@@ -26,7 +26,7 @@ class TabularTask:
     otherwise.
 
     Attributes:
-        training: How the values came about, if they are this program's own trainings, see
+        training: How the values were measured, if by trainings of this program, see
             `surrogate_nas.benchmarks.table_writer.TaskSpec`; None where that is unknown.
 
     Example:
@@ -116,7 +116,7 @@ class TabularTask:
         return other
 
     def __getstate__(self) -> dict[str, Any]:
-        """What the task is made of, without what was computed from it."""
+        """The state without what can be computed again."""
         kind = type(self)
         return {
             key: value
@@ -126,7 +126,7 @@ class TabularTask:
 
     @property
     def isomorphs(self) -> Isomorphs:
-        """The rule that was asked for of what counts as the same architecture."""
+        """The requested rule of what counts as the same architecture."""
         return self._isomorphs
 
     @property
@@ -148,7 +148,7 @@ class TabularTask:
 
     @cached_property
     def _merged(self) -> bool:
-        """Whether isomorphs share a row, by choice or because only canonical forms have one."""
+        """Whether isomorphs share a row, as requested or as only canonical forms have one."""
         rows = self._source.choices
         return self._isomorphs == "merged" or np.array_equal(rows, self._whole.canonicalise(rows))
 
@@ -236,7 +236,7 @@ class TabularTask:
         Raises:
             MissingRecordError: If the budget or the seed was not recorded.
         """
-        # One NaN more, which is what the position -1 finds.
+        # One NaN more at the end, for the position -1.
         return self._values_at(budget, seed)[self.rows(choices)]
 
     def lookup_rows(
@@ -364,16 +364,16 @@ class TabularTask:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Recognises these measurements under any name and rule of isomorphism."""
+        """Identifies these measurements, whatever their name and the rule of isomorphism."""
         return fingerprint(self._whole, *self._measured)
 
     @cached_property
     def fingerprints(self) -> tuple[str, ...]:
-        """The fingerprint, and what it is where the values are given in percent or as fractions."""
+        """The fingerprint, and those of the same values in percent and as fractions."""
         choices, values = self._measured
         found = [self.fingerprint]
         for other in (values * 100, values / 100):
-            # Rounded too: what was a short number there is one again, and rounds as it did there.
+            # Rounded, too, so that a short number in the other unit is a short number again.
             for form in (other, np.round(other, 10)):
                 found.append(fingerprint(self._whole, choices, form))
         return tuple(found)

@@ -27,8 +27,8 @@ def open_benchmark(name_or_path: str | os.PathLike[str]) -> Benchmark:
     """Open a registered benchmark, an installed table or a table's file.
 
     Args:
-        name_or_path: A name, or the path of an ``.h5`` file. A registered name wins over an
-            installed table of the same name; what has a folder or the suffix is a path.
+        name_or_path: A name, or the path of an ``.h5`` file. A registered name takes precedence
+            over an installed table. A text with a folder or the suffix is a path.
 
     Raises:
         UnknownNameError: If there is no benchmark of this name.
@@ -53,7 +53,7 @@ def open_benchmark(name_or_path: str | os.PathLike[str]) -> Benchmark:
 def table_of(task: TabularTask) -> str:
     """What `open_benchmark` takes for a task's table: its name, or its path.
 
-    The path is for a file that lies elsewhere, as tables of one name may differ.
+    It is the path if the file is not an installed table, as tables of one name may differ.
     """
     if not isinstance(task, StoredTask):
         return task.benchmark
@@ -67,7 +67,7 @@ def table_of(task: TabularTask) -> str:
 
 @functools.lru_cache(maxsize=16)
 def kept_task(benchmark: str, name: str, isomorphs: Isomorphs, fingerprint: str) -> TabularTask:
-    """A task that is opened once a process; tables of one name differ by the ``fingerprint``."""
+    """A task, opened once in a process; tables of one name differ by ``fingerprint``."""
     return open_benchmark(benchmark).task(name, isomorphs=isomorphs)
 
 

@@ -18,7 +18,7 @@ _SMALL = ("digits", "watch")  # 64 pixels
 class CellBench(HDF5Benchmark):
     """All 625 architectures of `dense-cell` on four small data sets, with learning curves.
 
-    Anybody can repeat its trainings, in a second each. See ``docs/cell-bench.md``.
+    Each of its trainings can be repeated in a second. See ``docs/cell-bench.md``.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Where a user's tables and the caches lie."""
+"""The folders of a user's tables, weights and caches."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _home() -> Path:
 
 
 def cache_folder() -> Path:
-    """Folder of what can be made again; the variable ``SURROGATE_NAS_CACHE`` moves it.
+    """Folder of caches, which can be made again; the variable ``SURROGATE_NAS_CACHE`` moves it.
 
     It may not exist yet.
     """

@@ -48,7 +48,7 @@ DEFINED_VERSION = 2
 DEFINITION = "definition"
 TRAINING = "training"
 
-_MAX_SIZE, _TIMES = 1 << 28, 100  # bytes of an array at least, and for each byte of its file
+_MAX_SIZE, _TIMES = 1 << 28, 100  # largest array in bytes: at least, and for each byte of its file
 
 
 class HDF5Benchmark(Benchmark):
@@ -164,7 +164,7 @@ class HDF5Benchmark(Benchmark):
         """Values of a column at one position of the budgets, verified: (rows, seeds or 1)."""
         with self._opened() as file:
             self._check_unchanged(file)
-            # As file[…] does, in a third of the time: it asks first what kind of item it is.
+            # As file[…] in a third of the time, as that finds out the kind of the item first.
             dataset = h5py.Dataset(h5py.h5d.open(file.id, f"tasks/{task}/{column}".encode()))
             values: FloatArray = self._verified(dataset, min(budget, len(dataset) - 1))
             return values
@@ -216,12 +216,12 @@ class HDF5Benchmark(Benchmark):
             self.verify(task)
 
     def _check_unchanged(self, file: h5py.File) -> None:
-        # The checksum takes as long to read as a column does, and few files change.
+        # Reading the checksum takes as long as reading a column, and few files change.
         if _stamp(self.path) != self._stamp and _text(file, "checksum") != self.checksum:
             raise FormatError(f"{self.path} was replaced since it was opened; open it again")
 
     def _check_size(self, dataset: h5py.Dataset, plane: int | tuple[()]) -> None:
-        """Refuse a claim of more numbers than the file could hold."""
+        """Refuse an array that claims more numbers than the file could hold."""
         planes = 1 if plane == () else len(dataset)
         limit = max(_MAX_SIZE, _TIMES * self.path.stat().st_size)
         if dataset.nbytes // max(planes, 1) > limit:

@@ -1,4 +1,4 @@
-"""From encodings to the rows of a table, without a dictionary."""
+"""Finds the rows of encodings in a table, without a dictionary."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from surrogate_nas._types import IntArray
 from surrogate_nas.spaces.base import ENUMERABLE, Architecture, SearchSpace
 from surrogate_nas.spaces.rows import RowIndex
 
-_BLOCK = 1 << 16  # a block's intermediate arrays stay in the processor's cache
+_BLOCK = 1 << 16  # rows in a block, whose intermediate arrays stay in the processor's cache
 
 
 class TableRows:

@@ -1,4 +1,4 @@
-"""What the list of benchmarks tells about each of them."""
+"""An entry of the list of benchmarks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What the list of benchmarks tells about one of them.
+    """What the list of benchmarks says about one of them.
 
     Attributes:
         name: What `open_benchmark` takes.

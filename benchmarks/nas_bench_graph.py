@@ -51,7 +51,7 @@ class NASBenchGraph(Benchmark):
     latency in seconds and the parameters in millions. The published package does not say how
     many epochs a training took, so the budget and the cost of every evaluation are 1.
 
-    The data are those of the PyPI package ``nas-bench-graph``, of which no code runs. The first
+    The data are those of the PyPI package ``nas-bench-graph``, whose code does not run. The first
     use converts them into a table in the cache folder.
 
     Qin et al., "NAS-Bench-Graph: Benchmarking Graph Neural Architecture Search", NeurIPS 2022.

@@ -1,4 +1,4 @@
-"""Published tables: which file to get from whom, and what reads it."""
+"""Published tables: which file to get from where, and what reads it."""
 
 from __future__ import annotations
 
@@ -125,12 +125,12 @@ PUBLISHED: dict[str, Published] = {
         word="analog",
     ),
 }
-"""By the table's default name, which is the word behind ``surrogate-nas import``, too, unless
+"""By the default name of the table. It is also the FORMAT of ``surrogate-nas import``, unless
 there is a ``word``."""
 
 
 def how_to_get(name: str) -> str:
-    """What to do to have the table."""
+    """What to do to get the table."""
     found = PUBLISHED[name]
     command = f"surrogate-nas import {found.word or name}"
     if not found.file:

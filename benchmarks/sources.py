@@ -1,4 +1,4 @@
-"""Where the arrays of a task come from."""
+"""Sources of the arrays of a task."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.spaces.rows import distinct
 
 VALIDATION, TEST, METRICS = "validation", "test", "metrics/"
-"""Names of a task's columns: the goal's, the hidden one's, and the prefix of all others."""
+"""Names of a task's columns: the goal, the hidden test metric, and the prefix of the others."""
 
 
 class TaskSource(Protocol):
-    """Where the arrays of a task come from; each is read when it is needed.
+    """A source of the arrays of a task; each is read when it is needed.
 
     Attributes:
         columns: `VALIDATION`, `TEST` where there is one, and ``metrics/<name>`` for the others.

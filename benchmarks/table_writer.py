@@ -1,4 +1,4 @@
-"""What a table consists of, and how it becomes a file, whole or not at all, and comes back."""
+"""Tables in memory, and how they are written to files and read again."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class TaskSpec:
         metrics: Further metrics, each in one of the shapes of ``values``; seeds and budgets may
             be 1 where they make no difference.
         budgets: Epochs of the last axis, ascending.
-        costs: Epochs that one evaluation at each budget costs; None for the budgets.
+        costs: Epochs that one evaluation at each budget costs; None if they are the budgets.
         training: How this program can repeat the trainings, as JSON values: ``dataset``,
             ``options`` (further arguments of `open_dataset`), ``data`` (the data set's
             fingerprint), ``epochs``, ``recipe``, ``settings``, ``network`` and ``seeds`` (the
@@ -65,7 +65,7 @@ class TableSpec:
 
     Attributes:
         name: Name of the benchmark.
-        space: A registered space, or one of one's own, whose definition becomes part of the table.
+        space: A registered space, or one of a TOML file, whose definition the table will hold.
         choices: int (rows, decisions), one row an encoding, in any order.
         tasks: The tasks, over the same rows; a task lacks a row where its value is NaN.
         source: Where the values come from.
@@ -81,7 +81,7 @@ class TableSpec:
 
 
 def read_table(table: HDF5Benchmark) -> TableSpec:
-    """All of a table, to be written again with changes.
+    """The content of a table, to be written again with changes.
 
     Raises:
         FormatError: If its file is damaged.
@@ -111,7 +111,7 @@ def _read_task(table: HDF5Benchmark, name: str) -> TaskSpec:
 
 
 def write_table(path: str | os.PathLike[str], spec: TableSpec) -> None:
-    """Write a table; a file that was there before stays until the new one is complete.
+    """Write a table; an existing file is replaced when the new one is complete.
 
     Args:
         path: The file; its folder is made where it is missing.
@@ -136,7 +136,7 @@ def write_table(path: str | os.PathLike[str], spec: TableSpec) -> None:
 def _image(spec: TableSpec) -> bytes:
     """The bytes of the file.
 
-    HDF5 builds it in memory: its library leaves a file half open when a disk is full.
+    It is built in memory, as the library of HDF5 leaves a file half open if a disk is full.
     """
     names = [task.name for task in spec.tasks]
     if not names or len(set(names)) < len(names):
@@ -158,7 +158,7 @@ def _image(spec: TableSpec) -> bytes:
         _write_text(file, "source", spec.source)
         _write_text(file, "licence", spec.licence)
         _write_checked(file, "encodings", choices[order].astype("<i2"))
-        if definition is not None:  # too long for an attribute, perhaps
+        if definition is not None:  # may be too long for an attribute
             _write_checked(file, DEFINITION, np.frombuffer(definition.encode(), dtype=np.uint8))
         for task, source in zip(spec.tasks, sources, strict=True):
             group = file.create_group(f"tasks/{task.name}")
@@ -210,7 +210,7 @@ def _write_column(group: h5py.Group, column: str, cube: FloatArray, goal: Goal) 
 
 
 def _write_text(item: h5py.Group | h5py.Dataset, name: str, text: str | Sequence[str]) -> None:
-    """Write an attribute of fixed length: HDF5 keeps no checksum of texts of variable length."""
+    """Write an attribute of fixed length, as HDF5 has no checksums of texts of variable length."""
     raw = np.char.encode(np.array(text), "utf-8")
     length = max(raw.dtype.itemsize, 1)
     item.attrs.create(name, raw.astype(f"S{length}"), dtype=h5py.string_dtype("utf-8", length))

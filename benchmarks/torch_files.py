@@ -1,8 +1,8 @@
-"""Files of ``torch.save``, read without executing anything of them, and without PyTorch.
+"""Reads files of ``torch.save`` without executing anything of them, and without PyTorch.
 
-The pickle in such a file is read by the unpickler with a whitelist that reads all other pickles.
-PyTorch's own ``weights_only=True`` holds the same promise (since 2.6: CVE-2025-32434), but its
-unpickler is written in Python: it takes more than ten times as long.
+The pickle in such a file is read by the unpickler that reads all pickles here, which has a
+whitelist. PyTorch's ``weights_only=True`` is as safe (since 2.6: CVE-2025-32434), but its unpickler
+is written in Python and takes more than ten times as long.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from surrogate_nas.pickles import (
     reading,
 )
 
-_MAGIC = 0x1950A86A20F9469CFC6C  # what the format before PyTorch 1.6 begins with
+_MAGIC = 0x1950A86A20F9469CFC6C  # the beginning of the format before PyTorch 1.6
 _PROTOCOL = 1001
 _STORAGES = {
     "DoubleStorage": "<f8",
@@ -49,7 +49,7 @@ def load_torch(path: str | os.PathLike[str]) -> Any:
         path: The file, in the zip format or in the older one. Tensors become numpy arrays.
 
     Raises:
-        UnsafePickleError: If its pickle asks for anything else; nothing of it was executed.
+        UnsafePickleError: If its pickle holds anything else; nothing of it was executed.
         FormatError: If the file is cut off, is no file of PyTorch, or cannot be read.
     """
     with naming(path, "file of PyTorch"):
@@ -106,7 +106,7 @@ def _load_old(content: bytes) -> Any:
 
 
 class _Unpickler(SafeUnpickler):
-    """Knows tensors, too; their numbers are to be put into `storages` afterwards."""
+    """Knows tensors, too; their numbers are put into `storages` afterwards."""
 
     def __init__(self, content: bytes, *, size: int, position: int = 0) -> None:
         file = reading(content)
@@ -137,7 +137,7 @@ class _Unpickler(SafeUnpickler):
 
 
 class _Unchanging:
-    """Something of the unpickler's that a pickle must not change."""
+    """An object of the unpickler that a pickle must not change."""
 
     __slots__ = ()
 
@@ -146,7 +146,7 @@ class _Unchanging:
 
 
 class _Kind(_Unchanging):
-    """What a class of storages stands for: its data type."""
+    """A class of storages, as its data type."""
 
     __slots__ = ("dtype",)
 
@@ -155,7 +155,7 @@ class _Kind(_Unchanging):
 
 
 class _Storage(_Unchanging):
-    """The numbers of tensors; they come after the pickle."""
+    """The numbers of tensors, which follow the pickle in the file."""
 
     __slots__ = ("numbers",)
 
@@ -169,7 +169,7 @@ class _Storage(_Unchanging):
 
 
 class _Dict(dict[Any, Any]):
-    """An ordered dict; attributes, as the state of a module has them, are left out."""
+    """An ordered dict; attributes, as a module's state has them, are ignored."""
 
     __slots__ = ()
 

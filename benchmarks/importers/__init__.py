@@ -1,1 +1,1 @@
-"""From files of others to tables: one module a format."""
+"""Importers, which make tables of files of other formats: one module a format."""

@@ -36,7 +36,7 @@ TASKS = (*_CONDITIONS, *_DRIFTS)
 
 _ACCURACY = Goal("accuracy", unit="%")
 _UNCERTAINTY = Goal("uncertainty", maximise=False, unit="%")
-# A key's edges are 0->1, 0->2, 0->3, 1->2, 1->3, 2->3, and its operations in another order, too.
+# The edges of a key are 0->1, 0->2, 0->3, 1->2, 1->3, 2->3; the operations are reordered, too.
 _EDGES = (0, 1, 3, 2, 4, 5)
 _OPERATIONS = np.array([1, 0, 3, 2, 4], dtype=np.int16)
 
@@ -49,17 +49,17 @@ def import_analog(*, name: str, listener: Listener) -> Imported:
     training (``qat``), under noise (``noisy``), trained for analog hardware and executed on it
     (``analog``), and both kinds of networks on analog hardware after ``T`` seconds of drift
     (``digital_drift_T``, ``analog_drift_T``; these have an uncertainty as a metric). The package
-    tells neither epochs nor seeds: the budget and the cost of every evaluation are 1. No code of
-    it runs.
+    states neither epochs nor seeds: the budget and the cost of every evaluation are 1. None of
+    its code runs.
 
     Args:
         name: Name of the table; one of the same name is replaced.
-        listener: Hears how it goes.
+        listener: Hears about the progress.
 
     Raises:
         InvalidArgumentError: If the name breaks a rule.
         MissingDependencyError: If the package is not installed.
-        FormatError: If its data are damaged or other than expected; nothing is written then.
+        FormatError: If its data are damaged or not as expected; then nothing is written.
     """
     check_name(name)
     path, release = _installed()
@@ -124,7 +124,7 @@ def _records(path: Path) -> tuple[IntArray, dict[str, FloatArray]]:
 
 
 class _Record:
-    """What stands for an object of the package: its attributes."""
+    """An object of the package as its attributes alone."""
 
     __slots__ = ("fields",)
 

@@ -1,4 +1,4 @@
-"""Benchmarks that are published as a folder with a file an architecture, and as a single file."""
+"""Benchmarks that are published as a folder of files, one an architecture, or as a single file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Archive:
 
     Attributes:
         space: The space of its architectures.
-        runs: Number of epochs, as text, by the word that the files have for a run.
+        runs: Number of epochs, as text, by the name of a run in the files.
         file: Name of an architecture's file; its first group is the architecture's number.
         example: Such a name.
         load: Reads a file.
@@ -45,8 +45,8 @@ def import_archive(
 
     Raises:
         InvalidArgumentError: If there is no such file or folder, or the name breaks a rule.
-        UnsafePickleError: If a file asks for more than plain data; nothing of it was executed.
-        FormatError: If a file is damaged or another one; nothing is written then.
+        UnsafePickleError: If a file holds more than plain data; nothing of it was executed.
+        FormatError: If a file is damaged or of another kind; then nothing is written.
     """
     path = Path(source)
     for table in (name, *(f"{name}-hp{run}" for run in archive.runs.values())):
@@ -87,6 +87,6 @@ def _read_single(path: Path, archive: Archive, results: Results, listener: Liste
     states = data.pop("arch2infos")
     with listener.progress("reading architectures", len(states)) as advance:
         while states:
-            number, state = states.popitem()  # and so its memory becomes free
+            number, state = states.popitem()  # which frees its memory
             results.add(f"architecture {number} of {path}", state)
             advance("")

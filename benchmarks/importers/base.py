@@ -1,4 +1,4 @@
-"""What all importers share: how they are heard, and how their tables are installed."""
+"""What all importers share: messages, progress, and the installation of tables."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ _SHOWN = 5  # bad rows in a message
 
 
 class Listener:
-    """Hears how an import goes; this one keeps silent."""
+    """Receives messages and progress of an import; this class ignores them."""
 
     def note(self, text: str) -> None:
         """Something that the user should know."""
 
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator[OnStep]:
-        """Long work of ``total`` steps; what it gives is called with a text at each of them."""
+        """Long work of ``total`` steps; yields a function to be called with a text at each step."""
         yield lambda text: None
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import made, and what it met on the way.
+    """What an import made, and what it noticed.
 
     Attributes:
         name: What `open_benchmark` takes.
@@ -46,7 +46,7 @@ class Imported:
         architectures: Number of rows.
         tasks: Names of the tasks.
         isomorphic: Number of networks that have several encodings with different values.
-        skipped: A line of text for each bad row that was left out.
+        skipped: A line of text for each bad row that was skipped.
         repeated: Number of rows that repeated another one, values and all.
         also: Further tables, where a file holds several.
     """
@@ -62,10 +62,10 @@ class Imported:
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that no table can have.
+    """Refuse an invalid name of a table.
 
     Raises:
-        InvalidArgumentError: If it would not be a file name, or hide a registered benchmark.
+        InvalidArgumentError: If it is no file name, or the name of a registered benchmark.
     """
     if not _NAME.fullmatch(name) or name.endswith((".h5", ".hdf5")):
         raise InvalidArgumentError(
@@ -85,7 +85,7 @@ def space_of_table(space: str | os.PathLike[str]) -> SearchSpace:
     Raises:
         UnknownNameError: If there is no such space.
         InvalidArgumentError: If it is neither registered nor declared in a TOML file.
-        FormatError: If there is something wrong with the file.
+        FormatError: If the file has a mistake.
     """
     opened = open_space(space)
     if opened.definition is None and opened.name not in registry.names("space"):
@@ -100,11 +100,11 @@ def check_bad(source: str, bad: Sequence[str], *, unit: str, usable: int, skip_b
     """Refuse a source with bad rows, or without any good one.
 
     Args:
-        source: What it is called in the message.
+        source: Its name in the message.
         bad: What is wrong with each bad row.
-        unit: What a row is called.
+        unit: The word for a row.
         usable: Number of good rows.
-        skip_bad: Whether bad rows do no harm.
+        skip_bad: Whether bad rows are allowed.
 
     Raises:
         FormatError: If it is refused; the message shows the first bad rows.
@@ -157,5 +157,5 @@ def _isomorphic(spec: TableSpec) -> int:
 
 
 def differs(a: FloatArray, b: FloatArray) -> BoolArray:
-    """Where two arrays differ; what is missing in both is equal."""
+    """Where two arrays differ; NaN equals NaN."""
     return np.asarray((a != b) & ~(np.isnan(a) & np.isnan(b)))

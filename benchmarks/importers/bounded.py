@@ -1,4 +1,4 @@
-"""Files of text, compressed or not, of which no more is read than a limit allows."""
+"""Reads text files, compressed or not, up to a limit of size."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_SIZE = 1 << 28
 """Bytes of text that are read unless another limit is given: 256 MiB."""
 
 MOST_VALUES = 50_000_000
-"""So many numbers a column of a table has at most, with a place for each seed and budget."""
+"""Most numbers of a column of a table, over architectures, seeds and budgets."""
 
 _BLOCK = 1 << 22
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -29,7 +29,7 @@ _SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,3})?) ?([KMGT]?)B?", re.IGNORECASE
 def number_array(numbers: Sequence[Any] | FloatArray | IntArray) -> FloatArray:
     """Numbers of a file as an array (n,), NaN for None.
 
-    Each is taken alone: a list of lists that share lists has no end for `numpy.array`.
+    Each is converted alone: `numpy.array` may not end on lists that share lists.
 
     Raises:
         TypeError, ValueError, OverflowError: If one is no number.
@@ -57,7 +57,7 @@ def read_size(text: str) -> int:
 
 
 def shown(size: int) -> str:
-    """A number of bytes for people."""
+    """A number of bytes in a readable form."""
     return f"{size / 1e6:,.0f} MB" if size >= 10**6 else f"{size:,} bytes"
 
 
@@ -75,7 +75,7 @@ def read_bounded(path: Path, start: bytes, limit: int) -> bytes:
     Args:
         path: The file.
         start: Its first bytes, which tell how it is compressed.
-        limit: So many bytes are the most.
+        limit: Most bytes.
 
     Raises:
         FormatError: If there are more; no more than these are held in memory.
@@ -95,7 +95,7 @@ def unpack_bzip2(path: Path, times: int) -> bytes:
     """The content of a file that is compressed by bzip2.
 
     Raises:
-        ValueError: If it is more than so many times the size of the file, and than a few MB.
+        ValueError: If it is larger than a few MB and than ``times`` the size of the file.
         OSError, EOFError: If it cannot be read, or is damaged.
     """
     limit = max(_BLOCK, times * path.stat().st_size)
@@ -105,8 +105,8 @@ def unpack_bzip2(path: Path, times: int) -> bytes:
             size += len(block)
             if size > limit:
                 raise ValueError(
-                    f"its {shown(path.stat().st_size)} hold more than {shown(limit)}, as no honest "
-                    "file does"
+                    f"its {shown(path.stat().st_size)} hold more than {shown(limit)}, as no "
+                    "ordinary file does"
                 )
             blocks.append(block)
     return b"".join(blocks)

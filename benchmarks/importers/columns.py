@@ -12,10 +12,10 @@ from surrogate_nas.evaluation import Goal
 _SERIES = re.compile(r"([^@#:=,/.][^@#:=,/]*)(?:@([0-9]+))?(?:#([0-9]+))?")
 
 MOST_EPOCHS = 100_000_000
-"""So many epochs (or steps) a budget has at most."""
+"""Most epochs (or steps) of a budget."""
 
 Series = dict[tuple[int | None, int | None], str]
-"""Column by epochs and seed, None where none is named."""
+"""Column by epochs and seed, each None if it is not named."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def read_columns(
 
     Raises:
         InvalidArgumentError: If there is no task, or names, budgets or seeds do not fit together.
-        UnknownNameError: If a task is named that no column has.
+        UnknownNameError: If there is no task of a name.
     """
     validation = _by_task("task", tasks)
     if not validation:
@@ -149,7 +149,7 @@ def _check_uniform(name: str, series: Series) -> None:
 
 
 def _check_covered(name: str, series: Series, test: Series) -> None:
-    """Test columns may be fewer than those of validation, but stand at the same places."""
+    """Refuse test columns whose epochs and seeds have no column of validation."""
     for i, part in enumerate(("@EPOCHS", "#SEED")):
         keys = {key[i] for key in series}
         for key in test:

@@ -1,7 +1,7 @@
-"""CSV and Parquet files: the door for results of one's own.
+"""CSV and Parquet files with results of the user.
 
-One row an architecture; columns hold its notation, or an option of each decision, and its
-measurements. An empty cell is missing.
+A row is an architecture. Columns hold its notation, or the option of each decision, and its
+measurements. An empty cell is a missing value.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ def import_csv(
 ) -> Imported:
     """Make an installed table of a file; a table of the same name is replaced.
 
-    A number may be a clock time ``h:mm:ss`` or ``m:ss``, which counts in seconds, or a percentage,
-    ``93.4 %``, which counts 93.4; in files of semicolons it may have a decimal comma.
+    A number may be a clock time ``h:mm:ss`` or ``m:ss``, which is converted to seconds, or a
+    percentage: ``93.4 %`` is 93.4. In files with semicolons it may have a decimal comma.
 
     Args:
         file: Separated UTF-8 text, compressed by gzip or bzip2 or not, or Parquet.
         name: Name of the table.
-        space: Name of a registered space, or the TOML file of one of one's own, which becomes
-            part of the table.
+        space: Name of a registered space, or a TOML file, whose definition becomes part
+            of the table.
         tasks: Column of the validation metric by ``NAME[@EPOCHS][#SEED]``. Without a seed it is a
             mean over seeds, without epochs the only budget. Seeds are renumbered from 0 in
             ascending order.
@@ -71,31 +71,32 @@ def import_csv(
             there is a column for each decision with the name of the option.
         notation: How architectures are written: a name of `notations.NOTATIONS` or `GENERAL`, or
             ``module:function``, see `notations.open_notation`. By default that of the space, or
-            the named one that most of the first texts are in.
+            a named one if most of the first texts are written in it.
         pattern: A regular expression for the notation instead, see `notations.by_pattern`.
-        decisions: Column by decision, where it is called otherwise than the decision; with
-            ``pattern`` its group.
-        fixed: Option by decision that the file lacks, because it is the same in all rows.
+        decisions: Column by decision, for columns with other names than the decisions; with
+            ``pattern`` the group by decision.
+        fixed: Option by decision, for decisions that the file lacks: the same in all rows.
         nearest: Whether a number between two options of a decision means the nearer one.
         tests: Column of the test metric, like ``tasks``.
-        metrics: Column of a further metric by ``[TASK:]NAME``; without a task it is one of all.
+        metrics: Column of a further metric by ``[TASK:]NAME``; without a task, of all tasks.
         costs: Column of the cost by task, ``""`` for all others. Its mean is the cost of one
-            evaluation at the largest budget; smaller budgets cost in proportion to their epochs.
-        minimise: Tasks and metrics of which less is better.
+            evaluation at the largest budget; those of smaller budgets are in proportion.
+        minimise: Tasks and metrics whose values are to be minimised.
         repeats: What becomes of several rows of one architecture: ``"refuse"`` takes equal ones
             once and refuses others; ``"seeds"`` makes them its seeds, in the order of the rows;
             ``"mean"`` takes the mean of each column.
         columns: Names of the columns of a text that has no header.
         separator: What separates the cells, see `separators.SEPARATORS`; found by default.
-        max_size: So many bytes of (decompressed) text are read at most.
-        skip_bad: Leave bad rows out, instead of refusing the file. Of rows that contradict each
-            other the first is kept.
-        listener: Hears how it goes.
+        max_size: Most bytes of (decompressed) text.
+        skip_bad: Skip bad rows instead of refusing the file. Of rows that contradict each other
+            the first is kept.
+        listener: Hears about the progress.
 
     Raises:
         InvalidArgumentError: If an argument breaks a rule, or the file cannot be read.
         UnknownNameError: If there is no such space, decision, column or task.
-        FormatError: If the file is neither or too large, or a row is bad; nothing is written then.
+        FormatError: If the file has another format or is too large, or a row is bad; then nothing
+            is written.
         MissingDependencyError: If it is a Parquet file and pyarrow is not installed.
     """
     check_name(name)

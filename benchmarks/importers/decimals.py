@@ -9,8 +9,8 @@ import numpy as np
 
 from surrogate_nas._types import BoolArray, FloatArray, IntArray
 
-# Whole numbers of so many digits and their powers of ten are exact as floats, and so the quotient
-# of two of them is the float that is nearest to the decimal.
+# Whole numbers with this many digits, and such powers of ten, are exact as floats. So the quotient
+# of two is the float nearest to the decimal.
 _DIGITS = 15
 _POWERS = np.array([float(10**i) for i in range(_DIGITS + 3)])
 _ZERO, _POINT, _MINUS = b"0.-"
@@ -22,7 +22,7 @@ class Cells(NamedTuple):
     Attributes:
         buffer: The text in UTF-8.
         starts: Where each cell begins, int (rows,).
-        ends: Where it ends, likewise.
+        ends: Where each cell ends, likewise.
     """
 
     buffer: bytes
@@ -51,7 +51,7 @@ class Cells(NamedTuple):
         return self.buffer[self.starts[row] : self.ends[row]]
 
     def numbers(self) -> FloatArray:
-        """Their numbers, NaN where a cell is empty, infinite where it is none: float (rows,)."""
+        """Numbers, float (rows,), NaN where a cell is empty, infinite where it is no number."""
         values = np.full(len(self.starts), np.nan)
         plain = self._plain(values)
         for row in np.flatnonzero(~plain & (self.ends > self.starts)).tolist():
@@ -59,7 +59,7 @@ class Cells(NamedTuple):
         return values
 
     def _plain(self, values: FloatArray) -> BoolArray:
-        """Fill in the plain decimals of few digits, such as -12.5; which they are: bool (rows,)."""
+        """Fill in plain decimals of few digits, such as -12.5; returns their rows: bool (rows,)."""
         size = self.ends - self.starts
         short = (size > 0) & (size <= _DIGITS + 2)
         if not short.any():
@@ -89,7 +89,7 @@ class Cells(NamedTuple):
 
 
 def _number(cell: bytes) -> float:
-    """One number; infinite where the cell is none."""
+    """One number; infinite if the cell is no number."""
     try:
         # To Python, 1_0 is ten.
         return math.inf if b"_" in cell else float(cell) if cell.strip() else math.nan

@@ -23,14 +23,14 @@ from surrogate_nas.spaces.base import SearchSpace
 
 @dataclass(frozen=True)
 class Encoding:
-    """Where the architectures stand.
+    """The columns with the architectures, and their notation.
 
     Attributes:
         space: Their space.
         columns: The columns that hold them.
         whole: Whether one column holds whole architectures (or several do, joined).
-        reader: Reads their notation; None for that of the space, or one that is found.
-        fixed: Option by decision that the file lacks.
+        reader: Reads their notation; None for that of the space or a detected one.
+        fixed: Option by decision, for decisions that the file lacks.
         named: Whether the user named any of the columns.
         nearest: As in `OptionReader`.
     """
@@ -159,7 +159,7 @@ def check_decisions(
 
 
 def with_fixed(source: str, fixed: Mapping[str, str]) -> str:
-    """What a table says of its source, with the decisions that the source lacks."""
+    """The description of a source, with the options of decisions that it lacks."""
     told = ", ".join(f"{name}={option}" for name, option in fixed.items())
     return f"{source}, which lacks decisions (in all rows {told})" if told else source
 

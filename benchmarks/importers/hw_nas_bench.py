@@ -53,18 +53,18 @@ def import_hw_nas_bench(
 
     Each task of the table that is one of the file's data sets (``cifar10``, ``cifar100``,
     ``ImageNet16-120``) gets latencies in ms on six devices and energies in mJ on three of them;
-    metrics of the same name are replaced, and all else stays. Li et al., "HW-NAS-Bench:
+    metrics of the same name are replaced, the others are kept. Li et al., "HW-NAS-Bench:
     Hardware-Aware Neural Architecture Search Benchmark", ICLR 2021.
 
     Args:
         file: The official ``HW-NAS-Bench-v1_0.pickle``.
         into: Name or path of the table.
-        listener: Hears how it goes.
+        listener: Hears about the progress.
 
     Raises:
         InvalidArgumentError: If ``into`` is no table of NAS-Bench-201 with such a task.
         UnknownNameError: If there is no such table.
-        FormatError: If the file is damaged or another one; the table stays as it was then.
+        FormatError: If the file is damaged or of another kind; then the table is unchanged.
     """
     table = open_benchmark(into)
     if not isinstance(table, HDF5Benchmark) or table.space.name != _SPACE.name:

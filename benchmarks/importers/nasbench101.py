@@ -54,18 +54,18 @@ def import_nasbench101(
     One task, ``cifar10``; accuracies are fractions, as in the file. The budgets are the epochs of
     whole trainings, each with a learning rate that falls to zero: 4, 12, 36 and 108. The trainings
     of a cell at a budget are its seeds, in the order of the file. What was measured half-way
-    through a training is no smaller budget, hence a metric; the test accuracy there is left out,
-    as a search sees all metrics. A cell is found by its matrix and operations, and has one row, its
-    canonical encoding.
+    through a training is a metric, as it is not the result of a shorter training. The test
+    accuracy there is omitted, as a search sees all metrics. A cell has one row, its canonical
+    encoding, which is found by the matrix and the operations.
 
     Args:
         source: The file; it is read as a stream.
         name: Name of the table; one of the same name is replaced.
-        listener: Hears how it goes.
+        listener: Hears about the progress.
 
     Raises:
         InvalidArgumentError: If the name breaks a rule, or the file cannot be read.
-        FormatError: If the file is cut off, damaged or another one; nothing is written then.
+        FormatError: If the file is cut off, damaged or of another kind; then nothing is written.
     """
     check_name(name)
     path = Path(source)
@@ -76,7 +76,7 @@ def import_nasbench101(
 
 
 class _Cells:
-    """Numbers of cells, from few different matrices and few different lists of operations."""
+    """Finds the numbers of cells; matrices and lists of operations are read once each."""
 
     def __init__(self, space: NASBench101Space) -> None:
         self._space = space
@@ -87,7 +87,7 @@ class _Cells:
         """`SearchSpace.index` of a cell.
 
         Raises:
-            ArchitectureError: If it is none.
+            ArchitectureError: If it is no cell of the space.
         """
         edges, ops = self._adjacency.get(adjacency), self._operations.get(operations)
         if edges is None or ops is None or ops[0] != len(adjacency):
@@ -103,7 +103,7 @@ class _Cells:
 
 
 def _trainings(space: NASBench101Space, path: Path, listener: Listener) -> list[_Trainings]:
-    """Of each block of the file the cells' numbers, the epochs, and the values (n, 7)."""
+    """The cells' numbers, the epochs and the values (n, 7) of each block of the file."""
     cells = _Cells(space)
     found = []
     for first, records in read_records(path, listener):

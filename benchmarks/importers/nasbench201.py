@@ -23,10 +23,10 @@ def import_nasbench201(
 
     Args:
         source: ``NAS-Bench-201-v1_0-e61699.pth`` or ``NAS-Bench-201-v1_1-096897.pth``, which need
-            much memory, or a folder of one of their archives with files ``000000-FULL.pth`` or
+            much memory; or a folder of one of their archives with files ``000000-FULL.pth`` or
             ``000000-SIMPLE.pth``, which is read file by file.
-        name: As there.
-        listener: As there.
+        name: See there.
+        listener: See there.
 
     Returns and raises as `nats_bench.import_nats_tss` does.
     """

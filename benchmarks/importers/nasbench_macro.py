@@ -34,19 +34,19 @@ def import_nasbench_macro(
 ) -> Imported:
     """Make an installed table of ``nas-bench-macro_cifar10.json``.
 
-    One task, ``cifar10``, with the accuracy in % of each of the trainings, the seeds. There is one
-    accuracy alone: the best one on the test images over the epochs of a training. Publications
-    search on it, and so does this table; it has no hidden test metric, and what a search reports
-    is no estimate of new images. Encodings of one network share its values.
+    One task, ``cifar10``, with the accuracy in % of each of the trainings, the seeds. The only
+    accuracy is the best one on the test images over the epochs of a training. As in publications,
+    a search optimises it. So there is no hidden test metric, and the result of a search is no
+    estimate for new images. Encodings of one network share its values.
 
     Args:
         source: The file.
         name: Name of the table; one of the same name is replaced.
-        listener: Hears how it goes.
+        listener: Hears about the progress.
 
     Raises:
         InvalidArgumentError: If the name breaks a rule, or the file cannot be read.
-        FormatError: If the file is damaged or another one; nothing is written then.
+        FormatError: If the file is damaged or of another kind; then nothing is written.
     """
     check_name(name)
     path = Path(source)

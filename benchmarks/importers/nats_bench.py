@@ -21,10 +21,10 @@ def import_nats_tss(source: str | os.PathLike[str], *, name: str, listener: List
 
     The table ``name`` holds the run of 200 epochs, ``name-hp12`` that of 12, which the API calls
     ``hp``. The tasks ``cifar10``, ``cifar100`` and ``ImageNet16-120`` follow the community's
-    protocol: a search sees the accuracy on ``x-valid`` (on CIFAR-10 that of a training on half of
-    the images, the API's ``cifar10-valid``); that on the test images (``x-test``; on CIFAR-10
-    ``ori-test`` of a training on all images) is hidden. Every epoch at which a validation accuracy
-    was recorded is a budget: a whole curve in the run of 12 epochs, and in that of 200 on CIFAR-10;
+    protocol. A search sees the accuracy on ``x-valid``, on CIFAR-10 of a training on half of the
+    images (the API's ``cifar10-valid``). The accuracy on the test images is hidden: ``x-test``, on
+    CIFAR-10 ``ori-test`` of a training on all images. Every epoch with a recorded validation
+    accuracy is a budget: a whole curve in the run of 12 epochs, and in that of 200 on CIFAR-10;
     elsewhere the last epoch alone. Seeds 0, 1, 2 are the API's 777, 888, 999. Metrics are those of
     `results_count.METRICS`. Dong et al., "NATS-Bench: Benchmarking NAS Algorithms for Architecture
     Topology and Size", TPAMI 2021.
@@ -33,15 +33,15 @@ def import_nats_tss(source: str | os.PathLike[str], *, name: str, listener: List
         source: The unpacked folder ``NATS-tss-v1_0-3ffb9-simple``, which is read file by file, or
             the file ``NATS-tss-v1_0-3ffb9.pickle.pbz2``, which needs much memory.
         name: Name of the first table; old tables of these names are replaced.
-        listener: Hears how it goes.
+        listener: Hears about the progress.
 
     Returns:
         The table of the longest run; the others are in its ``also``.
 
     Raises:
         InvalidArgumentError: If the name breaks a rule, or there is no such file or folder.
-        UnsafePickleError: If a file asks for more than plain data; nothing of it was executed.
-        FormatError: If a file is damaged or another one; nothing is written then.
+        UnsafePickleError: If a file holds more than plain data; nothing of it was executed.
+        FormatError: If a file is damaged or of another kind; then nothing is written.
     """
     return import_archive(source, TOPOLOGY, name=name, listener=listener)
 
@@ -50,13 +50,13 @@ def import_nats_sss(source: str | os.PathLike[str], *, name: str, listener: List
     """Make installed tables of NATS-Bench's size part, one for each run.
 
     The table ``name`` holds the run of 90 epochs, ``name-hp12`` and ``name-hp01`` those of 12 and
-    of 1; all have whole curves. All else is as in `import_nats_tss`.
+    of 1; all have whole curves. Otherwise it is like `import_nats_tss`.
 
     Args:
         source: The unpacked folder ``NATS-sss-v1_0-50262-simple``, which is read file by file, or
             the file ``NATS-sss-v1_0-50262.pickle.pbz2``, which needs much memory.
-        name: As there.
-        listener: As there.
+        name: See `import_nats_tss`.
+        listener: See `import_nats_tss`.
 
     Returns and raises as `import_nats_tss` does.
     """

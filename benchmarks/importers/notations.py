@@ -1,4 +1,4 @@
-"""Ways in which people write architectures, besides the notation of the space."""
+"""Notations of architectures other than that of the space."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Written = str | list[str]
 """An architecture in the notation of its space, or an option for each decision."""
 
 Reader = Callable[[SearchSpace, str], Written]
-"""Reads one text; raises `ArchitectureError` where it is no architecture."""
+"""Reads one text; raises `ArchitectureError` if it is no architecture."""
 
 NASLIB_201 = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
 """The operations of NAS-Bench-201 in the order of NASLib's ``OP_NAMES_NB201``."""
 
 NASLIB_201_NAMES = ("Identity", "Zero", "ReLUConvBN3x3", "ReLUConvBN1x1", "AvgPool1x1")
-"""What NASLib calls them: ``OP_NAMES``."""
+"""NASLib's names of them: ``OP_NAMES``."""
 
 NASLIB_201_EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 """The edges in the order of NASLib's ``EDGE_LIST``, whose states count from 1."""
@@ -33,7 +33,7 @@ _SHORT_101 = {name.split("-")[0]: name for name in nasbench101.OPERATIONS}
 _NUMBERS = re.compile(r"[\[({ ]*[0-9]{1,6}(?:[\s,;:/_-]+[0-9]{1,6})*[\])} ]*")
 _MARKS = re.compile(r"[\s\[\](){},;:'\"|]*")
 _WORD = re.compile(r"[A-Za-z_][\w-]*")
-_LOOKED_AT = 10  # texts that tell their notation
+_LOOKED_AT = 10  # texts by which a notation is detected
 _ITEM = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([^,;'"\[\](){}]+?))\s*(?:[,;]|$)""")
 
 
@@ -106,9 +106,9 @@ def read_naslib_201(space: SearchSpace, text: str) -> Written:
 def read_operations_201(space: SearchSpace, text: str) -> Written:
     """The six operations of a NAS-Bench-201 cell, in the order of its text.
 
-    The edges are 0->1, 0->2, 1->2, 0->3, 1->3, 2->3; where a list gives the source of each
-    operation, too, as the benchmark's own ``[[('none', 0)], [('none', 0), ('none', 1)], …]`` does,
-    it must be that.
+    The edges are 0->1, 0->2, 1->2, 0->3, 1->3, 2->3; a list may give the source of each
+    operation, too, like the benchmark's own ``[[('none', 0)], [('none', 0), ('none', 1)], …]``.
+    Then the sources must be these.
     """
     words = _WORD.findall(text)
     rest = _WORD.sub("", text)
@@ -163,7 +163,7 @@ def read_naslib_101(space: SearchSpace, text: str) -> Written:
 
 
 def _check_marks(text: str, rest: str) -> None:
-    """Refuse what is neither word, number nor mark of a list."""
+    """Refuse a text with anything but words, numbers and punctuation of lists."""
     if not _MARKS.fullmatch(rest):
         raise _wrong(text, "is no list of operations")
 
@@ -178,14 +178,14 @@ NOTATIONS: dict[str, dict[str, Reader]] = {
     "nasbench201": {"naslib": read_naslib_201, "operations": read_operations_201},
     "nasbench101": {"bits": read_bits_101, "naslib": read_naslib_101},
 }
-"""Notations by the space of which they are."""
+"""Notations by the space whose architectures they describe."""
 
 GENERAL: dict[str, Reader] = {"options": read_options, "indices": read_indices}
 """Notations of all spaces."""
 
 
 def open_notation(space: SearchSpace, name: str) -> Reader:
-    """The reader of a notation of this name, or a function of the user's.
+    """The reader of a notation of this name, or a function of the user.
 
     A function takes the text and gives the options: a mapping by decision, a sequence in the order
     of the decisions, an `Architecture`, or the architecture in the notation of the space.
@@ -208,7 +208,7 @@ def open_notation(space: SearchSpace, name: str) -> Reader:
 def _called(space: SearchSpace, name: str, function: Callable[[str], object], text: str) -> Written:
     try:
         found = function(text)
-    except Exception as error:  # whatever a function of the user's does
+    except Exception as error:  # any exception of the user's function
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise _wrong(text, f"cannot be read by {name}: {reason}") from error
     if isinstance(found, str):
@@ -236,14 +236,14 @@ def _called(space: SearchSpace, name: str, function: Callable[[str], object], te
 def by_pattern(
     space: SearchSpace, pattern: str, groups: Mapping[str, str], fixed: Mapping[str, str]
 ) -> Reader:
-    """A reader of texts that a regular expression matches, a group a decision.
+    """A reader of texts by a regular expression with a group for each decision.
 
     Args:
         space: The space.
-        pattern: The expression, which must match the whole text. Groups without names stand for
-            the decisions in their order.
-        groups: Group by decision, where it is called otherwise than the decision.
-        fixed: Option by decision that the text does not hold.
+        pattern: The expression, which must match the whole text. Groups without names are the
+            decisions in their order.
+        groups: Group by decision, for groups with other names than the decisions.
+        fixed: Option by decision, for decisions that the text does not hold.
 
     Raises:
         InvalidArgumentError: If it is no regular expression, or lacks decisions.
@@ -305,7 +305,7 @@ def likely(space: SearchSpace, texts: Sequence[str]) -> tuple[str, Reader] | Non
 
 
 def described(reader: Reader) -> str:
-    """The first sentence of what a notation says of itself."""
+    """The first sentence of the docstring of a notation."""
     return (reader.__doc__ or "").strip().split("\n\n")[0].rstrip(".").replace("``", "")
 
 

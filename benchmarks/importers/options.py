@@ -1,4 +1,4 @@
-"""From what is written of a decision to its option: names, numbers in any form, true and false."""
+"""Finds the option that a text means: by name, by number in any form, or as true or false."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ UNKNOWN, ABSENT = -1, -2
 
 _ABSENT = ("", "-", "none", "null", "nan", "na", "n/a")
 _TRUTH = {"1": "true", "1.0": "true", "yes": "true", "0": "false", "0.0": "false", "no": "false"}
-_ROUNDED = 1e-5  # numbers are the same that agree in five digits
+_ROUNDED = 1e-5  # numbers that agree in five digits are the same
 
 
 class OptionReader:
     """Finds the option of a decision that a text means.
 
-    The name counts first. Else ``4.0`` is the option ``4`` and ``1e-3`` is ``0.001``; ``True``,
-    ``1`` and ``yes`` are ``true``; upper and lower case make no difference where they make none
-    among the options.
+    An exact name takes precedence. Else ``4.0`` is the option ``4`` and ``1e-3`` is ``0.001``;
+    ``True``, ``1`` and ``yes`` are ``true``. Upper and lower case make no difference unless two
+    options differ in case only.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class OptionReader:
         self._numbers = np.array([_number(option) for option in options])
 
     def numbers(self, texts: Sequence[str]) -> list[int]:
-        """The number of the option of each text, `UNKNOWN`, or `ABSENT` where nothing is said."""
+        """The number of the option of each text, `UNKNOWN`, or `ABSENT` where a text is empty."""
         found = self._found
         try:
             return [found[text] for text in texts]
@@ -93,7 +93,7 @@ class OptionReader:
 
 
 def _number(text: str) -> float:
-    """NaN where a text is no finite number."""
+    """The number in a text, NaN if it is no finite number."""
     try:
         number = float(text) if "_" not in text else math.nan
     except ValueError:

@@ -45,7 +45,7 @@ _LEFT_OUT = {
 
 @dataclass(frozen=True)
 class _Record:
-    """What one trial measured: values by budget, and all else at the largest of them."""
+    """What one trial measured: values by budget, and the rest at the largest budget."""
 
     arch: Architecture
     values: Mapping[int, float]
@@ -73,34 +73,34 @@ def import_optuna(
 ) -> Imported:
     """Make an installed table of a study; a table of the same name is replaced.
 
-    The completed trials become rows, where their parameters are named like the decisions of the
-    space and have options as values (8, 8.0 and ``"8"`` are the option ``8``); a decision that does
-    not count in a trial may be missing there. Other parameters are left out. The direction
-    is that of the study. Several trials of one architecture are its seeds, in the order of their
-    numbers. Values that all trials reported at the same steps become budgets, counted from 1, and
-    the value of a trial stands at the last one. Of several objectives the first is the goal, the
-    others are metrics. A study that this program stored also has budgets, costs, metrics, test
-    metrics and learning curves, and the table notes how its trainings are repeated.
+    The completed trials become rows. Their parameters must have the names of the decisions and
+    values that are options (8, 8.0 and ``"8"`` are the option ``8``). A decision that is inactive
+    in a trial may be missing there. Other parameters are ignored. The direction is that of the
+    study. Several trials of one architecture are its seeds, in the order of their numbers. Values
+    that all trials reported at the same steps become budgets, counted from 1, and the value of a
+    trial is that of the last budget. Of several objectives the first is the goal, the others are
+    metrics. A study that this program stored also has budgets, costs, metrics, test metrics and
+    learning curves, and the table records how to repeat its trainings.
 
     Args:
         storage: Optuna's storage.
         name: Name of the table.
-        study: Name of the study; may be left out where there is only one.
-        space: Name of a registered space or a TOML file; may be left out where a search of this
+        study: Name of the study; optional if there is only one.
+        space: Name of a registered space or a TOML file; optional if a search of this
             program stored the study.
         task: Name of the task, likewise.
-        decisions: Parameter by decision, where it is called otherwise than the decision.
-        fixed: Option by decision that the study lacks, because all trials had the same.
+        decisions: Parameter by decision, for parameters with other names than the decisions.
+        fixed: Option by decision, for decisions that the study lacks: the same in all trials.
         nearest: Whether a number between two options of a decision means the nearer one.
-        skip_bad: Leave completed trials out that are no architecture or have no finite value,
+        skip_bad: Skip completed trials that are no architecture or have no finite value,
             instead of refusing the study.
-        listener: Hears what is left out.
+        listener: Hears what is skipped.
 
     Raises:
         UnknownNameError: If there is no such study or space.
         InvalidArgumentError: If an argument breaks a rule or is missing, or the study lacks
             decisions of the space.
-        FormatError: If there is no usable trial, or a bad one; nothing is written then.
+        FormatError: If there is no usable trial, or a bad one; then nothing is written.
     """
     check_name(name)
     listener = listener or Listener()
@@ -172,7 +172,7 @@ def _space(
 
 
 class _Parameters:
-    """Which parameter of a trial is which decision of a space."""
+    """The parameters of trials that are decisions of a space."""
 
     def __init__(
         self,
@@ -268,7 +268,7 @@ def _records(
 
 
 def _steps(trials: Sequence[FrozenTrial], listener: Listener) -> list[int]:
-    """The steps at which all trials reported a value; none if some did at others."""
+    """The steps at which all trials reported a value; none if their steps differ."""
     steps = {tuple(sorted(trial.intermediate_values)) for trial in trials}
     if len(steps) > 1:
         listener.note("trials reported values at different steps, so their last ones alone count")
@@ -301,7 +301,7 @@ def _searched(trial: FrozenTrial, arch: Architecture, names: Sequence[str]) -> _
 def _training(
     settings: Mapping[str, Any], trials: Sequence[FrozenTrial]
 ) -> Mapping[str, Any] | None:
-    """What a study of trainings notes of them, and how many seeds there are."""
+    """What a study of trainings records of them, and the number of seeds."""
     found = recorded(settings)
     seeds = [trial.user_attrs.get("seed") or 0 for trial in trials]
     return found | {"seeds": 1 + max(seeds)} if found else None

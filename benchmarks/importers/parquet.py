@@ -26,7 +26,7 @@ class ParquetRows(Rows):
 
         Args:
             path: The file.
-            max_size: So many bytes the columns that are read take at most.
+            max_size: Most bytes of the columns that are read.
 
         Raises:
             MissingDependencyError: If pyarrow is not installed.
@@ -80,7 +80,7 @@ class ParquetRows(Rows):
         return values
 
     def _check_size(self, columns: Sequence[str]) -> None:
-        """Refuse what would take too much memory, by what the file says of itself."""
+        """Refuse columns that would take too much memory, by the metadata of the file."""
         about = self._file.metadata
         size = about.num_rows * len(columns) * 8
         for i in range(about.num_row_groups):

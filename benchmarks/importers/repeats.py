@@ -1,4 +1,4 @@
-"""Several rows of one architecture: agreement, its seeds, or their mean."""
+"""Several rows of one architecture: refused, taken as its seeds, or averaged."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Gathered:
     Attributes:
         rows: The first row of each architecture, ascending: int (n,).
         numbers: By column, float (n, repeats), NaN where an architecture has fewer.
-        repeated: Number of rows that were the same as another one.
-        merged: Number of rows that became a seed or part of a mean of an earlier one's.
+        repeated: Number of rows that equal an earlier one.
+        merged: Number of rows that became a further seed or a part of a mean.
     """
 
     rows: IntArray
@@ -37,7 +37,7 @@ class Gathered:
 
 
 def check_repeats(repeats: str) -> None:
-    """Refuse another word.
+    """Refuse an unknown value.
 
     Raises:
         InvalidArgumentError: If it is none of `Repeats`.
@@ -91,7 +91,7 @@ def gather(
 def _agreeing(
     good: IntArray, before: IntArray, numbers: Mapping[str, FloatArray], rows: Rows
 ) -> tuple[IntArray, int]:
-    """The rows that repeat none, and how many others agree with an earlier one."""
+    """The first row of each architecture, and how many later rows equal it."""
     other = np.zeros(len(good), dtype=np.bool_)
     for column, values in numbers.items():
         different = differs(values[good], values[before])
@@ -119,7 +119,7 @@ def _occurrence(group: IntArray) -> IntArray:
 
 
 def _means(values: FloatArray, group: IntArray, count: int) -> FloatArray:
-    """The mean of each group without what is missing: (count, 1)."""
+    """The mean of each group without missing values: (count, 1)."""
     given = ~np.isnan(values)
     total = np.bincount(group[given], values[given], count)
     number = np.bincount(group[given], minlength=count)

@@ -1,8 +1,8 @@
-"""What NATS-Bench and NAS-Bench-201 record of their trainings.
+"""The records of trainings of NATS-Bench and NAS-Bench-201.
 
 Both write the same state for every architecture and run. A *run* is a whole training with its own
-schedule of the learning rate, named after its epochs; so epoch 12 of the run of 200 epochs is
-something else than the end of the run of 12, and each run becomes a table of its own.
+schedule of the learning rate, named after its epochs. So epoch 12 of the run of 200 epochs differs
+from the end of the run of 12 epochs, and each run becomes a table of its own.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ class _Task(NamedTuple):
 
 
 TASKS = {
-    # The training behind the validation accuracy had half of the training images, the one behind
-    # the test accuracy all of them: the protocol of both benchmarks.
+    # The protocol of both benchmarks: the validation accuracy is of a training on half of the
+    # training images, the test accuracy of a training on all of them.
     "cifar10": _Task(("cifar10-valid", "x-valid"), ("cifar10", "ori-test")),
     "cifar100": _Task(("cifar100", "x-valid"), ("cifar100", "x-test")),
     "ImageNet16-120": _Task(("ImageNet16-120", "x-valid"), ("ImageNet16-120", "x-test")),
 }
 _MOST_EPOCHS = 1_000
-_CHECKED_SEED = 888  # whose numbers of parameters are right where those of the seeds differ
+_CHECKED_SEED = 888  # its numbers of parameters are right if those of the seeds differ
 
 _Curve = tuple[int, IntArray, FloatArray]
-"""Row, epochs at which something was recorded, and the accuracies there."""
+"""Row, epochs with a record, and the accuracies there."""
 
 
 class _Run:
@@ -61,7 +61,7 @@ class _Run:
         self.metrics: dict[str, list[tuple[int, tuple[float, ...]]]] = {}
 
     def add(self, row: int, state: Mapping[str, Any]) -> None:
-        """Take in the state of one architecture."""
+        """Add the state of one architecture."""
         for name, task in TASKS.items():
             for dataset, part in task:
                 for seed in state["dataset_seed"].get(dataset, ()):
@@ -80,7 +80,7 @@ class _Run:
         return any(task.validation in self.curves for task in TASKS.values())
 
     def tasks(self, rows: int) -> list[TaskSpec]:
-        """The tasks of the table; gives the curves away."""
+        """The tasks of the table; the curves are released, as they are large."""
         return [self._task(name, rows) for name in TASKS if TASKS[name].validation in self.curves]
 
     def _task(self, name: str, rows: int) -> TaskSpec:
@@ -112,7 +112,7 @@ class Results:
 
         Args:
             space: The space of the architectures.
-            runs: Number of epochs, as text, by the word that a file has for the run.
+            runs: Number of epochs, as text, by the name of a run in the files.
         """
         self._space = space
         self._names = dict(runs)
@@ -120,14 +120,14 @@ class Results:
         self._runs: dict[str, _Run] = {}
 
     def add(self, where: str, states: Any) -> None:
-        """Take in the state of each run of one architecture.
+        """Add the state of each run of one architecture.
 
         Args:
             where: The file it comes from, for messages.
-            states: By the file's word for the run.
+            states: By the name of the run in the file.
 
         Raises:
-            FormatError: If it is of another layout, or the architecture came before.
+            FormatError: If it has another layout, or the architecture was added before.
         """
         try:
             runs = {self._names[word]: state for word, state in states.items()}
@@ -162,7 +162,7 @@ class Results:
         if not names:
             raise FormatError(f"{where} holds no validation accuracy; get it again")
         made = []
-        for run in names:  # the longest comes last: where it is there, the others are, too
+        for run in names:  # The longest is last: if it is there, the others are, too.
             table = name if run == names[-1] else f"{name}-hp{run}"
             about = f"{source}, run of {int(run)} epochs"
             tasks = self._runs.pop(run).tasks(rows)
@@ -172,7 +172,7 @@ class Results:
 
 
 def _text(value: Any) -> str:
-    if not isinstance(value, str):  # whose text may be endless
+    if not isinstance(value, str):  # as its text may be endless
         raise TypeError(f"a text was expected, not {type(value).__name__}")
     return str(value)
 
@@ -194,7 +194,7 @@ def _curve(row: int, result: Mapping[str, Any], part: str) -> _Curve:
 
 
 def _metrics(results: Mapping[int, Mapping[str, Any]]) -> tuple[float, ...]:
-    """What `METRICS` lists, as a mean over the seeds that have it."""
+    """The metrics of `METRICS`, each as a mean over the seeds that have it."""
 
     def of_model(key: str) -> float:
         numbers = {seed: float(result[key]) for seed, result in results.items()}

@@ -1,4 +1,4 @@
-"""Files of rows, one an architecture, whatever their format."""
+"""Files with a row for each architecture, in any format."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Rows(ABC):
     """Rows of a file.
 
     Attributes:
-        unit: What a place is called in messages: a line or a row.
+        unit: The word for a position in messages: a line or a row.
         header: Names of all columns.
-        places: Place of each row in the file, int (rows,); as of `read`.
+        positions: Position of each row in the file, int (rows,), set by `read`.
         decimal_comma: Whether numbers may have a decimal comma.
-        bad: What is wrong with a row, by its place; also of rows that are in none of the columns.
+        bad: What is wrong with a row, by its position; also of rows that are in no column.
     """
 
     unit: str
@@ -69,7 +69,7 @@ class Rows(ABC):
                 raise FormatError(f"{count} columns are called {column!r}; rename them")
 
     def refuse(self, row: int | np.integer[Any], reason: str) -> None:
-        """Note what is wrong with a row, unless something else was before."""
+        """Record what is wrong with a row, unless it was refused before."""
         self.bad.setdefault(int(self.positions[row]), reason)
 
     def joined(self, columns: Sequence[str]) -> list[str]:
@@ -116,13 +116,13 @@ class Rows(ABC):
     ) -> IntArray:
         """Encodings (rows, decisions) of columns with options, one a decision.
 
-        A row with another text, or that is no architecture, is bad. A cell may be empty where the
-        decision does not count.
+        A row with an unknown option, or that is no architecture, is bad. A cell may be empty where
+        the decision is inactive.
 
         Args:
             space: Their space.
-            columns: A column for each decision that is not fixed, in their order.
-            fixed: Option of decisions without a column, by name.
+            columns: A column for each decision that is not fixed, in the order of the decisions.
+            fixed: Option by name of the decisions without a column.
             nearest: As in `OptionReader`.
         """
         rest = iter(columns)
@@ -144,7 +144,7 @@ class Rows(ABC):
         rows: IntArray,
         nearest: bool,
     ) -> IntArray:
-        """Encodings (rows, decisions) of the options of each decision, which are texts."""
+        """Encodings (rows, decisions) from the texts of the options of each decision."""
         comma = self.decimal_comma
         readers = [OptionReader(d, nearest=nearest, decimal_comma=comma) for d in space.decisions]
         read = [reader.numbers(texts) for reader, texts in zip(readers, options, strict=True)]
@@ -180,8 +180,8 @@ def _read(
     """Read a notation that is not the space's own.
 
     Returns:
-        Encodings (rows, decisions) of those that it translates into the space's own, errors by
-        row, and options by row of the others.
+        Encodings (rows, decisions) of the texts that it converts into the space's notation,
+        errors by row, and options by row of the other texts.
     """
     native: dict[int, str] = {}
     errors: dict[int, ArchitectureError] = {}

@@ -1,4 +1,4 @@
-"""What separates the cells of a text: found by the columns that it must make."""
+"""Finds the separator of the cells of a text by the columns that it must give."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from surrogate_nas.errors import FormatError, InvalidArgumentError
 
 BLANKS = " "
-"""Cells that any number of spaces and tabs separate."""
+"""The separator of cells that are separated by any number of spaces and tabs."""
 
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|", "blanks": BLANKS}
 """By their names, in the order in which they are tried."""
@@ -37,7 +37,7 @@ class BlankReader:
     """Reads lines of cells that blanks separate; a cell with blanks stands in quotes."""
 
     def __init__(self, lines: Iterator[str]) -> None:
-        """Read what the lines hold, which end with newlines or not."""
+        """Read lines, with or without newlines at their ends."""
         self._lines = lines
         self.line_num = 0
 
@@ -55,7 +55,7 @@ class BlankReader:
 
 
 def cells_of(line: str, separator: str) -> list[str]:
-    """The cells of one line; none where it is no CSV."""
+    """The cells of one line; none if it is no CSV."""
     if separator == BLANKS:
         return next(BlankReader(iter([line])))
     try:
@@ -65,9 +65,9 @@ def cells_of(line: str, separator: str) -> list[str]:
 
 
 def by_header(line: str, needed: Sequence[str]) -> str:
-    """The separator that makes the most of the needed columns of a header.
+    """The separator that gives the most of the needed columns of a header.
 
-    Of equals the first counts that makes more than one column, and the comma where none does.
+    Of several equals it is the first that gives more than one column, else the comma.
     """
     parted = {separator: cells_of(line, separator) for separator in SEPARATORS.values()}
     made = {s: len(set(needed) & set(cells)) for s, cells in parted.items()}
@@ -77,7 +77,7 @@ def by_header(line: str, needed: Sequence[str]) -> str:
 
 
 def by_count(path: object, lines: Sequence[str], names: Sequence[str]) -> str:
-    """The separator that makes as many cells as there are names, in most of the lines.
+    """The separator that gives as many cells as there are names, in most of the lines.
 
     Raises:
         FormatError: If none does in more than half of them.
@@ -90,7 +90,7 @@ def by_count(path: object, lines: Sequence[str], names: Sequence[str]) -> str:
         first = ", ".join(f"{word} {counts[s][0]}" for word, s in SEPARATORS.items())
         raise FormatError(
             f"{path}: --columns names {len(names)} columns ({', '.join(names)}), but no separator "
-            f"makes so many cells of a line; cells of the first line by separator: {first}; name "
-            "every column, or the separator with --separator"
+            f"gives as many cells in most lines; cells of the first line by separator: {first}; "
+            "name every column, or the separator with --separator"
         )
     return best

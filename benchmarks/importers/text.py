@@ -36,7 +36,7 @@ def read_content(path: Path, max_size: int = MAX_SIZE) -> bytes | None:
 
     Args:
         path: The file, compressed by gzip or bzip2 or not.
-        max_size: So many bytes of text are the most.
+        max_size: Most bytes of text.
 
     Raises:
         InvalidArgumentError: If the file cannot be read.
@@ -55,7 +55,7 @@ def read_content(path: Path, max_size: int = MAX_SIZE) -> bytes | None:
         line = content.count(b"\n", 0, error.start) + 1
         raise FormatError(f"{path} is no CSV text in UTF-8, line {line}: {error}") from error
     except OSError as error:
-        if error.errno is None:  # bzip2's word for what is no bzip2
+        if error.errno is None:  # raised for data that are not bzip2
             raise FormatError(f"{path} is damaged or cut off ({error}); get it again") from error
         raise InvalidArgumentError(f"cannot read the file {path}: {error.strerror}") from error
     return content
@@ -78,9 +78,9 @@ class TextRows(Rows):
         """Read the header.
 
         Args:
-            path: What the file is called in messages.
+            path: The name of the file in messages.
             content: The text.
-            needed: Columns that the header should have, by which the separator is found.
+            needed: Columns that the header should have, to find the separator.
             names: The columns of a text without a header.
             separator: What separates the cells, see `read_separator`; None to find it.
 
@@ -127,7 +127,7 @@ class TextRows(Rows):
         self._cells = dict(zip(columns, cells, strict=True))
 
     def _read_slowly(self, where: Sequence[int]) -> list[list[str]]:
-        """The cells of these columns where cells are quoted or rows are not whole."""
+        """The cells of these columns of a text with quotes or incomplete rows."""
         rows: list[list[str]] = []
         lines = []
         reader = self._reader()
@@ -138,7 +138,7 @@ class TextRows(Rows):
             if len(row) == len(self.header):
                 rows.append([row[i] for i in where])
                 lines.append(line)
-            elif row:  # an empty line is none
+            elif row:  # an empty line is no row
                 cut = "cut off" if len(row) < len(self.header) else "too long"
                 self.bad[line] = f"the row is {cut}: {len(row)} cells, not {len(self.header)}"
             line = reader.line + 1
@@ -188,7 +188,7 @@ class _Reader:
 
 
 def _split(content: bytes, columns: int, separator: str) -> tuple[bytes, IntArray, IntArray] | None:
-    """Where the cells of a text are, if it has no quotes and all of its rows are whole.
+    """Where the cells of a text are, if it has no quotes and all rows are complete.
 
     Returns:
         The text, and where its cells start and end: int (rows, columns) each.

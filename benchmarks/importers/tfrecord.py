@@ -25,7 +25,9 @@ BLOCK = 1 << 22
 """Bytes that are read and verified at once."""
 
 _HEADER, _TRAILER = 12, 4
-_POLYNOMIAL = np.uint32(0x82F63B78)  # Castagnoli's, its lowest power in the highest bit
+_POLYNOMIAL = np.uint32(
+    0x82F63B78
+)  # Castagnoli's polynomial, with its lowest power in the highest bit
 _MASK = np.uint32(0xA282EAD8)
 _LENGTH = struct.Struct("<Q")
 _DOUBLE = struct.Struct("<d")
@@ -41,7 +43,7 @@ def read_records(path: Path, listener: Listener) -> Iterator[tuple[int, list[byt
 
     Raises:
         InvalidArgumentError: If the file cannot be read.
-        FormatError: If it is cut off, damaged, or no TFRecord file; the message names the place.
+        FormatError: If it is cut off, damaged, or no TFRecord file; the message names the position.
     """
     first, offset, rest = 1, 0, b""
     try:
@@ -63,7 +65,7 @@ def read_records(path: Path, listener: Listener) -> Iterator[tuple[int, list[byt
 
 
 def _split(data: bytes, path: Path, first: int, offset: int) -> tuple[list[bytes], int]:
-    """The complete records at the beginning of ``data``, and where they end."""
+    """The complete records at the beginning of ``data``, and the position of their end."""
     starts, position = [], 0
     while position + _HEADER <= len(data):
         starts.append(position + _HEADER)
@@ -95,7 +97,7 @@ def _split(data: bytes, path: Path, first: int, offset: int) -> tuple[list[bytes
 
 
 def _advanced(register: IntArray, bits: int) -> IntArray:
-    """What becomes of CRC registers, uint32 (n,), after so many zero bits."""
+    """CRC registers, uint32 (n,), after ``bits`` further zero bits."""
     for _ in range(bits):
         register = (register >> 1) ^ (_POLYNOMIAL * (register & 1))
     return register
@@ -137,7 +139,7 @@ def read_message(data: bytes) -> Message:
 
     Returns:
         The values of each field by its number, in their order: int for a varint, float for 64
-        bits, bytes for a text or an inner message. Fields of 32 bits are passed over.
+        bits, bytes for a text or an inner message. Fields of 32 bits are skipped.
 
     Raises:
         FormatError: If it is no such message.

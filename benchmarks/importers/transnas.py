@@ -27,7 +27,7 @@ GOALS = {
     "normal": Goal("ssim"),
     "autoencoder": Goal("ssim"),
 }
-"""What the paper's searches optimise, by task; recorded as ``valid_…`` and ``test_…``."""
+"""The metric that the paper's searches optimise, by task; recorded as ``valid_…``, ``test_…``."""
 
 _PARTS = ("micro", "macro")
 _PERCENT = ("top1", "top5", "acc", "mIoU")
@@ -39,23 +39,23 @@ def import_transnas(source: str | os.PathLike[str], *, name: str, listener: List
     """Make installed tables of TransNAS-Bench-101, one for each of its spaces.
 
     Every recorded epoch is a budget. The goal of a task is the metric that the paper's searches
-    optimise, see `GOALS`: on the validation data, with the one on the test data hidden. All other
-    metrics of training and validation, the seconds since the training began (``time_elapsed``)
-    and what is known of the model (``inference_time`` in seconds, parameters, FLOPs) are metrics
-    under their official names. Duan et al., "TransNAS-Bench-101: Improving Transferability and
-    Generalizability of Cross-Task Neural Architecture Search", CVPR 2021.
+    optimise, see `GOALS`, on the validation data; on the test data it is hidden. All others are
+    metrics under their official names: those of training and validation, the seconds since the
+    training began (``time_elapsed``), ``inference_time`` in seconds, parameters and FLOPs.
+    Duan et al., "TransNAS-Bench-101: Improving Transferability and Generalizability of Cross-Task
+    Neural Architecture Search", CVPR 2021.
 
     Args:
         source: The official ``transnas-bench_v10141024.pth``.
         name: The tables are called ``name-micro`` and ``name-macro``; old ones are replaced.
-        listener: Hears how it goes.
+        listener: Hears about the progress.
 
     Returns:
         The first table; the second one is in its ``also``.
 
     Raises:
         InvalidArgumentError: If the name breaks a rule.
-        FormatError: If the file is damaged or another one; nothing is written then.
+        FormatError: If the file is damaged or of another kind; then nothing is written.
     """
     for part in _PARTS:
         check_name(f"{name}-{part}")
@@ -75,7 +75,7 @@ def import_transnas(source: str | os.PathLike[str], *, name: str, listener: List
             f"{path} is not transnas-bench_v10141024.pth, or damaged ({error!r}); get it again "
             "from its publishers"
         ) from error
-    del data  # before writing needs as much again
+    del data  # frees memory, as writing needs as much again
     first, *others = map(install, specs)
     return replace(first, also=tuple(others))
 
@@ -119,7 +119,7 @@ def _task(name: str, records: Sequence[Mapping[str, Any]]) -> TaskSpec:
 
 
 def _epochs(records: Sequence[Mapping[str, Any]], metric: str) -> int:
-    """The most epochs of a training, all of which at least one has recorded."""
+    """The most epochs of a training; at least one training must have recorded all of them."""
     claimed = [record["total_epochs"] for record in records]
     if not all(type(epochs) is int for epochs in claimed):
         raise TypeError("total_epochs must be a whole number")
@@ -143,7 +143,7 @@ def _curves(lists: Sequence[Sequence[Any]], metric: str, epochs: int) -> FloatAr
 
 
 def _number(value: Any) -> float:
-    """A number; a time may be written ``h:mm:ss``, and what is not known as an empty text."""
+    """A number; a time may be written ``h:mm:ss``, and a missing number as an empty text."""
     if not isinstance(value, str):
         return float(value)
     seconds = 0.0
@@ -153,7 +153,7 @@ def _number(value: Any) -> float:
 
 
 def _goal(metric: str) -> Goal:
-    """Direction and unit of a metric, which its name tells."""
+    """Direction and unit of a metric, by its name."""
     kind = metric.split("_", 1)[-1]
     gain = kind in _PERCENT or kind in ("ssim", "neg_loss")
     unit = "%" if kind in _PERCENT else "s" if metric in _TIMES else ""

@@ -18,19 +18,18 @@ _PERCENTAGE, _TIME, _DECIMAL_COMMA = "percentage", "clock time", "number with a 
 
 
 def read_numbers(cells: Cells, *, decimal_comma: bool) -> tuple[FloatArray, dict[int, str]]:
-    """The numbers of a column, and why a cell is none.
+    """The numbers of a column, and why a cell is no number.
 
-    A clock time ``h:mm:ss.f`` or ``m:ss.f`` counts in seconds, ``93.4 %`` is 93.4, and ``93,4``
-    may be 93.4. A column that has a percentage, has percentages alone, and so with the others, as
-    93.4 and ``93.4 %`` need not be the same.
+    A clock time ``h:mm:ss.f`` or ``m:ss.f`` is converted to seconds, ``93.4 %`` is 93.4, and
+    ``93,4`` may be 93.4. All cells of a column must have the same form, as 93.4 and ``93.4 %``
+    need not mean the same.
 
     Args:
         cells: The cells.
         decimal_comma: Whether a number may have a decimal comma.
 
     Returns:
-        float (rows,), NaN where a cell is empty, and by row the reason why a cell is no finite
-        number.
+        float (rows,), NaN where a cell is empty; and by row why a cell is no finite number.
     """
     values = cells.numbers()
     odd = np.flatnonzero(np.isinf(values)).tolist()
@@ -53,7 +52,7 @@ def read_numbers(cells: Cells, *, decimal_comma: bool) -> tuple[FloatArray, dict
 
 
 def _written(text: str, *, decimal_comma: bool) -> tuple[str, float] | None:
-    """What kind of number a text is, and which."""
+    """The kind of number that a text is, and the number."""
     comma = decimal_comma and text.count(",") == 1 and "." not in text and "day" not in text
     plain = text.replace(",", ".") if comma else text
     if match := _PERCENT.fullmatch(plain):
@@ -71,7 +70,7 @@ def _written(text: str, *, decimal_comma: bool) -> tuple[str, float] | None:
 def _unlike(
     cells: Cells, values: FloatArray, kinds: dict[int, str], bad: dict[int, str]
 ) -> dict[int, str]:
-    """Why rows are refused that are written otherwise than the others of the column."""
+    """Reasons for refusing rows that are written in another form than most of the column."""
     kind, _ = Counter(kinds.values()).most_common(1)[0]
     example = cells.text(next(row for row, found in kinds.items() if found == kind))
     reasons = {}
