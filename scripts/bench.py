@@ -1,7 +1,7 @@
-"""The measurements behind the README's numbers on speed; run by ``scripts/bench``.
+"""The measurements of speed in the README; run by ``scripts/bench``.
 
-Every claim is a ratio against a baseline that runs beside it: absolute timings vary with the
-machine and its load, so each is the best of several alternating repetitions.
+Numbers are ratios to a baseline of the same run, as absolute times vary with the machine and its
+load. Each time is the best of several alternating repetitions.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def opening() -> dict[str, float]:
     from surrogate_nas.benchmarks.catalog import open_benchmark
 
     path = str(open_benchmark("nas-bench-graph").path)
-    # With bytecode, as an installed package has it: compiling is not opening.
+    # With bytecode, like an installed package: the time shall not include compiling.
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     command = [sys.executable, "-c", _OPENING, path]
     runs = [json.loads(subprocess.check_output(command, env=environment)) for _ in range(6)]

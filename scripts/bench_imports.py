@@ -1,6 +1,6 @@
 """Peak memory and time of importing NATS-Bench's topology folder; part of ``scripts/bench``.
 
-The files have the official layout and size and invented values. Run alone:
+The files have the official layout and size, and made-up values. Run alone:
 ``python scripts/bench_imports.py [FILES]``, by default all 15,625.
 """
 
@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # the tests have the files' layout
+sys.path.insert(0, str(ROOT))  # the tests know the layout of the files
 _MARK = "@architecture@"
-_VARIANTS = 9  # different contents, of one, two and three seeds in turns
+_VARIANTS = 9  # different contents, with one, two and three seeds in turn
 
 _IMPORT = """
 import json, os, resource, sys, time
@@ -41,7 +41,7 @@ print(json.dumps({
 
 
 def nats_import(files: int = 15_625) -> dict[str, Any]:
-    """Import a folder of so many files in a fresh process; the limit of the peak is 1,000 MB."""
+    """Import a folder of ``files`` files in a fresh process; the peak may be 1,000 MB."""
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder, "NATS-tss-v1_0-3ffb9-simple")
         archive.mkdir()
@@ -60,8 +60,8 @@ def nats_import(files: int = 15_625) -> dict[str, Any]:
 def _write(archive: Path, files: int) -> int:
     """Write the files; returns their size in all.
 
-    To compress each would take half an hour: here only its beginning, which names the
-    architecture, is compressed anew, and followed by the rest as a bzip2 stream of its own.
+    Compressing each would take half an hour. So only its beginning, which names the architecture,
+    is compressed; the rest follows as another bzip2 stream.
     """
     from surrogate_nas.spaces.nasbench201 import NASBench201Space
 
@@ -89,7 +89,7 @@ def _variant(seeds: int, number: int) -> tuple[bytes, bytes]:
         "12": arch_state(number, _MARK, 12, short, rng, old=False),
         "200": arch_state(number, _MARK, 200, long, rng, old=True),
     }
-    # Protocol 3, as protocol 4 notes the length of what follows; the name is in it just once.
+    # Protocol 3, as protocol 4 contains the length of the rest; the name occurs once.
     content = pickle.dumps(states, protocol=3)
     head, rest = content.split(b"X" + len(_MARK).to_bytes(4, "little") + _MARK.encode())
     return head, bz2.compress(rest)

@@ -9,7 +9,7 @@ import numpy as np
 _GUIDES = ("gp", "meta-gnn")
 _TRIALS = 200
 _STEPS = 1_000
-_AROUND = 5  # steps on each side, of which the median is taken
+_AROUND = 5  # neighbouring steps on each side, over which the median is taken
 
 
 def guided() -> dict[str, float]:

@@ -1,8 +1,8 @@
-"""Where a supernet's choice stands in `cell-bench`, beside searches at equal cost; prints JSON.
+"""Rank of a supernet's choice in `cell-bench`, beside searches at equal cost; prints JSON.
 
-Cost is the processor's seconds of this process, with one thread. A supernet's are turned into a
-number of single trainings by those of some random cells, trained here as for the table. Random
-search and evolution may have as many trials, and read their values from the table.
+Cost is the processor time of this process, with one thread. The cost of a supernet is divided by
+that of single trainings of some random cells, trained as for the table. Random search and evolution
+may have as many trials, and read their values from the table.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def measured(task: TabularTask, method: str, epochs: int, seeds: int) -> dict[st
 
 
 def timed(function: Callable[[], Any]) -> tuple[Any, float]:
-    """What a function gives, and the processor's seconds that it took."""
+    """The result of a function, and its processor time in seconds."""
     start = time.process_time()
     return function(), time.process_time() - start
 

@@ -14,13 +14,13 @@ import numpy as np
 from timing import alternate
 
 _BATCH = 128
-_REPETITIONS = 15  # of single steps: the best of few varies by a tenth beside other work
+_REPETITIONS = 15  # repetitions of a step: the best of few varies by a tenth on a busy machine
 _WORKERS = 2
 _CELL = "|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|none~1|nor_conv_3x3~2|"
 
 
 def training() -> dict[str, float]:
-    """A step of a NAS-Bench-201 network by its recipe; a ratio of 1.1 is allowed."""
+    """A step of a NAS-Bench-201 network by its recipe; the ratio may be 1.1."""
     import torch
     from torch import nn
 
@@ -38,7 +38,7 @@ def training() -> dict[str, float]:
         pixels = rng.integers(0, 256, (count, 3, 32, 32), dtype=np.uint8)
         return Split(pixels, rng.integers(0, 10, count))
 
-    # An epoch is a step; two images for validation and test.
+    # An epoch is one step; two images are for validation and test.
     dataset = Dataset("random", images(_BATCH), images(1), images(1), 10, True)
     arch = open_space("nasbench201").parse(_CELL)
     recipe = dataclasses.replace(RECIPES["nasbench201"], batch_size=_BATCH)
@@ -71,9 +71,9 @@ def training() -> dict[str, float]:
 
 
 def building() -> dict[str, float]:
-    """Share of two cores that ``build`` keeps busy, its start included; .9 is wished.
+    """Share of two cores that ``build`` keeps busy, including its start; it should be .9.
 
-    It says something on a machine of two cores or more with nothing else to do.
+    It is meaningful only on an idle machine with two cores or more.
     """
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "surrogate_nas", "build", "--dataset", "digits"]
@@ -87,6 +87,6 @@ def building() -> dict[str, float]:
 
 
 def _processor_seconds() -> float:
-    """Of all child processes that have ended, and theirs."""
+    """Processor time of all ended child processes and their children."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime

@@ -1,8 +1,8 @@
-"""The circle of real training, command by command; run by ``scripts/circle``.
+"""All steps from real trainings to a guided search; run by ``scripts/circle``.
 
-A search trains for real and keeps its trials; its winners are verified; the trials become a table;
-a predictor learns from that table and from another one of the same space, and guides the search of
-a task that it never saw. A run that was stopped goes on where it was.
+A search trains and stores its trials, and its winners are verified. The trials become a table. A
+predictor learns from this table and from another one of the same space. It guides the search of a
+task that it never saw. A run that was stopped continues.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ class CommandError(Exception):
 
 
 def circle(out: Path, *, table: str, task: str, predictor: str, search: Sequence[str]) -> None:
-    """Go round once.
+    """Run all steps.
 
     Args:
         out: Folder for the trials, the table and the weights.
         table: Another table of the space `dense-cell`.
-        task: Of that table: searched at the end, and never learnt from.
-        predictor: What learns.
+        task: A task of that table: searched at the end, and never learnt from.
+        predictor: The predictor.
         search: Options of the search by training.
 
     Raises:
-        CommandError: If a command fails, which says why.
+        CommandError: If a command fails; it has printed the reason.
     """
     out.mkdir(parents=True, exist_ok=True)
     os.environ["SURROGATE_NAS_HOME"] = os.fspath(out / "home")
@@ -69,8 +69,12 @@ def parsed(argv: Sequence[str] | None = None) -> tuple[argparse.Namespace, list[
     option = parser.add_argument
     option("--out", type=Path, default=Path("circle"), help="folder (default: %(default)s)")
     option("--table", default="cell-bench", help="another table (default: %(default)s)")
-    option("--task", default="mnist5k-14", help="of it, never learnt from (default: %(default)s)")
-    option("--learner", default="meta-gnn", help="what learns (default: %(default)s)")
+    option(
+        "--task",
+        default="mnist5k-14",
+        help="a task of it, never learnt from (default: %(default)s)",
+    )
+    option("--learner", default="meta-gnn", help="the predictor (default: %(default)s)")
     return parser.parse_known_args(argv)
 
 

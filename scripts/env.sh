@@ -15,7 +15,7 @@ die() {
     exit 1
 }
 
-# Renamed first: a removal that is interrupted leaves no half of an environment.
+# Renamed first, so that an interrupted removal leaves no incomplete environment.
 discard_venv() {
     rm -rf "$venv.old"
     mv "$venv" "$venv.old"

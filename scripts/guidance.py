@@ -1,7 +1,7 @@
-"""What guidance gains each searcher; run by ``scripts/guidance``.
+"""The gain of each searcher by guidance; run by ``scripts/guidance``.
 
-Reads the compare.json of one or more comparisons that had searchers alone and guided, with the
-same tasks and seeds, for example of
+Reads the compare.json of comparisons of searchers with and without guidance, on the same tasks and
+seeds, for example of
 
     surrogate-nas compare --benchmark B --task T,U --searcher local,local+gp,evolution,evolution+gp
         --trials 200 --seeds 10 --out DIR
@@ -28,7 +28,7 @@ Pairs = dict[tuple[str, str], list[np.ndarray]]
 
 
 def pairs(files: Iterable[Path]) -> Pairs:
-    """All runs of guided searchers beside the runs of the same searchers alone."""
+    """All runs of guided searchers, each with the run of the same searcher alone."""
     found: Pairs = {}
     for file in files:
         runs = ComparisonRecord.from_json(json.loads(file.read_text(encoding="utf-8"))).runs

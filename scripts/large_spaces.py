@@ -1,8 +1,8 @@
-"""What guidance gains in a space of 8**20 architectures; run by ``scripts/large-spaces``.
+"""The gain by guidance in a space of 8**20 architectures; run by ``scripts/large-spaces``.
 
-A space of one's own: a chain of 20 layers with 8 operations each. The functions are made up, each
-from its seed, see `Landscape`. Each method searches each function with several seeds; the value of
-a search is that of its incumbent, without noise. Methods with a guide are compared with evolution
+The space is a chain of 20 layers with 8 operations each. The functions are made up from their
+seeds, see `Landscape`. Each method searches each function with several seeds. The value of a search
+is that of its incumbent, without noise. Methods with a guide are compared with evolution
 alone by a one-sided Wilcoxon test over all pairs of function and seed.
 """
 
@@ -28,7 +28,7 @@ AT = (50, 100, 200)
 PLAIN = "evolution"
 GUIDED = ("evolution+gp", "evolution+xgboost")
 
-_NOISE = 0.3  # of a measurement, in standard deviations of the function
+_NOISE = 0.3  # noise of a measurement, in standard deviations of the function
 
 DEFINITION = f"""
 name = "chain-8-20"
@@ -50,11 +50,11 @@ max3 = {{operation = "max_pool", kernel = 3}}
 class Landscape:
     """A function of the chain whose optimum is 0.
 
-    A layer's operation is worth its own effect, the same in all layers, another one that grows
-    along the chain, and one of this layer alone; two operations in a row are worth a pairwise
-    effect. All are Gaussian, with the standard deviations 0.5, 0.5, 1 and 1. Values are divided by
-    their standard deviation over the space, and measured with noise of 0.3. The optimum is found
-    by dynamic programming.
+    The value is a sum of effects. An operation has an effect that is the same in all layers, one
+    that grows along the chain, and one of its layer. Two consecutive operations have a pairwise
+    effect. All are Gaussian, with standard deviations 0.5, 0.5, 1 and 1. Values are divided by
+    their standard deviation over the space, and measured with noise of standard deviation 0.3.
+    The optimum is found by dynamic programming.
     """
 
     def __init__(self, space: CustomSpace, seed: int) -> None:

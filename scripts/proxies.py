@@ -1,8 +1,8 @@
 """Zero-cost proxies against the values of a table; run by ``scripts/proxies``, prints Markdown.
 
-Networks and images are those that the table records of its trainings; where it records none, name
-the images with --dataset. Each architecture is built untrained and sees one batch. On
-NAS-Bench-201, published rank correlations stand beside ours.
+Networks and images are those of the trainings of the table; if it has no record of them, name the
+images with --dataset. Each architecture is built untrained, and sees one batch. On NAS-Bench-201,
+published rank correlations are shown beside ours.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _training(task: TabularTask, arguments: argparse.Namespace) -> TrainingObjective:
-    """What says how the networks are built, and on which images; nothing is trained."""
+    """An objective that defines the networks and the images; nothing is trained."""
     training, _ = plan_training(
         task.space,
         task.training,
@@ -145,9 +145,9 @@ def correlations(
 
     Args:
         proxies: Their names.
-        values: float (n, proxies); a proxy's cells that are not finite do not count.
+        values: float (n, proxies); cells with a proxy that is not finite do not count.
         true: float (n,).
-        sampled: Whether there are more cells: then ρ has a standard error.
+        sampled: Whether the cells are a sample: then ρ has a standard error.
         published: Whether to add the published correlations on NAS-Bench-201.
     """
     heads = ["proxy", "ρ", *(["standard error"] if sampled else []), "τ"]
@@ -173,7 +173,7 @@ def _standard_error(rho: float, n: int) -> float:
 
 def _all_counts(task: TabularTask, training: TrainingObjective) -> str:
     """Rank correlations of the counts on all cells of NAS-Bench-201."""
-    # All edges of a cell have one shape: the counts depend on the operations, not on their places.
+    # All edges of a cell have one shape: the counts do not depend on the positions of operations.
     kinds, kind = np.unique(np.sort(task.choices, axis=1), axis=0, return_inverse=True)
     counts = proxy_values(kinds, task.space, training.dataset, _COUNTS)[kind]
     parts = [
@@ -186,10 +186,10 @@ def _all_counts(task: TabularTask, training: TrainingObjective) -> str:
 def learnt(
     task: TabularTask, rows: IntArray, values: FloatArray, labels: Sequence[int]
 ) -> list[str]:
-    """What proxies add to the structure: Kendall's τ of forests on all other cells, in Markdown.
+    """Kendall's τ of forests with and without proxies on all other cells, in Markdown.
 
     Args:
-        task: Of the cells.
+        task: The task of the cells.
         rows: Their positions in it, (n,).
         values: Their proxies, finite: float (n, proxies).
         labels: Numbers of cells to learn from, below n.

@@ -1,7 +1,7 @@
-"""A table whose noise is drawn anew; run by ``scripts/redraw-noise``.
+"""Tables with new noise; run by ``scripts/redraw-noise``.
 
-The optimum of a table with one training a row is that training's luck as well. To see how a
-search does without being tuned to it, each task is fitted smoothly, and Gaussian noise is added.
+In a table with one training a row, the optimum is partly luck. To measure a search independently of
+it, each task is replaced by a smooth fit with new Gaussian noise.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from surrogate_nas.benchmarks.folders import tables_folder
 from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec, write_table
 from surrogate_nas.predictors.gp import GaussianProcess
 
-_ROWS = 2_000  # a Gaussian process of more takes minutes
+_ROWS = 2_000  # rows of the fit; with more a Gaussian process takes minutes
 
 
 def smooth(task: TabularTask) -> np.ndarray:

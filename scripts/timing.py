@@ -1,4 +1,4 @@
-"""How the measurements of ``scripts/bench`` take time."""
+"""Timing for the measurements of ``scripts/bench``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def alternate(*functions: Callable[[], object], repetitions: int = 5) -> list[float]:
-    """Best seconds of each function; they take turns, so that load falls on all alike."""
+    """Best time of each function in seconds; they alternate, so that load affects all alike."""
     best = [float("inf")] * len(functions)
     for _ in range(repetitions):
         for i, function in enumerate(functions):
