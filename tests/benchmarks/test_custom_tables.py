@@ -1,4 +1,4 @@
-"""Spaces of one's own as the space of a table, on a machine that does not have their file."""
+"""Spaces of the user as the space of a table, on a machine that does not have their file."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ def test_unknown_notations_are_refused() -> None:
         imported("arch,v\n8:8:8:8:8,1\n", notation="options", arch=None)
 
 
-# Options of one's own -------------------------------------------------------------------------
+# Options of the user -------------------------------------------------------------------------
 
 
 def test_options_are_numbers_truths_and_names_with_blanks() -> None:

@@ -213,7 +213,7 @@ def test_wrong_arguments(home: Path) -> None:
 def test_a_stored_search_comes_back(
     home: Path, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Searched on a table of a space of one's own, imported without being told which."""
+    """Searched on a table of a space of the user, imported without being told which."""
     space = CustomSpace(OWN)
     choices = space.all_choices()
     rng = np.random.default_rng(0)

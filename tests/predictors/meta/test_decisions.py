@@ -1,4 +1,4 @@
-"""Spaces of one's own: the meta-learner sees decisions of which the vocabulary knows nothing."""
+"""Spaces of the user: the meta-learner sees decisions that the vocabulary does not know."""
 
 import functools
 
