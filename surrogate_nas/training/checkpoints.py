@@ -20,7 +20,7 @@ def write_checkpoint(path: Path, label: str, content: dict[str, Any]) -> None:
     Raises:
         InvalidArgumentError: If it cannot be written there.
     """
-    whole = io.BytesIO()  # torch hides what the system says of a file
+    whole = io.BytesIO()  # torch hides the system's reason of a failed write
     torch.save({"label": label, **content}, whole)
     try:
         with writing(path) as file:
@@ -33,7 +33,7 @@ def read_checkpoint(path: Path, label: str, device: torch.device) -> dict[str, A
     """Read what `write_checkpoint` wrote, without executing anything; None if there is no file.
 
     Raises:
-        InvalidArgumentError: If it belongs to something else than ``label``.
+        InvalidArgumentError: If it has another label than ``label``.
         FormatError: If it is damaged.
     """
     if not path.exists():

@@ -19,8 +19,8 @@ _RETRIES = 3  # of a job whose process or machine dies
 class Cluster:
     """Processes of a Ray cluster; a job whose process dies is tried again elsewhere.
 
-    `submit` needs a free place, `wait` frees those that are done. All machines need surrogate_nas
-    and the functions that are sent; Ray gives each process one thread.
+    `submit` needs a free slot, and `wait` frees the slots of finished jobs. All machines need
+    surrogate_nas and the functions that are sent; Ray gives each process one thread.
 
     Moritz et al., "Ray: A Distributed Framework for Emerging AI Applications", OSDI 2018.
     """
@@ -33,15 +33,15 @@ class Cluster:
         setup: Callable[..., object],
         *arguments: Any,
     ) -> None:
-        """Plan.
+        """Prepare a connection.
 
         Args:
-            address: Of the cluster, such as ``ray://host:10001`` or ``auto``; ``local`` starts
-                one here.
-            workers: Jobs at once; None for as many as there are processors, or GPUs.
-            gpus: GPUs of each job, a part of one if below 1.
+            address: Address of the cluster, such as ``ray://host:10001`` or ``auto``; ``local``
+                starts one here.
+            workers: Number of jobs at once; None for the number of processors, or of GPUs.
+            gpus: GPUs of each job; a share of one if below 1.
             setup: Called once in each process, before its first job.
-            arguments: Of ``setup``.
+            arguments: Arguments of ``setup``.
 
         Raises:
             MissingDependencyError: If Ray is not installed.
@@ -79,14 +79,14 @@ class Cluster:
             raise _no_cluster(self._address, error) from error
         there = self._ray.cluster_resources()
         kind, each = ("GPU", self._gpus) if self._gpus else ("CPU", 1)
-        places = int(there.get(kind, 0) / each)
-        if places < 1:
+        slots = int(there.get(kind, 0) / each)
+        if slots < 1:
             self._ray.shutdown()
             raise InvalidArgumentError(
                 f"a training needs {each:g} {kind}, and the Ray cluster {self._address!r} has "
                 f"{there.get(kind, 0):g}; see --gpus-per-trial"
             )
-        self._places = min(self._workers or places, places)
+        self._slots = min(self._workers or slots, slots)
         self._sent = self._ray.put(self._setup)
         self._name = uuid.uuid4().hex
         self._run = self._ray.remote(
@@ -95,13 +95,13 @@ class Cluster:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Disconnect, which ends the jobs that are under way."""
+        """Disconnect, which ends running jobs."""
         self._ray.shutdown()
 
     @property
     def free(self) -> int:
         """How many jobs could be submitted now."""
-        return self._places - len(self._busy)
+        return self._slots - len(self._busy)
 
     def submit(self, function: Callable[..., R], *arguments: Any) -> _Job[R]:
         """Start a job."""
@@ -117,7 +117,7 @@ class Cluster:
 
 
 def _check_reachable(address: str) -> None:
-    """Find out in seconds what Ray takes minutes for."""
+    """Check within seconds that the cluster can be reached, for which Ray takes minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if port.isdecimal():
         try:
@@ -134,14 +134,14 @@ def _no_cluster(address: str, reason: Exception) -> InvalidArgumentError:
 
 
 class _Job(Generic[R]):
-    """What becomes of a job, with the interface of a future."""
+    """A job of the cluster, with the interface of a future."""
 
     def __init__(self, ray: Any, reference: Any) -> None:
         self._ray = ray
         self._reference = reference
 
     def result(self) -> R:
-        """What the function returned; its exception is raised.
+        """Return the function's result, or raise its exception.
 
         Raises:
             BrokenProcessPool: If its process died, and so did those of all retries.
@@ -159,7 +159,7 @@ _prepared: set[str] = set()
 
 
 def _run(name: str, sent: list[Any], function: Callable[..., R], arguments: tuple[Any, ...]) -> R:
-    """In a process of the cluster: set it up once, then do the job."""
+    """Run in a process of the cluster: set it up once, then do the job."""
     if name not in _prepared:
         import ray
 

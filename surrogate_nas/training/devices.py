@@ -1,4 +1,4 @@
-"""Where networks are trained, and data sets that live there."""
+"""Devices for training, and data sets on a device."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def find_device(name: str) -> torch.device:
-    """The device of a name; ``auto`` is the fastest that there is.
+    """The device of a name; ``auto`` is the fastest one available.
 
     Raises:
         InvalidArgumentError: If there is no such device here.
@@ -39,7 +39,7 @@ def find_device(name: str) -> torch.device:
 
 
 def all_devices(name: str) -> list[torch.device]:
-    """All devices that a name leaves open: every GPU for ``cuda``.
+    """All devices that a name may stand for: every GPU for ``cuda``.
 
     Raises:
         InvalidArgumentError: If there is no such device here.
@@ -51,9 +51,9 @@ def all_devices(name: str) -> list[torch.device]:
 
 
 class DeviceExamples:
-    """One part of a data set, on a device as a whole; batches are made there.
+    """One part of a data set, completely on a device, where batches are made.
 
-    Numbers of nodes have no moments, and stay as they are.
+    Images are standardised; numbers of nodes are not changed.
     """
 
     def __init__(
@@ -79,14 +79,14 @@ class DeviceExamples:
         return torch.addcmul(self._shift, raw.float(), self._scale).contiguous(**self._format)
 
     def batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """These examples as they are: inputs and labels."""
+        """Inputs and labels of these examples, without augmentation."""
         raw = self.inputs[rows]
         return self.standardised(raw) if self._images else raw, self.labels[rows]
 
     def augmented(
         self, rows: Tensor, recipe: Recipe, flip: bool, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
-        """These examples, each image cropped and mirrored at random."""
+        """Inputs and labels of these examples, each image cropped and mirrored at random."""
         if not self._images:
             return self.batch(rows)
         raw = augment(self.inputs[rows], recipe.crop, recipe.flip and flip, generator)
@@ -122,6 +122,6 @@ def augment(raw: Tensor, crop: int, flip: bool, generator: torch.Generator) -> T
         rows = rows + draws(2 * crop + 1)
         columns = columns + draws(2 * crop + 1)
     # Position of each pixel in its padded image; one gather does both.
-    places = rows[:, :, None] * raw.shape[3] + columns[:, None, :]
-    flat = places.view(n, 1, -1).expand(-1, channels, -1)
+    positions = rows[:, :, None] * raw.shape[3] + columns[:, None, :]
+    flat = positions.view(n, 1, -1).expand(-1, channels, -1)
     return raw.flatten(2).gather(2, flat).view(n, channels, height, width)

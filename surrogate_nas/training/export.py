@@ -1,4 +1,4 @@
-"""A trained network as a file of the user's."""
+"""Exports trained networks to files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LABEL = "surrogate-nas network 1"
 
 
 class Standardised(nn.Module):
-    """A network that takes raw images, in the units of the data set it was trained on."""
+    """A network that takes raw images, in the units of the data set of its training."""
 
     mean: Tensor
     std: Tensor
@@ -45,7 +45,7 @@ class Standardised(nn.Module):
 
 
 def check_export(path: Path, dataset: Dataset) -> None:
-    """Refuse a file name of no kind that is known for networks of this data set.
+    """Check the file name's suffix for networks of this data set.
 
     Raises:
         InvalidArgumentError: If it ends in none of `SUFFIXES`, or is .onnx for a graph.
@@ -80,15 +80,15 @@ def export_network(
 ) -> None:
     """Write a trained network that takes raw images: ``.pt`` for `load_network`, or ``.onnx``.
 
-    The network of a graph is written as it is.
+    The network of a graph is written without changes.
 
     Args:
         path: The file.
         network: As `TrainingObjective.train` returns it.
-        dataset: What it was trained on.
+        dataset: The data set of its training.
         space: Name or TOML file of the space.
-        architecture: In the space's notation.
-        builder: Name of what built it, where that is not the space's own.
+        architecture: The architecture in the space's notation.
+        builder: Name of the function that built it, if that is not the space's default.
         settings: Sizes with which it was built.
 
     Raises:
@@ -165,7 +165,7 @@ def _replaced(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _quiet(logger: logging.Logger) -> Iterator[None]:
-    """Without warnings: torch's exporter has some that no user can do anything about."""
+    """Suppress warnings of torch's exporter that a user cannot act on."""
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:

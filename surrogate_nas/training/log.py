@@ -1,8 +1,8 @@
-"""The append-only log of a table that is being built; it loses nothing to kill -9.
+"""The append-only log of a table that is being built; nothing in it is lost by kill -9.
 
-One JSON object a line: the space; then, whenever one is new, the machine, and a task with the
-settings of its trainings; and a line for every training, whole on the disk before the next one
-begins. A torn last line is cut off.
+Each line is a JSON object: first the space, then each new machine, each new task with the settings
+of its trainings, and every training. A line is on the disk before the next one begins. An
+incomplete last line is cut off.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _VERSION = 1
 
 
 class TrainingLog:
-    """What was trained so far, kept by one process at a time; a context manager.
+    """The finished trainings, kept by one process at a time; a context manager.
 
     Attributes:
         path: The file.
-        done: The outcome of each training: its record, or why it failed.
-        machines: Where they ran, see `Recorder.machine`.
+        done: The outcome of each training: its record, or the reason of a failure.
+        machines: The machines of the trainings, see `Recorder.machine`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -47,7 +47,7 @@ class TrainingLog:
         self._file: BinaryIO
 
     def __enter__(self) -> Self:
-        """Lock the file, made where it is missing, and read it.
+        """Lock the file, which is made if it is missing, and read it.
 
         Raises:
             InvalidArgumentError: If it cannot be written.
@@ -77,15 +77,15 @@ class TrainingLog:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close the file, and let other processes have it."""
+        """Close and unlock the file."""
         self._file.close()
         self._lock.release()
 
     def begin(self, space: str, trainings: Mapping[str, Mapping[str, Any]]) -> None:
-        """Note what is to be trained, unless that is noted.
+        """Write the space and the settings of trainings, unless the log has them.
 
         Args:
-            space: What tells the space from all others.
+            space: The identity of the space.
             trainings: For each task the settings of its trainings, as JSON values.
 
         Raises:
@@ -108,7 +108,7 @@ class TrainingLog:
                         self._refuse(f"{key}={old.get(key)!r} of {task}", f"{new.get(key)!r}")
 
     def add(self, key: Key, outcome: Record | str, machine: Mapping[str, str] | None) -> None:
-        """Keep a finished training, and where it ran; it is on the disk when this returns."""
+        """Write a finished training and its machine; they are on the disk when this returns."""
         if machine is not None and dict(machine) not in self.machines:
             self._write({"machine": dict(machine)})
         task, choices, seed = key

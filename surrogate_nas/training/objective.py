@@ -36,11 +36,11 @@ _SEEDS = 2**63  # of torch's generators
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """A trained network and how it came about.
+    """A trained network and its learning curve.
 
     Attributes:
-        network: In training mode or not, on the device of its training.
-        curve: A point an epoch; empty if there was none.
+        network: The network, in training mode or not, on the device of its training.
+        curve: A point for each epoch; empty if there was none.
         parameters: Number of trainable parameters.
         flops: Multiply-adds of one image.
     """
@@ -86,19 +86,19 @@ class TrainingObjective:
         watch: Watcher | None = None,
         stop: MedianStopping | None = None,
     ) -> None:
-        """Plan trainings.
+        """Prepare trainings.
 
         Args:
             space: The space of the architectures.
-            dataset: What is learned; the search sees its validation part only.
-            epochs: Of a training whose budget is not given.
-            recipe: A name of `RECIPES`, or one's own.
-            seed: Of weights, order and augmentation, where a call gives none.
+            dataset: The data set; the search sees its validation part only.
+            epochs: Epochs of a training without a given budget.
+            recipe: A name of `RECIPES`, or a `Recipe`.
+            seed: Default seed of weights, order and augmentation.
             device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
-            network: What builds the networks, see `build_network`.
+            network: Builds the networks, see `build_network`.
             settings: Sizes of the networks, see `build_network`.
-            watch: Is told each epoch, and ends a training by a true answer.
-            stop: Ends evaluations by their learning curves. Several processes have one each.
+            watch: Called after each epoch; a true answer ends the training.
+            stop: Ends evaluations by their learning curves. Each process has its own copy.
 
         Raises:
             UnknownNameError: If there is no such network or recipe.
@@ -121,7 +121,7 @@ class TrainingObjective:
         find_build(space.name, network, self.settings)
 
     def devices(self) -> list[str]:
-        """Every GPU that ``device`` leaves open, or its one device."""
+        """Every GPU that ``device`` may stand for, or its one device."""
         return [str(device) for device in all_devices(self.device)]
 
     def on(self, device: str) -> Self:
@@ -145,9 +145,9 @@ class TrainingObjective:
             )
 
     def check_network(self) -> None:
-        """Refuse what no training could succeed with, by building one network.
+        """Build one network, to refuse arguments with which no training could succeed.
 
-        Errors of the user's own function are left to the trials, which record them.
+        Errors of the user's own function are not raised here, as trials record them.
 
         Raises:
             SurrogateNASError: If the network is for other inputs, or a setting is out of range.

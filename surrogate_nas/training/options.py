@@ -1,4 +1,4 @@
-"""How a user wants architectures to be trained; loads no PyTorch before it is used."""
+"""A user's options of trainings; PyTorch is loaded only when they are used."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ VERIFICATION_SEEDS = 3
 
 @dataclass(frozen=True, slots=True)
 class TrainingOptions:
-    """What is trained on, and how; None means what a table or a study notes, else the default.
+    """Options of trainings; None means the settings of a table or a study, else the default.
 
     Attributes:
-        dataset: Such as ``"digits"``, or a dotted path ``module:function``.
+        dataset: A name such as ``"digits"``, or a dotted path ``module:function``.
         data_dir: The folder or file of the data set.
-        epochs: Of each training.
+        epochs: Epochs of each training.
         recipe: A name of `surrogate_nas.training.recipes.RECIPES`.
         settings: Sizes of the networks, such as ``{"channels": 8}``.
-        network: What builds the networks, ``module:build``.
+        network: The function that builds the networks, ``module:build``.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
     """
 
@@ -50,10 +50,10 @@ class TrainingOptions:
         """Decide how architectures are trained, see `surrogate_nas.training.plan.plan_training`.
 
         Args:
-            space: Of the architectures.
-            noted: What a table or a study says of its trainings, or None.
+            space: The space of the architectures.
+            noted: Settings of trainings in a table or a study, or None.
             epochs: None for those of the options.
-            seed: Where an evaluation is given none.
+            seed: Default seed of an evaluation.
             stop: Ends trainings early.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Trainings as tables and studies note them, so that they can be repeated."""
+"""Repeats trainings by the settings that tables and studies record."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from surrogate_nas.training.recipes import DEFAULT_RECIPE
 
 
 def recorded_training(settings: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What a study of `search --store` notes of trainings: its own, or those of its table.
+    """The settings of trainings in a study of `search --store`: its own, or those of its table.
 
     Args:
-        settings: Of the study.
+        settings: Settings of the study.
     """
     if settings.get("training") is not None:
         return dict(settings["training"])
@@ -41,23 +41,23 @@ def plan_training(
     seed: int = 0,
     stop: MedianStopping | None = None,
 ) -> tuple[TrainingObjective, dict[str, Any]]:
-    """Decide how winners are trained: as recorded, unless something else is asked for.
+    """Make an objective that trains winners by recorded settings, unless others are given.
 
     Args:
         space: The space of the winners.
-        noted: See `surrogate_nas.benchmarks.table_writer.TaskSpec`, or None where nothing is.
-        dataset: Another data set; then ``options`` and ``data`` of the note do not count.
-        data_dir: Where its files are.
-        epochs: Of each training.
+        noted: Recorded settings, see `surrogate_nas.benchmarks.table_writer.TaskSpec`, or None.
+        dataset: Another data set; ``options`` and ``data`` of ``noted`` are then ignored.
+        data_dir: Folder or file of the data set.
+        epochs: Epochs of each training.
         recipe: A name of `surrogate_nas.training.recipes.RECIPES`.
         settings: Sizes of the networks.
-        network: What builds them.
-        device: Where they are trained.
-        seed: Where an evaluation is given none.
+        network: The function that builds the networks.
+        device: Device of the trainings.
+        seed: Default seed of an evaluation.
         stop: See `TrainingObjective`.
 
     Returns:
-        The objective, and what it does in the terms of ``noted``.
+        The objective, and its settings in the form of ``noted``.
 
     Raises:
         InvalidArgumentError: If the data set or the epochs are neither recorded nor given, or the
@@ -101,7 +101,7 @@ def plan_training(
 
 
 def study_of(space: SearchSpace, plan: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Name and settings of the study that keeps such trainings, whichever search asks for them."""
+    """Name and settings of the study that keeps such trainings, the same for all searches."""
     sizes = ",".join(f"{key}={value}" for key, value in sorted(plan["settings"].items()))
     built = [str(part) for part in (plan["network"], sizes) if part]
     name = "/".join(

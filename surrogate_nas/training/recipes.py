@@ -1,4 +1,4 @@
-"""How networks are trained: named sets of choices."""
+"""Recipes of training: named sets of hyperparameters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Recipe:
     """Optimiser, schedule and augmentation; the learning rate falls as a cosine to zero.
 
     Attributes:
-        name: Of `RECIPES`.
+        name: Name in `RECIPES`.
         optimizer: SGD with Nesterov's momentum, or AdamW.
         learning_rate: At the start.
         weight_decay: L2 penalty of SGD, decoupled decay of AdamW.
@@ -85,7 +85,7 @@ DEFAULT_RECIPE = "sgd"
 
 
 def recipe_named(recipe: str | Recipe) -> Recipe:
-    """The recipe of a name; a recipe as it is.
+    """The recipe of a name; a recipe is returned unchanged.
 
     Raises:
         UnknownNameError: If there is no such name.

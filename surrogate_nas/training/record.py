@@ -1,4 +1,4 @@
-"""Points of a learning curve, what a table keeps of one training, and what makes it."""
+"""Learning curves, the record of a training in a table, and the interface that makes it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Record:
         elapsed: Seconds since the training began, after each epoch.
         parameters: Number of trainable parameters.
         flops: Multiply-adds of one image.
-        latency: Milliseconds in which the network answers for one image, or a whole graph.
+        latency: Milliseconds of a forward pass for one image, or for a whole graph.
     """
 
     validation: tuple[float, ...]
@@ -54,15 +54,15 @@ class Recorder(Protocol):
 
     @property
     def epochs(self) -> int:
-        """Of each training."""
+        """Number of epochs of each training."""
         ...
 
     def devices(self) -> Sequence[str]:
-        """The devices over which trainings are spread."""
+        """The devices to which trainings are dispatched."""
         ...
 
     def machine(self, device: str) -> Mapping[str, str]:
-        """What decides the last digits of a training beside its seed."""
+        """The properties of a machine on which the last digits of a training depend."""
         ...
 
     def record(self, arch: Architecture, seed: int, device: str) -> Record:

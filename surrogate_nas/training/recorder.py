@@ -1,4 +1,4 @@
-"""Trainings of real networks as tables keep them, with measured latency."""
+"""Records trainings for tables, with measured latency."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _WARM_UP, _PASSES = 3, 15
 
 
 class TrainingRecorder:
-    """Records what a `TrainingObjective` trains."""
+    """Records the trainings of a `TrainingObjective`."""
 
     def __init__(self, objective: TrainingObjective) -> None:
         self.objective = objective
 
     @property
     def epochs(self) -> int:
-        """Of each training."""
+        """Number of epochs of each training."""
         return self.objective.epochs
 
     def devices(self) -> list[str]:
-        """Every GPU that the objective leaves open, or its one device."""
+        """Every GPU that the objective's device may stand for, or its one device."""
         return self.objective.devices()
 
     def machine(self, device: str) -> dict[str, str]:
@@ -62,9 +62,9 @@ class TrainingRecorder:
 
 @torch.no_grad()
 def latency(network: nn.Module, dataset: Dataset) -> float:
-    """Milliseconds in which a network answers for one image, or for a whole graph.
+    """Milliseconds of a forward pass for one image, or for a whole graph.
 
-    The median of some passes, inputs and answers in the memory of the processor.
+    It is the median of some passes, with inputs and outputs in the processor's memory.
     """
     where = next((p.device for p in network.parameters()), torch.device("cpu"))
     if dataset.graph is None:

@@ -30,7 +30,7 @@ _START = 1e-3  # standard deviation of the first logits, as published
 _BETAS, _DECAY = (0.5, 0.999), 1e-3  # of Adam for the logits, as published
 # Steps of Adam at the published rate of 3e-4 add up to this: 50 epochs of 391 steps.
 _WAY = 6.0
-_CLIP = 5.0  # most that the norm of the weights' gradient may be, as published
+_CLIP = 5.0  # largest norm of the weights' gradient, as published
 _HOT, _COLD = 10.0, 0.1  # temperatures of GDAS, as published
 
 
@@ -55,7 +55,7 @@ class SupernetEpoch:
 
 @dataclass(frozen=True, slots=True)
 class SupernetSearch:
-    """What a supernet chose.
+    """The result of a supernet's search.
 
     Attributes:
         architecture: The most probable operation of each node.
@@ -81,27 +81,28 @@ def search_supernet(
 ) -> SupernetSearch:
     """Search `dense-cell` by gradient: train one network that shares weights between all cells.
 
-    Steps alternate: the logits of the operations on a batch of the validation part, the weights
-    on one of the training part. The test part is not read.
+    Two steps alternate: one of the operations' logits on a batch of the validation part, and one of
+    the weights on a batch of the training part. The test part is not read.
 
-    - ``darts``: operations mixed by a softmax; the architecture's gradient at the present weights
-      (first order). ``darts2``: at weights that are one step further (second order). Liu et al.,
-      "DARTS: Differentiable Architecture Search", ICLR 2019.
-    - ``gdas``: one operation a node, drawn by the Gumbel-softmax, whose temperature falls. Dong
-      and Yang, "Searching for a Robust Neural Architecture in Four GPU Hours", CVPR 2019.
+    - ``darts``: operations are mixed by a softmax. The architecture's gradient is that at the
+      current weights (first order); with ``darts2`` at the weights after one more step (second
+      order). Liu et al., "DARTS: Differentiable Architecture Search", ICLR 2019.
+    - ``gdas``: one operation for each node is drawn by the Gumbel-softmax with a falling
+      temperature. Dong and Yang, "Searching for a Robust Neural Architecture in Four GPU Hours",
+      CVPR 2019.
 
-    The logits are learned by Adam as published, but at a rate that depends on the number of steps:
-    together these may go as far as those of the DARTS paper.
+    The logits are learned by Adam as published, but the rate depends on the number of steps, so
+    that all steps together can change a logit as much as those of the DARTS paper.
 
     Args:
         dataset: Images.
         method: One of `METHODS`.
         epochs: Passes over the training part, at least 1.
-        recipe: How the weights are learned: a name of `RECIPES`, or one's own.
-        seed: Of weights, logits, order and noise.
+        recipe: How the weights are learned: a name of `RECIPES`, or a `Recipe`.
+        seed: Seed of weights, logits, order and noise.
         device: As for a training.
         settings: Sizes of the networks: ``channels``, ``cells`` and ``stem_stride``.
-        watch: Is told each epoch.
+        watch: Called after each epoch.
 
     Raises:
         UnknownNameError: If there is no such method or recipe.
@@ -166,7 +167,7 @@ class _Run:
         whole, left = divmod(len(self.train), recipe.batch_size)
         self.steps = whole + (left > 1)
         self.total = epochs * self.steps
-        # Fused steps cannot leave out what has no gradient, the operations that were not drawn.
+        # Fused steps cannot skip parameters without a gradient: operations that were not drawn.
         fused = device.type != "mps" and method != "gdas"
         self.optimiser = recipe.optimiser(self.network.parameters(), fused=fused)
         self.architect = torch.optim.Adam(

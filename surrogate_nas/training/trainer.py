@@ -26,7 +26,7 @@ _EVALUATION_BATCH = 1024
 
 
 Watcher = Callable[[Epoch], object]
-"""Is told each epoch; a true answer ends the training."""
+"""Called after each epoch; a true answer ends the training."""
 
 
 def train(
@@ -43,22 +43,23 @@ def train(
 ) -> tuple[Epoch, ...]:
     """Train a network in place, and evaluate it after each epoch.
 
-    Of a graph, every step sees all training nodes, so an epoch is one step.
+    Every step on a graph sees all training nodes, so an epoch is one step.
 
-    On a CPU, the same seed gives the same curve on the same kind of processor with one thread.
-    On CUDA, images lie channels last and the forward pass is in bfloat16 where the GPU has it.
+    On a CPU, the same seed gives the same curve on the same kind of processor with one thread. On
+    CUDA, images have the memory format channels last, and the forward pass is in bfloat16 if the
+    GPU has it.
 
     Args:
         network: Freshly built, from (n, channels, height, width) to logits (n, classes), or from
             a graph's features and edges to logits (nodes, classes).
-        dataset: What is learned.
+        dataset: The data set.
         epochs: Passes over the training part, at least 1.
-        recipe: A name of `RECIPES`, or one's own.
-        seed: Of the order of examples, augmentation and dropout.
+        recipe: A name of `RECIPES`, or a `Recipe`.
+        seed: Seed of the order of examples, augmentation and dropout.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
-        checkpoint: A file that is written after each epoch; if it exists, the training goes on
-            from there as if it had never stopped.
-        identity: What is trained, for the checkpoint: a different one is refused.
+        checkpoint: A file that is written after each epoch; if it exists, the training continues
+            from it as if it had never stopped.
+        identity: Text about the network; a checkpoint with another one is refused.
         watch: See `Watcher`.
 
     Raises:
@@ -128,7 +129,7 @@ class _Run:
         self.validation = DeviceExamples(dataset.validation, moments, device)
         self.test = DeviceExamples(dataset.test, moments, device)
         self.batch_size = len(self.train) if self.graph else recipe.batch_size
-        # A last batch of one example is left out: it has no variance to normalise by.
+        # A last batch of one example is skipped, as it has no variance to normalise by.
         whole, left = divmod(len(self.train), self.batch_size)
         self.steps = whole + (left > 1)
         self.total = epochs * self.steps
@@ -181,7 +182,7 @@ class _Run:
         return 100 * right.item() / len(examples) if finite else math.nan
 
     def save(self, path: Path, label: str, curve: list[Epoch]) -> None:
-        """Keep everything that the next epoch depends on."""
+        """Write everything on which the next epoch depends."""
         content: dict[str, Any] = {
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -190,7 +191,7 @@ class _Run:
         write_checkpoint(path, label, content)
 
     def restore(self, path: Path, label: str) -> list[Epoch]:
-        """Go back to what `save` kept, if it did; the curve so far."""
+        """Restore the state of `save`, if there is one, and return the curve so far."""
         content = read_checkpoint(path, label, self.device)
         if content is None:
             return []
@@ -207,7 +208,7 @@ class _Run:
 
 @contextmanager
 def own_random_numbers(device: torch.device) -> Iterator[None]:
-    """Leave torch's global generators as they were."""
+    """Restore torch's global generators afterwards."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         yield
 
@@ -224,7 +225,7 @@ def fast_convolutions(device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def failures(device: torch.device) -> Iterator[None]:
-    """Name what a search should record as the reason of a failed trial."""
+    """Turn running out of memory into a `TrainingError`, the reason of a failed trial."""
     try:
         yield
     except (MemoryError, torch.cuda.OutOfMemoryError) as error:

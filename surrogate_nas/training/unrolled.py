@@ -23,9 +23,9 @@ def unrolled_gradient(
 ) -> tuple[Tensor, Tensor]:
     """Validation loss after one step of the weights, and its gradient for the logits.
 
-    The step is ``w - rate * gradient`` of the training loss, and depends on the logits, too: the
-    second-order approximation of DARTS (Liu et al., 2019, equation 7). The gradient is exact, by
-    differentiation through the step, where the paper has finite differences.
+    The step is ``w - rate * gradient`` of the training loss, and depends on the logits, too. This
+    is the second-order approximation of DARTS (Liu et al., 2019, equation 7). The gradient is
+    exact, by differentiation through the step, while the paper uses finite differences.
 
     Args:
         network: A supernet.

@@ -1,1 +1,1 @@
-"""Labelled images, in three disjoint parts; `base.open_dataset` opens all of them."""
+"""Labelled images and graphs, in three disjoint parts; `base.open_dataset` opens all of them."""

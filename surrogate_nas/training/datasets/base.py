@@ -1,4 +1,4 @@
-"""What a data set is, and how its parts are kept apart."""
+"""Data sets with disjoint training, validation and test parts."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Dataset:
     """Training, validation and test examples that have no row in common.
 
     Attributes:
-        name: Of the registry.
-        train: What networks are trained on.
-        validation: What a search sees.
-        test: What only reports see.
+        name: Name in the registry.
+        train: The part for training.
+        validation: The part for validation, which a search sees.
+        test: The part for tests, which only reports see.
         classes: Number of classes; labels are 0 to classes - 1.
         flip: Whether a mirrored image is an example of the same class.
-        graph: Whose nodes the examples are, or None for images.
+        graph: The graph whose nodes are the examples, or None for images.
     """
 
     name: str
@@ -42,13 +42,13 @@ class Dataset:
 
     @property
     def task(self) -> NetworkTask:
-        """What a network for this data set is built for."""
+        """The input shape and classes of a network for this data set."""
         inputs = self.train.inputs if self.graph is None else self.graph.features
         return NetworkTask(inputs.shape[1:], self.classes)
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of all examples and labels, which recognises the data in any folder."""
+        """Hash of all examples and labels, by which the data are recognised in any folder."""
         digest = hashlib.sha256()
         for part in (self.train, self.validation, self.test):
             for array in (part.inputs, part.labels):
@@ -81,22 +81,21 @@ def open_dataset(
 ) -> Dataset:
     """Open a data set of a registered name, or of ``module:function``.
 
-    Where the source has no validation or test part of its own, it is drawn from the training
-    part, the same share of each class.
+    If the source has no validation or test part, this part is drawn from the training part, the
+    same share of each class.
 
     Args:
         name: See `registry.DATASETS`; or a function from a folder to `Examples`.
-        data_dir: The folder or file that holds the data, for all but those that come with a
-            package.
+        data_dir: The folder or file that holds the data; not for those that come with a package.
         validation: Share of the training part that becomes the validation part.
-        test: Share of the training part that becomes the test part, before the former.
-        split_seed: Draws the parts.
+        test: Share of the training part that becomes the test part, which is drawn first.
+        split_seed: Seed of the draw.
 
     Raises:
         UnknownNameError: If there is no such data set.
         InvalidArgumentError: If ``data_dir`` is missing or leads nowhere, or a share is not
             between 0 and 1.
-        FormatError: If a file is missing, damaged, or not what it should be.
+        FormatError: If a file is missing, damaged, or of another kind.
         MissingDependencyError: If the package that holds or reads the data is not installed.
     """
     for argument, share in (("validation", validation), ("test", test)):
@@ -123,7 +122,7 @@ def open_dataset(
 
 
 def _read(name: str, source: Source, folder: Path | None) -> Examples:
-    """What the source gives, as it should be."""
+    """The examples of a source, checked."""
     try:
         found: Examples | None = source(folder)
     except SurrogateNASError:
@@ -176,7 +175,7 @@ def stratified(
         rng: Draws the rows.
 
     Returns:
-        Rows of the rest and of the part, ascending.
+        Rows of the first and of the second set, ascending.
     """
     part = []
     for label in np.unique(labels):
@@ -187,7 +186,7 @@ def stratified(
 
 
 def _images(name: str, part: Split, train: Split) -> Split:
-    """The part with images as they should be, contiguous."""
+    """The part with checked, contiguous images."""
     inputs = np.ascontiguousarray(part.inputs)
     if inputs.ndim != 4 or inputs.shape[1:] != train.inputs.shape[1:] or len(part) != len(inputs):
         raise FormatError(
@@ -203,14 +202,14 @@ def _images(name: str, part: Split, train: Split) -> Split:
 
 
 def _labelled(name: str, part: Split, known: IntArray) -> Split:
-    """The part with labels from 0 on."""
+    """The part with labels that are numbered from 0."""
     if len(part) == 0:
         raise FormatError(f"data set {name!r} has a part without examples")
     labels = np.searchsorted(known, part.labels)
     labels[labels == len(known)] = 0
-    strange = known[labels] != part.labels
-    if strange.any():
+    unseen = known[labels] != part.labels
+    if unseen.any():
         raise FormatError(
-            f"data set {name!r}: no training example has the label {part.labels[strange][0]}"
+            f"data set {name!r}: no training example has the label {part.labels[unseen][0]}"
         )
     return Split(part.inputs, labels.astype(np.int64))

@@ -1,4 +1,4 @@
-"""What a source of data gives: examples in parts, images or the nodes of a graph."""
+"""Examples of a data source in parts: images, or the nodes of a graph."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """What the nodes are like, float32 (nodes, features), and their edges, int64 (2, m)."""
+    """Features of nodes, float32 (nodes, features), and their edges, int64 (2, m)."""
 
     features: FloatArray
     edges: IntArray
@@ -42,14 +42,14 @@ class Graph:
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """What a source holds; parts that are missing are taken from the training part.
+    """All examples of a source; missing parts are later taken from the training part.
 
     Attributes:
-        train: Everything that may be learned from.
-        validation: Kept apart by the source, or None.
-        test: Kept apart by the source, or None.
+        train: The training part.
+        validation: The source's own validation part, or None.
+        test: The source's own test part, or None.
         flip: Whether a mirrored image is an example of the same class.
-        graph: Whose nodes the examples are, or None for images.
+        graph: The graph whose nodes are the examples, or None for images.
     """
 
     train: Split
@@ -60,9 +60,9 @@ class Examples:
 
 
 Source = Callable[[Path | None], Any]
-"""Reads a data set from ``data_dir``: what the registry and ``module:function`` lead to.
+"""A function of the registry, or a ``module:function``, that reads a data set from ``data_dir``.
 
-It gives `Examples`, or what PyTorch Geometric has for one graph: a ``Data`` or ``Dataset``.
+It returns `Examples`, or a ``Data`` or ``Dataset`` of PyTorch Geometric with one graph.
 """
 
 

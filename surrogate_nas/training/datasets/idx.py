@@ -51,7 +51,7 @@ def _find(folder: Path, stem: str, dimensions: int) -> Path:
 
 
 def read_idx(path: Path, *, dimensions: int) -> npt.NDArray[np.uint8]:
-    """Read an IDX file of unsigned bytes with so many dimensions.
+    """Read an IDX file of unsigned bytes with a given number of dimensions.
 
     Raises:
         FormatError: If it cannot be read, or is of another kind or length.

@@ -59,12 +59,12 @@ def _folder(name: str, data_dir: Path | None, archive: str, first: str) -> Path:
 def _batch(path: Path, labels: str, size: int) -> Split:
     content: Any = load_pickle(path)
     try:
-        # Bytes where the archive was written again by Python 3.
+        # The keys are bytes if Python 3 wrote the archive again.
         content = {k.decode() if isinstance(k, bytes) else k: v for k, v in content.items()}
         pixels: npt.NDArray[Any] = content["data"]
         if not isinstance(pixels, np.ndarray):
             raise TypeError(f"pixels in a {type(pixels).__name__}")
-        # One by one: a list of lists that share lists has no end for numpy.array.
+        # One by one, because numpy.array may not end on nested lists that share lists.
         numbers: IntArray = np.fromiter(content[labels], np.int64, len(content[labels]))
         images = pixels.reshape(len(numbers), 3, size, size)
         if images.dtype != np.uint8:

@@ -1,4 +1,4 @@
-"""Small data sets on which a whole space can be trained on one processor in an hour."""
+"""Small data sets, for training a whole space on one processor in an hour."""
 
 from __future__ import annotations
 
@@ -58,11 +58,12 @@ def cifar10_5k(data_dir: Path | None) -> Examples:
 def watch(_data_dir: Path | None) -> Examples:
     """Motions of a smartwatch as 1x64 images of six channels, from the package seglearn.
 
-    Acceleration and rotation at 50 Hz while ten people did seven exercises of the shoulder, with
-    the left or the right arm: 14 classes. A recording is cut into windows, each without its mean,
-    so that the posture alone does not tell; the first half of them may be learned from (640 of
-    all, drawn at random), the next quarter is for validation, the last for the test, every other
-    window each. No code of the package runs.
+    Acceleration and rotation were measured at 50 Hz while ten people did seven exercises of the
+    shoulder, with the left or the right arm: 14 classes. A recording is cut into windows. Each has
+    its mean subtracted, so that the posture alone does not reveal the class. The first half of a
+    recording's windows is for training (640 of all, drawn at random). Every other window of the
+    next quarter is for validation, and of the last quarter for the test. No code of the package
+    runs.
 
     Burns et al., "Shoulder physiotherapy exercise recognition: machine learning the inertial
     signals from a smartwatch", Physiological Measurement, 2018.
@@ -104,7 +105,7 @@ def _watch_file() -> Path:
 
 
 def _content(content: bytes) -> Any:
-    """The one object in a ``.npy`` file: behind the header lies the pickle of an array of it."""
+    """The one object in a ``.npy`` file, whose header is followed by a pickled array of it."""
     file = io.BytesIO(content)
     np.lib.format.read_magic(file)
     np.lib.format.read_array_header_1_0(file)
@@ -113,10 +114,10 @@ def _content(content: bytes) -> Any:
 
 
 class _OneObject(SafeUnpickler):
-    """Takes the outermost array to be one of objects, which is refused elsewhere."""
+    """Allows an array of objects as the outermost one; elsewhere they are refused."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """What an allowed name stands for."""
+        """The replacement for an allowed name."""
         allowed = super().find_class(module, name)
         if name == "_reconstruct":
             first = iter([_Holder()])
@@ -127,7 +128,7 @@ class _OneObject(SafeUnpickler):
 
 
 class _Holder:
-    """Stands for an array of one object, and for the type of such an array."""
+    """Replaces an array of one object, and the type of such an array."""
 
     content: Any = None
 

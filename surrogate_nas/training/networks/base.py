@@ -1,4 +1,4 @@
-"""From an architecture to its module, and what the module costs."""
+"""Builds the module of an architecture, and counts its parameters and operations."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from surrogate_nas.spaces.base import Architecture
 
 @dataclass(frozen=True, slots=True)
 class NetworkTask:
-    """What a network is built for.
+    """Inputs and classes of a network.
 
     Attributes:
-        shape: Of one input: (channels, height, width) of an image, (features,) of a node.
+        shape: Shape of one input: (channels, height, width) of an image, (features,) of a node.
         classes: Number of classes.
     """
 
@@ -58,15 +58,14 @@ def build_network(
     Args:
         architecture: A valid architecture.
         task: Shape of the inputs and number of classes.
-        network: What builds: a function ``build(architecture, task, **settings)``, its name in
-            the registry or ``module:function``; by default the one registered for the space.
+        network: A function ``build(architecture, task, **settings)``, its name in the registry or
+            ``module:function``; by default the one registered for the space.
         settings: Sizes of the network, such as ``channels``, by the names of the function's
             keywords.
 
     Raises:
         UnknownNameError: If there is no such network, or none for this space.
-        InvalidArgumentError: If a setting is unknown, building fails, or what was built is no
-            module.
+        InvalidArgumentError: If a setting is unknown, building fails, or the result is no module.
     """
     build = find_build(architecture.space, network, settings or {})
     with explained(architecture.space, settings, "be built"):
@@ -81,7 +80,7 @@ def build_network(
 
 @contextmanager
 def explained(space: str, settings: Mapping[str, Any] | None, what: str) -> Iterator[None]:
-    """Turn what torch or a user's function raises into one line; ``what`` could not be done.
+    """Turn exceptions of torch or of a user's function into one line about a failed ``what``.
 
     Raises:
         InvalidArgumentError: With the error as its cause.
@@ -99,7 +98,7 @@ def explained(space: str, settings: Mapping[str, Any] | None, what: str) -> Iter
 
 
 def find_build(space: str, network: str | Build | None, settings: Mapping[str, Any]) -> Build:
-    """The function that builds, once it is clear that it knows all settings.
+    """The function that builds networks, after a check that it has all settings.
 
     Raises:
         UnknownNameError: If there is no such network.
@@ -152,9 +151,9 @@ def count_parameters(network: nn.Module) -> int:
 def count_flops(network: nn.Module, task: NetworkTask) -> int:
     """Multiply-adds of convolutions and linear layers for one image, as NAS benchmarks count.
 
-    For the network of a graph, those of one node without edges: what messages cost depends on the
-    graph. The network runs once on its own device, in evaluation mode; on ``torch.device("meta")``
-    nothing is computed.
+    For the network of a graph, they are those of one node without edges, as the cost of messages
+    depends on the graph. The network runs once on its own device, in evaluation mode; on
+    ``torch.device("meta")`` nothing is computed.
     """
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
     training = network.training

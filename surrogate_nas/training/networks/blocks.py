@@ -47,7 +47,7 @@ def _depthwise(channels: int, kernel: int, stride: int) -> list[nn.Module]:
 
 
 def skip(channels_in: int, channels_out: int, stride: int) -> nn.Module:
-    """The identity, or what stands for it where the shape changes."""
+    """The identity, or its replacement if the shape changes."""
     if stride == 1 and channels_in == channels_out:
         return nn.Identity()
     if stride == 1:
@@ -119,9 +119,9 @@ class InvertedResidual(nn.Module):
 class EdgeCell(nn.Module):
     """A cell with an operation on each edge, in the order of `cell_edges`; None is no edge.
 
-    State 0 is the input, every other state sums what its edges bring, the last is the output. A
-    state without an edge is zero, which operations still read: a batch normalisation turns it
-    into its bias, as in the published networks.
+    State 0 is the input, every other state is the sum of its edges' results, and the last state is
+    the output. A state without an edge is zero, which operations still read; a batch normalisation
+    turns it into its bias, as in the published networks.
     """
 
     def __init__(

@@ -28,8 +28,8 @@ def build(
 ) -> nn.Module:
     """A graph network by a design of M-DESIGN: ``network(x, edge_index)``.
 
-    The tables' own code is not part of a package; what their publication leaves open (widths,
-    the order of normalisation and activation, the number of nearest neighbours) is ours.
+    The code of the tables is not published as a package. Widths, the order of normalisation and
+    activation, and the number of nearest neighbours are not in the publication and chosen here.
 
     Args:
         architecture: Of the space `gnn-design`.
@@ -71,14 +71,14 @@ def _features(task: NetworkTask) -> int:
 
 
 def aggregate(messages: Tensor, target: Tensor, nodes: int, how: str) -> Tensor:
-    """Join messages (m, k) at their targets (m,): (nodes, k), 0 where none arrives."""
+    """Aggregate messages (m, k) at their targets (m,): (nodes, k), 0 for nodes without any."""
     index = target[:, None].expand_as(messages)
     joined = messages.new_zeros(nodes, messages.shape[1])
     return joined.scatter_reduce(0, index, messages, _REDUCE[how], include_self=False)
 
 
 class DesignNetwork(nn.Module):
-    """Layers of messages between neighbours of one kind, connected in one way."""
+    """Message-passing layers with one kind of neighbours and one kind of connections."""
 
     def __init__(
         self, design: dict[str, str], features: int, classes: int, channels: int, nearest: int
@@ -139,18 +139,18 @@ class DesignNetwork(nn.Module):
         return read
 
     def _edges(self, x: Tensor, edge_index: Tensor) -> Edges:
-        """The edges that messages go along; they are found once for a graph."""
+        """The edges along which messages are passed, computed once for each graph."""
         if self._kept is None or self._kept[0] is not edge_index:
             with torch.no_grad():
                 found = neighbours(self.design["neigh"], x, edge_index, self.nearest)
                 kind = self.design["norm"].removeprefix("rel_")
-                place = positions(kind, edge_index, len(x)) if kind in POSITIONS else None
-            self._kept = edge_index, Edges(found, degrees(found, len(x)), place)
+                position = positions(kind, edge_index, len(x)) if kind in POSITIONS else None
+            self._kept = edge_index, Edges(found, degrees(found, len(x)), position)
         return self._kept[1]
 
 
 class DesignLayer(nn.Module):
-    """Weighs what neighbours send, joins it, and combines it with the node's own state."""
+    """Weighs and aggregates neighbours' messages, and combines them with the node's state."""
 
     def __init__(self, design: dict[str, str], channels_in: int, channels_out: int) -> None:
         super().__init__()
@@ -187,13 +187,13 @@ class DesignLayer(nn.Module):
                 both = torch.cat([x[target], x[source]], dim=1)
                 return torch.tanh(self.weigh(both))[:, 0] * symmetric
             case _:
-                assert edges.place is not None
-                apart = edges.place[target] - edges.place[source]
-                return torch.tanh(self.weigh(apart))[:, 0] * symmetric
+                assert edges.position is not None
+                difference = edges.position[target] - edges.position[source]
+                return torch.tanh(self.weigh(difference))[:, 0] * symmetric
 
 
 class GraphGymNetwork(nn.Module):
-    """Linear layers, layers of messages, linear layers (You et al., NeurIPS 2020)."""
+    """Linear layers, message-passing layers, linear layers (You et al., NeurIPS 2020)."""
 
     def __init__(self, design: dict[str, str], features: int, classes: int, channels: int) -> None:
         super().__init__()

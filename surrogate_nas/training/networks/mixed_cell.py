@@ -1,4 +1,4 @@
-"""The supernet of `dense-cell`: all operations at every node, mixed by shared weights."""
+"""The supernet of `dense-cell`: a weighted mixture of all operations at every node."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from surrogate_nas.training.networks.dense_cell import cell_operation, with_cell
 
 
 class Mixture:
-    """How the operations of all nodes are mixed; a supernet's cells share one.
+    """The mixture of operations at all nodes, which a supernet's cells share.
 
     Attributes:
-        weights: (nodes, operations), of the operations' outputs.
-        active: For each node the operations that are computed.
+        weights: (nodes, operations), weights of the operations' outputs.
+        active: The operations of each node that are computed.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Mixture:
         self.active: Sequence[Sequence[int]] = ()
 
     def set_softmax(self, logits: Tensor) -> None:
-        """All operations by their probabilities (DARTS)."""
+        """Mix all operations by their probabilities (DARTS)."""
         self.weights = logits.softmax(dim=1)
         self.active = [range(logits.shape[1])] * len(logits)
 

@@ -111,7 +111,7 @@ class MobileBlock(nn.Module):
 
 
 class SqueezeExcitation(nn.Module):
-    """Weighs each channel by what the means of all channels say (Hu et al., CVPR 2018)."""
+    """Weighs each channel, given the means of all channels (Hu et al., CVPR 2018)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

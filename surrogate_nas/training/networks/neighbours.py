@@ -1,4 +1,4 @@
-"""Who sends messages to whom in a graph, and where its nodes are."""
+"""Neighbours and positions of a graph's nodes, for networks that pass messages."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ _DENSE = 20_000  # nodes of a graph whose positions and nearest nodes are comput
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """What messages go along.
+    """The edges along which messages are passed.
 
     Attributes:
-        index: int64 (2, m), source and target of each edge, every node's edge to itself included.
-        degree: float (nodes,), edges that arrive at a node.
-        place: float (nodes, k), see `positions`, or None.
+        index: int64 (2, m), source and target of each edge, including an edge from each node to
+            itself.
+        degree: float (nodes,), number of edges that end at a node.
+        position: float (nodes, k), see `positions`, or None.
     """
 
     index: Tensor
     degree: Tensor
-    place: Tensor | None
+    position: Tensor | None
 
 
 def neighbours(kind: str, x: Tensor, edge_index: Tensor, nearest: int) -> Tensor:
@@ -51,8 +52,8 @@ def neighbours(kind: str, x: Tensor, edge_index: Tensor, nearest: int) -> Tensor
     else:
         _check_size(nodes)
         way = kind.removeprefix("edge_index_knn").removeprefix("_")
-        place = positions(way, edge_index, nodes).to(x) if way else x
-        unit = torch.nn.functional.normalize(place, dim=1)
+        position = positions(way, edge_index, nodes).to(x) if way else x
+        unit = torch.nn.functional.normalize(position, dim=1)
         close = (unit @ unit.T).fill_diagonal_(-torch.inf)
         count = min(nearest, nodes - 1)
         source = close.topk(count, dim=1).indices.flatten()
@@ -63,16 +64,16 @@ def neighbours(kind: str, x: Tensor, edge_index: Tensor, nearest: int) -> Tensor
 
 
 def degrees(edge_index: Tensor, nodes: int) -> Tensor:
-    """Number of edges that arrive at each node, at least 1: float (nodes,)."""
+    """Number of edges that end at each node, at least 1: float (nodes,)."""
     return torch.bincount(edge_index[1], minlength=nodes).clamp(min=1).float()
 
 
 def positions(kind: str, edge_index: Tensor, nodes: int) -> Tensor:
-    """Where nodes are in a graph: float (nodes, k), 0 where a small graph has fewer numbers.
+    """Positional encodings of nodes: float (nodes, k), padded with 0 for a small graph.
 
-    ``lepe`` are eigenvectors of the normalised Laplacian beyond the first (Dwivedi et al.,
-    "Benchmarking graph neural networks", JMLR 2023), ``rwpe`` the probabilities that a random
-    walk is back after 1, 2, … steps (Dwivedi et al., ICLR 2022).
+    ``lepe`` are eigenvectors of the normalised Laplacian after the first (Dwivedi et al.,
+    "Benchmarking graph neural networks", JMLR 2023). ``rwpe`` are the probabilities that a random
+    walk returns after 1, 2, … steps (Dwivedi et al., ICLR 2022).
     """
     _check_size(nodes)
     adjacency = torch.zeros((nodes, nodes), device=edge_index.device)

@@ -15,13 +15,13 @@ from surrogate_nas.training.networks.base import NetworkTask
 def build(architecture: Architecture, task: NetworkTask, *, patch: int = 1) -> nn.Module:
     """An encoder over the steps of a signal, or over the rows of an image.
 
-    An input of height 1 is a signal, whose steps along the width are tokens, ``patch`` of them
-    each; of any other, each row is a token.
+    An input of height 1 is a signal: ``patch`` steps along its width are a token. Each row of any
+    other input is a token.
 
     Args:
         architecture: Of the space `transformer`.
         task: Signals or images, and classes.
-        patch: Steps of a signal in one token; a rest is left out.
+        patch: Number of steps of a signal in one token; incomplete tokens are dropped.
     """
     channels, height, width = task.image()
     signal = height == 1

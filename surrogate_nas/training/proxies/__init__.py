@@ -1,1 +1,1 @@
-"""Zero-cost proxies: what untrained networks promise."""
+"""Zero-cost proxies: scores of untrained networks."""

@@ -31,11 +31,11 @@ from surrogate_nas.training.objective import TrainingObjective
 from surrogate_nas.training.proxies.table import ProxyTable
 from surrogate_nas.training.proxies.values import PROXIES, proxy_values
 
-_BLIND = ("synflow", "zen", "parameters", "flops")  # which see no image, only their shape
+_BLIND = ("synflow", "zen", "parameters", "flops")  # depend on the images' shape only
 _SEED = 0  # of weights, noise and images, whatever the seed of a search
 _BATCH = 64
 _AT_ONCE = 10  # architectures
-_SECONDS = 2.0  # between writes: what a kill loses
+_SECONDS = 2.0  # between writes; a kill loses no more than this
 _FIRST, _LONGEST = 5.0, 300.0  # seconds to the first report, and between two
 
 
@@ -65,12 +65,12 @@ class _Plan:
 
 
 class ProxyMemory:
-    """Proxies of all architectures of a space, those that are known and those that are missing.
+    """Proxies of all architectures of a space, known and missing ones.
 
-    A file holds one proxy by the architectures' numbers. Its name says what decides the values:
-    the space, the network with its settings and source, the images, the kind of device, the
-    version. It is replaced as a whole every few seconds, so that a run which was stopped or killed
-    goes on where it was.
+    A file holds one proxy by the architectures' numbers. Its name is a hash of all that decides the
+    values: the space, the network with its settings and source, the images, the kind of device, the
+    version. It is replaced as a whole every few seconds, so that a run that was stopped or killed
+    can continue.
     """
 
     def __init__(
@@ -80,13 +80,13 @@ class ProxyMemory:
         names: Sequence[str],
         folder: str | os.PathLike[str],
     ) -> None:
-        """Read what is known.
+        """Read the known values.
 
         Args:
-            space: Whose architectures; one that can be listed.
-            training: Says what builds the networks, and which images they see. Nothing is trained.
-            names: Of `surrogate_nas.training.proxies.values.PROXIES`.
-            folder: Of the files, made if it does not exist.
+            space: A space that can be listed.
+            training: Builds the networks, and names their images. Nothing is trained.
+            names: Names of `surrogate_nas.training.proxies.values.PROXIES`.
+            folder: Folder of the files, made if it does not exist.
 
         Raises:
             UnknownNameError: If there is no such proxy.
@@ -121,7 +121,7 @@ class ProxyMemory:
         plan = self._plan
         build = find_build(self.space.name, plan.network, plan.settings)
         source = b""
-        with contextlib.suppress(TypeError, OSError):  # what is not written in Python has none
+        with contextlib.suppress(TypeError, OSError):  # no source, as it is not written in Python
             source = Path(inspect.getsourcefile(build) or "").read_bytes()
         parts = [
             __version__,
@@ -136,7 +136,7 @@ class ProxyMemory:
 
     @property
     def missing(self) -> int:
-        """How many values are unknown."""
+        """Number of unknown values."""
         return sum(len(self._unknown(name)) for name in self.names)
 
     def _unknown(self, name: str) -> IntArray:
@@ -145,11 +145,11 @@ class ProxyMemory:
         return np.array([i for i, n in enumerate(self._numbers.tolist()) if n not in known], int)
 
     def fill(self, *, workers: int | None = None, on_step: OnStep = silent) -> None:
-        """Compute what is missing.
+        """Compute missing values.
 
         Args:
             workers: Processes; None for one a core, or one in all where a GPU computes.
-            on_step: Called now and then, with a text that says how long the rest will take.
+            on_step: Called from time to time with a text that estimates the remaining time.
 
         Raises:
             SurrogateNASError: If a network cannot be built, or a file cannot be written.
@@ -195,7 +195,7 @@ class ProxyMemory:
         names.clear()
 
     def table(self) -> ProxyTable:
-        """All of them, as features of predictors and as what a search goes by.
+        """All proxies, as features of predictors and searchers.
 
         Raises:
             InvalidArgumentError: If some are missing.
@@ -208,7 +208,7 @@ class ProxyMemory:
 
 
 def _read(path: Path) -> dict[int, float]:
-    """What a file holds; nothing where there is none, or where it is damaged."""
+    """The content of a file; nothing if it is missing or damaged."""
     try:
         with np.load(path, allow_pickle=False) as file:
             return dict(zip(file["numbers"].tolist(), file["values"].tolist(), strict=True))

@@ -14,22 +14,22 @@ from surrogate_nas.spaces.rows import RowIndex
 class ProxyTable:
     """Ranks of all architectures by some proxies, as `Features`.
 
-    Only the order counts: proxies differ by tens of magnitudes. A rank is standardised over the
-    space, equal values share one, and what is not finite comes last.
+    Only the order is used, as proxies differ by tens of orders of magnitude. Ranks are standardised
+    over the space, equal values share one, and values that are not finite come last.
 
     Attributes:
-        names: Of the proxies.
-        identity: Of everything that decides the values.
+        names: Names of the proxies.
+        identity: A hash of everything that decides the values.
     """
 
     def __init__(
         self, space: SearchSpace, names: Sequence[str], values: FloatArray, identity: str
     ) -> None:
-        """Rank.
+        """Rank the values.
 
         Args:
-            space: One that can be listed.
-            names: Of the proxies.
+            space: A space that can be listed.
+            names: Names of the proxies.
             values: float (n, names), of the architectures that `SearchSpace.unique` lists.
             identity: See above.
         """

@@ -1,4 +1,4 @@
-"""Zero-cost proxies: what an untrained network and one batch tell about an architecture."""
+"""Zero-cost proxies: scores of architectures from an untrained network and one batch."""
 
 from __future__ import annotations
 
@@ -67,11 +67,11 @@ def synflow(network: nn.Module, images: Tensor, labels: Tensor) -> float:
 
 
 def naswot(network: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """Log-determinant of how alike the ReLUs see the images (Mellor et al., ICML 2021).
+    """Log-determinant of the similarity of images' ReLU patterns (Mellor et al., ICML 2021).
 
-    Entry (i, j) of the matrix K counts the ReLU units that are on for both images or off for
-    both. The value is that of K + I, which leaves it as published up to rounding and is finite
-    where images are not told apart.
+    Entry (i, j) of the matrix K counts the ReLU units that are on for both images or off for both.
+    The value is that of K + I, which equals the published one up to rounding, and is finite even
+    if images have the same pattern.
     """
     with _ReluCodes() as codes, torch.no_grad():
         network(images)
@@ -87,8 +87,8 @@ def jacob_cov(network: nn.Module, images: Tensor, labels: Tensor) -> float:
     """How uncorrelated the images' input gradients are (Mellor et al., 2020, arXiv:2006.04647v1).
 
     ``-sum(log(v + k) + 1 / (v + k))`` over the eigenvalues v of their correlation matrix, with
-    k = 1e-5, in the form of Abdelfattah et al. (ICLR 2021). Without any gradient all count as
-    alike.
+    k = 1e-5, in the form of Abdelfattah et al. (ICLR 2021). Without any gradient all images count
+    as equal.
     """
     images = images.clone().requires_grad_()
     total = network(images).sum()
@@ -162,7 +162,7 @@ def proxy_values(
         seed: Of weights, noise and the images.
         batch: Number of images.
         device: As for a training.
-        network: What builds the networks, see `build_network`.
+        network: Builds the networks, see `build_network`.
         settings: Sizes of the networks, see `build_network`.
 
     Returns:
@@ -205,7 +205,7 @@ def _weights(network: nn.Module) -> Iterator[Tensor]:
 
 
 def _gradient_or_zero(total: Tensor, inputs: list[Tensor]) -> list[Tensor]:
-    """Gradients of a sum, 0 for what it does not depend on."""
+    """Gradients of a sum, 0 for parameters on which it does not depend."""
     if not total.requires_grad:
         return [torch.zeros_like(x) for x in inputs]
     found = torch.autograd.grad(total, inputs, allow_unused=True)
@@ -227,7 +227,7 @@ def _loss_gradients(
 
 
 class _ReluCodes(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Which units each ReLU lets through, whether it is a module or a function call."""
+    """Record the units that are on at each ReLU, whether that is a module or a function call."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -243,7 +243,7 @@ class _ReluCodes(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _observed(network: nn.Module, images: Tensor) -> tuple[Tensor, float]:
-    """Last feature maps of a batch, and the summed log of what normalisations divide by."""
+    """Last feature maps of a batch, and the summed log of the normalisations' divisors."""
     features: list[Tensor] = []
     scale = [0.0]
 
