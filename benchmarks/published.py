@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from surrogate_nas.benchmarks.importers.base import Imported, Listener
 
 
-class Reader(Protocol):
+class TableReader(Protocol):
     """A function that makes an installed table of a published file or folder."""
 
     def __call__(
@@ -138,10 +138,10 @@ def how_to_get(name: str) -> str:
     return f"get {found.file} from {found.origin}, then: {command} SOURCE"
 
 
-def reader(word: str) -> Reader:
+def reader(word: str) -> TableReader:
     """The function that reads a published file."""
     module, _, function = PUBLISHED[word].reader.partition(":")
-    found: Reader = getattr(
+    found: TableReader = getattr(
         importlib.import_module(f"surrogate_nas.benchmarks.importers.{module}"), function
     )
     return found

@@ -265,7 +265,7 @@ class Objective(Protocol):
 
 @runtime_checkable
 class PlacedObjective(Objective, Protocol):
-    """An objective that evaluates on a device, of which there may be several."""
+    """An objective that evaluates on one of possibly several devices."""
 
     def devices(self) -> list[str]:
         """Names of the devices that it may use; several processes share them."""
@@ -345,8 +345,8 @@ class FunctionObjective:
             function: Returns the goal's metric in its own sign. One with a second argument is
                 given a `Report`, to be called after each epoch.
             goal: What the function returns.
-            stop: Sees what is reported, for example a `MedianStopping`. A true answer ends the
-                function there, and the value reported last is the result.
+            stop: Called with each reported value, for example a `MedianStopping`. A true answer
+                ends the function there, and the value reported last is the result.
         """
         self.space = space
         self.function: Callable[..., float] = function

@@ -239,3 +239,25 @@ def test_no_two_files_import_each_other() -> None:
     imports = {module: neighbours(module) for module in MODULES}
     pairs = [(a, b) for a, others in imports.items() for b in others if a in imports[b] and a < b]
     assert not pairs
+
+
+def public_types(source: str) -> Iterator[str]:
+    """The classes and type aliases that a module defines at its top, without private ones."""
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ClassDef):
+            name = node.name
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+        else:
+            continue
+        if name[0].isupper() and not name.isupper():
+            yield name
+
+
+def test_no_two_public_types_share_a_name() -> None:
+    found: dict[str, list[str]] = {}
+    for module, path in MODULES.items():
+        for name in public_types(path.read_text(encoding="utf-8")):
+            found.setdefault(name, []).append(module)
+    assert len(found) > 200
+    assert {name: modules for name, modules in found.items() if len(modules) > 1} == {}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from surrogate_nas.records import ImportRecord
 
 SUMMARY = "make a table of a file"
-DESCRIPTION = "Make a table of published results or of one's own, to be searched by its name."
+DESCRIPTION = "Make a table of published results or of your own, to be searched by its name."
 EXAMPLE = (
     "surrogate-nas import csv results.csv --space nasbench201 --arch arch \\\n"
     "    --task mnist=val_acc --test mnist=test_acc --name mine\n"

@@ -37,7 +37,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     option(
         "--dataset",
         metavar="D",
-        help=f"what is learned: {KNOWN_DATASETS}",
+        help=f"the data set: {KNOWN_DATASETS}",
     )
     add_data_dir_option(option)
     add_space_option(option, later=True)

@@ -48,9 +48,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="the first seed (default: the first that the search did not see)",
     )
     option("--space", metavar="S", help="where it is neither registered nor a noted TOML file")
-    option("--dataset", metavar="D", help="default: what is noted")
+    option("--dataset", metavar="D", help="default: the recorded one")
     add_data_dir_option(option)
-    option("--epochs", type=positive, metavar="E", help="default: what is noted")
+    option("--epochs", type=positive, metavar="E", help="default: the recorded number")
     add_network_options(parser, later=True)
     option(
         "--workers",

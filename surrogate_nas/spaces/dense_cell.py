@@ -28,8 +28,8 @@ _EDGES = np.array(
 class DenseCellSpace(SearchSpace):
     """Four nodes, each of which applies one of five operations to the sum of all earlier states.
 
-    State 0 is the input, and the outputs of the four nodes are concatenated. The nodes differ in
-    what they read, so no two of the 625 encodings are isomorphic. An architecture is written as
+    State 0 is the input, and the outputs of the four nodes are concatenated. The nodes have
+    different inputs, so no two of the 625 encodings are isomorphic. An architecture is written as
     the operations in order, ``conv3x3-conv5x5-maxpool3x3-skip``.
     """
 

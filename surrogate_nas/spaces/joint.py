@@ -64,7 +64,7 @@ class JointSpace(SearchSpace):
 
     @property
     def identity(self) -> str:
-        """That of the architectures, and a hash of their restriction and of what is beside."""
+        """The architectures' identity, and a hash of their restriction and the other decisions."""
         return f"{self.architectures.identity}-and-{self._digest}"
 
     def architecture_of(self, arch: Architecture) -> Architecture:
@@ -87,7 +87,7 @@ class JointSpace(SearchSpace):
 
     @property
     def countable(self) -> bool:
-        """Whether `size` is known: not where what is beside depends on the architecture."""
+        """Whether `size` is known; not if other decisions depend on the architecture."""
         return self.enumerable or (self._counted is not None and self.architectures.countable)
 
     @cached_property
@@ -99,7 +99,7 @@ class JointSpace(SearchSpace):
         return Conditions(self.beside).count()
 
     def valid(self, choices: IntArray) -> BoolArray:
-        """Where the architecture is valid, and what is inactive has its first option: bool (n,)."""
+        """Which have a valid architecture and first options of inactive decisions: bool (n,)."""
         return self.architectures.valid(np.asarray(choices)[:, : self._first]) & super().valid(
             choices
         )
@@ -114,7 +114,7 @@ class JointSpace(SearchSpace):
         return all(counts or x == 0 for x, counts in zip(arch.choices, active, strict=True))
 
     def canonicalise(self, choices: IntArray) -> IntArray:
-        """The architectures in canonical form, all else as it is: (n, decisions)."""
+        """The architectures in canonical form, other decisions unchanged: (n, decisions)."""
         choices = np.asarray(choices)
         first = self.architectures.canonicalise(choices[:, : self._first])
         return self.settled(np.concatenate([first, choices[:, self._first :]], axis=1))
@@ -122,7 +122,7 @@ class JointSpace(SearchSpace):
     # Moves --------------------------------------------------------------------------------
 
     def sample(self, rng: np.random.Generator) -> Architecture:
-        """An architecture as its space draws it, and options of what is active, uniformly."""
+        """Draw an architecture as its space does, and options of active decisions uniformly."""
         base = self.architectures.sample(rng).choices
         draws = rng.random(len(self.beside)).tolist()
         sizes = self.sizes[self._first :]
@@ -140,7 +140,7 @@ class JointSpace(SearchSpace):
         return self.settled(np.concatenate([first, rest], axis=1))
 
     def decide(self, choose: Callable[[int], int]) -> Architecture:
-        """As of every space: first the architecture, then what is active beside it."""
+        """As `SearchSpace.decide`: first the architecture, then other active decisions."""
         base = self.architectures.decide(choose).choices
         if self._conditions is None:
             return self._wrap([*base, *map(choose, range(self._first, len(self.decisions)))])
@@ -182,7 +182,7 @@ class JointSpace(SearchSpace):
 
     @cached_property
     def _separator(self) -> str:
-        """What stands in no option."""
+        """A separator that no option contains."""
         options = [option for decision in self.beside for option in decision.options]
         count = next(n for n in count_from(1) if not any("@" * n in o for o in options))
         return f" {'@' * count} "

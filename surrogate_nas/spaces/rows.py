@@ -1,4 +1,4 @@
-"""From encodings to rows, without a dictionary: bisection, and what is listed twice."""
+"""Finds rows of encodings by bisection, and repeated rows, without a dictionary."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class RowIndex:
 
 
 def distinct(space: Numbered, choices: IntArray) -> tuple[IntArray, IntArray]:
-    """The different ones among encodings (n, decisions).
+    """The distinct rows among encodings (n, decisions).
 
     Returns:
         int (m,), the first row of each different encoding, ascending by `SearchSpace.index`, and

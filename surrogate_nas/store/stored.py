@@ -23,14 +23,14 @@ _LIBRARIES = ("surrogate-nas", "numpy", "scipy", "scikit-learn", "xgboost", "tor
 class Stored:
     """An objective whose trials are kept in a storage, one study a search.
 
-    `surrogate_nas.run.search` replays `known` and records what is new, one durable write a trial.
+    `surrogate_nas.run.search` replays `known` and records new trials, one durable write for each.
 
     Example:
         >>> from surrogate_nas import FunctionObjective, make_searcher, open_storage, search
         >>> from surrogate_nas.spaces import open_space
         >>> space = open_space("nats-size")
         >>> objective = FunctionObjective(space, lambda arch: sum(arch.choices))
-        >>> for trials in (5, 8):  # the second goes on where the first was
+        >>> for trials in (5, 8):  # the second search continues the first
         ...     storage = open_storage("run.journal")
         ...     stored = Stored(objective, storage, name="widths/random/0", settings={"seed": 0})
         ...     result = search(make_searcher("random", space, seed=0), stored, trials=trials)

@@ -119,7 +119,7 @@ def training_setup(
     stop_early: bool = False,
     on_step: OnStep = silent,
 ) -> SearchSetup:
-    """Prepare a search of which every trial is a real training; isomorphs are merged.
+    """Prepare a search in which every trial is a real training; isomorphs are merged.
 
     Args:
         space: A registered name, a TOML file, or an object.
