@@ -1,4 +1,4 @@
-"""What all records share: plain JSON made of dataclasses, and dataclasses made of that again."""
+"""The base of all records: conversion of dataclasses to plain JSON, and back."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from surrogate_nas.errors import FormatError
 
 
 class Absence(enum.Enum):
-    """Tells that a key is left out, which is not the same as ``null``."""
+    """The type of `ABSENT`: the key is missing, which is not the same as ``null``."""
 
     ABSENT = "absent"
 
 
 ABSENT: Literal[Absence.ABSENT] = Absence.ABSENT
-"""The value of a field that the JSON has no key for; a default of optional keys."""
+"""The value of a field without a key in the JSON; the default of optional keys."""
 
 
 class JsonRecord:
@@ -37,13 +37,13 @@ class JsonRecord:
     __slots__ = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The record as plain JSON types; what is not finite is None."""
+        """The record as plain JSON types; numbers that are not finite become None."""
         converted: dict[str, Any] = plain(self)
         return converted
 
     @classmethod
     def from_json(cls, value: Any) -> Self:
-        """Read what `to_json` made; keys that are not known are left aside.
+        """Make a record from the result of `to_json`; unknown keys are ignored.
 
         Raises:
             FormatError: If a key is missing, or something has another type.
@@ -53,7 +53,7 @@ class JsonRecord:
 
 
 def plain(value: Any, *, finite: bool = True) -> Any:
-    """The same as plain JSON types.
+    """Convert a value to plain JSON types.
 
     Args:
         value: Dataclasses, mappings, sequences, arrays and scalars of numpy, paths, text, numbers.
@@ -79,7 +79,7 @@ def plain(value: Any, *, finite: bool = True) -> Any:
 
 
 def _read(hint: Any, value: Any, where: str) -> Any:
-    """A value of a type that stands in a record, made of JSON."""
+    """Convert JSON to a value of a field's type."""
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union):
         return _read_one_of(inner, value, where)

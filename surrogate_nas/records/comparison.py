@@ -1,4 +1,4 @@
-"""What ``surrogate-nas compare`` answers, and what it keeps of each run."""
+"""The answer of ``surrogate-nas compare``, and the file of each run."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ class ComparisonRecord(JsonRecord):
     summary: Summary
 
     def to_dataframe(self) -> pd.DataFrame:
-        """A row for each run and trial: what each run had found by then.
+        """A row for each run and trial, with the best value so far.
 
         Raises:
             MissingDependencyError: If pandas is not installed.
@@ -160,13 +160,13 @@ class ComparisonRecord(JsonRecord):
         return f"{type(self).__name__}({self.benchmark}, {len(self.runs)} runs of {methods})"
 
 
-# What is kept of each run -----------------------------------------------------------------------
+# The file of each run ---------------------------------------------------------------------------
 
 
 class TrialRow(NamedTuple):
     """One trial of a run, a row of ``runs.csv``.
 
-    Values are in the metric's own sign; what a failed trial does not have is None.
+    Values are in the metric's own sign; they are None for a failed trial.
     """
 
     number: int

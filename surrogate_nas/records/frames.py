@@ -28,7 +28,7 @@ def dataframe(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pd.D
 
 
 def html_table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of HTML; whatever the texts hold is shown as it is."""
+    """A table of HTML, in which all texts are escaped."""
     columns = "".join(f"<th>{html.escape(text)}</th>" for text in head)
     lines = (
         "<tr>" + "".join(f"<td>{html.escape(text)}</td>" for text in row) + "</tr>" for row in rows

@@ -1,4 +1,4 @@
-"""What ``surrogate-nas evaluate`` answers: measurements of a predictor."""
+"""The answer of ``surrogate-nas evaluate``: measurements of a predictor."""
 
 from __future__ import annotations
 

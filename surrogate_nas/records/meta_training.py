@@ -1,4 +1,4 @@
-"""What ``surrogate-nas meta-train`` answers."""
+"""The answer of ``surrogate-nas meta-train``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a search found, and how good that is in a table."""
+"""The result of a search, and the standing of trials in a table."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _SHOWN = 5  # trials in a notebook
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search did.
+    """The result of a search.
 
     Attributes:
         trials: All trials in the order in which they finished, with hidden metrics.
-        goals: What was optimised.
+        goals: The goals of the search.
         seconds: Duration of the search.
         stopped: ``"exhausted"`` if the space was used up, ``"interrupted"`` if a keyboard
             interrupt ended the search; None if all trials were made.
-        space: Of the architectures, for their notation.
+        space: The space of the architectures, for their notation.
     """
 
     trials: tuple[Trial, ...]
@@ -94,8 +94,8 @@ class SearchResult:
         Returns:
             ``number``, ``arch``; ``value_METRIC`` for each goal, in the metric's own sign;
             ``test_METRIC``, which the search did not see; ``metric_NAME`` of further metrics;
-            ``budget`` and ``cost`` in epochs; ``seed``; ``error``. What a trial does not have is
-            missing.
+            ``budget`` and ``cost`` in epochs; ``seed``; ``error``. Values that a trial does not
+            have are missing.
 
         Raises:
             MissingDependencyError: If pandas is not installed.
@@ -164,7 +164,7 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How good a trial is, by its task's table.
+    """The standing of a trial in its task's table.
 
     Attributes:
         rank: 1 + the number of architectures with a strictly better validation value.

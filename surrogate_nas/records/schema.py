@@ -1,4 +1,4 @@
-"""A JSON schema of what each command answers, made of the records' type hints and docstrings."""
+"""The JSON schema of each command's answer, made from type hints and docstrings of records."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ANSWERS: dict[str, type[JsonRecord]] = {
     "verify": VerificationRecord,
     "build": BuildRecord,
 }
-"""What ``surrogate-nas COMMAND --json`` answers, by command."""
+"""The record that ``surrogate-nas COMMAND --json`` prints, by command."""
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _SIMPLE = {str: "string", Path: "string", int: "integer", float: "number", bool: "boolean"}
@@ -65,7 +65,7 @@ def schema_text(command: str) -> str:
 
 
 def command_schema(command: str) -> dict[str, Any]:
-    """The schema of what a command answers."""
+    """The schema of a command's answer."""
     return {
         "$schema": _DRAFT,
         "title": f"surrogate-nas {command} --json",
@@ -139,7 +139,7 @@ def _summary(kind: type) -> str:
 
 
 def attributes(kind: type) -> dict[str, str]:
-    """What a docstring in Google style says under ``Attributes``, one text for each name."""
+    """The texts under ``Attributes`` in a docstring in Google style, by name."""
     _, _, section = inspect.cleandoc(kind.__doc__ or "").partition("Attributes:\n")
     found: dict[str, list[str]] = {}
     name = ""
@@ -157,5 +157,5 @@ def attributes(kind: type) -> dict[str, str]:
 
 
 def _of_json(text: str) -> str:
-    """A text about Python as one about JSON."""
+    """Replace Python's terms in a text by those of JSON."""
     return re.sub(r"\bNone\b", "null", text.replace("`", ""))

@@ -1,4 +1,4 @@
-"""What a search answers."""
+"""The answer of ``surrogate-nas search``."""
 
 from __future__ import annotations
 

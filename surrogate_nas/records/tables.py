@@ -1,4 +1,4 @@
-"""What ``surrogate-nas benchmarks`` and ``surrogate-nas import`` answer."""
+"""The answers of ``surrogate-nas benchmarks`` and ``surrogate-nas import``."""
 
 from __future__ import annotations
 

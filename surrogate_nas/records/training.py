@@ -1,4 +1,4 @@
-"""What ``surrogate-nas train``, ``build`` and ``supernet`` answer."""
+"""The answers of ``surrogate-nas train``, ``build`` and ``supernet``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What came of real trainings of a search's winners."""
+"""Results of real trainings of a search's winners."""
 
 from __future__ import annotations
 
