@@ -31,7 +31,8 @@ class DecisionColumns:
 
     A space with a rule of isomorphism has several encodings of one network, and the graph is the
     better description. So it has no columns, unless it has operations that the vocabulary does
-    not know, as graphs do not distinguish these.
+    not know, as graphs do not distinguish these. Nor has one that declares its graphs complete,
+    see `SearchSpace`.
 
     Attributes:
         names: Name of each column, for example ``layers=4`` or ``layers``.
@@ -126,6 +127,8 @@ def _described(space: SearchSpace) -> range:
 def graph_is_the_description(space: SearchSpace) -> bool:
     """Whether a space needs no columns, as its graphs show everything, see `DecisionColumns`."""
     whole = space.whole if isinstance(space, RestrictedSpace) else space
+    if whole.graph_is_complete:
+        return True
     if type(whole).canonicalise is SearchSpace.canonicalise:
         return False
     drawn = whole.sample_choices(np.random.default_rng(0), _SAMPLE)

@@ -54,6 +54,9 @@ class SearchSpace(Encodings, ABC):
         decisions: The decisions, in the order of an encoding.
         isomorphs: ``"separate"``: every encoding is its own architecture; ``"merged"``: encodings
             with one canonical form are the same, see `key`.
+        graph_is_complete: Whether the graphs say all that the decisions do, in operations of the
+            shared vocabulary. Predictors then learn from the graphs alone; in cells, decisions
+            beside them make predictions worse.
         definition: The text that declares a user's space, see `custom.CustomSpace`; None for
             registered spaces.
 

@@ -34,6 +34,7 @@ class DenseCellSpace(SearchSpace):
     """
 
     name = "dense-cell"
+    graph_is_complete = True
     decisions = tuple(Decision(f"node{i}", OPERATIONS) for i in range(1, NODES + 1))
 
     def graphs(self, choices: IntArray) -> ArchGraphs:

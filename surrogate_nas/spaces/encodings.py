@@ -6,7 +6,7 @@ import copy
 import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from typing import Literal, Self, get_args
+from typing import ClassVar, Literal, Self, get_args
 
 import numpy as np
 
@@ -44,6 +44,7 @@ class Encodings:
     decisions: tuple[Decision, ...]
     isomorphs: Isomorphs = "separate"
     definition: str | None = None
+    graph_is_complete: ClassVar[bool] = False
 
     @property
     def identity(self) -> str:

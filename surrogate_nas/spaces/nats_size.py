@@ -28,6 +28,7 @@ class NATSSizeSpace(SearchSpace):
     """
 
     name = "nats-size"
+    graph_is_complete = True
     decisions = tuple(Decision(f"layer{i + 1}", tuple(map(str, CHANNELS))) for i in range(LAYERS))
 
     def graphs(self, choices: IntArray) -> ArchGraphs:

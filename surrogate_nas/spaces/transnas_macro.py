@@ -35,6 +35,7 @@ class TransNASMacroSpace(SearchSpace):
     """
 
     name = "transnas-macro"
+    graph_is_complete = True
     decisions = tuple(
         Decision(f"module{i + 1}", MODULES if i < FEWEST else (*MODULES, "none"))
         for i in range(MOST)

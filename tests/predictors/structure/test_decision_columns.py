@@ -11,6 +11,8 @@ from surrogate_nas.predictors.structure.decision_columns import (
     DecisionColumns,
     graph_is_the_description,
 )
+from surrogate_nas.registry import SPACES
+from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.custom import CustomSpace
 from surrogate_nas.spaces.nasbench201 import NASBench201Space
 from tests.predictors.spaces_of_decisions import Conditional, unknown_space, with_numbers
@@ -96,3 +98,10 @@ def test_published_cells_are_described_by_their_graphs() -> None:
     assert not graph_is_the_description(unknown_space(DECISIONS))
     conditional = Conditional(unknown_space({"a": ["x", "y"], "b": ["u", "v"]}).definition)
     assert not graph_is_the_description(conditional)
+
+
+@pytest.mark.parametrize("name", sorted(SPACES))
+def test_spaces_whose_graphs_are_complete_have_no_columns(name: str) -> None:
+    """Published spaces predict as before; spaces of designs, numbers and conditions see more."""
+    sees = name in {"gnn-design", "graphgym", "mobilenet", "transformer"}
+    assert bool(len(DecisionColumns.of(open_space(name)))) == sees
