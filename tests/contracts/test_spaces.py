@@ -15,6 +15,12 @@ class Registered(SpaceContract):
         assert self.space.name == self.name
 
 
+def rules(name: str) -> tuple[str, ...]:
+    """The rules of equality that differ in a space: one, where no two encodings are one network."""
+    merges = load("space", name).canonicalise is not SearchSpace.canonicalise
+    return ("separate", "merged") if merges else ("separate",)
+
+
 declare(
     globals(),
     Registered,
@@ -25,7 +31,7 @@ declare(
             "restricted": restricted,
         }
         for name in names("space")
-        for isomorphs in ("separate", "merged")
+        for isomorphs in rules(name)
         for restricted in (False, True)
     },
 )

@@ -90,7 +90,8 @@ def test_what_is_beside_is_a_feature_though_the_graph_shows_all_else() -> None:
     names = DecisionColumns.of(JointSpace(graph, [RATE])).names
     assert set(names) == {"lr", *(f"lr={option}" for option in RATE.options)}
     assert "lr" in DecisionColumns.of(nats()).names
-    assert "layer1=8" in DecisionColumns.of(nats()).names
+    beside = DecisionColumns.of(JointSpace(open_space("gnn-design"), [RATE])).names
+    assert {"lr", "agg=mean"} <= set(beside)
 
 
 def test_texts() -> None:
