@@ -261,3 +261,13 @@ def test_no_two_public_types_share_a_name() -> None:
             found.setdefault(name, []).append(module)
     assert len(found) > 200
     assert {name: modules for name, modules in found.items() if len(modules) > 1} == {}
+
+
+def test_a_search_without_networks_loads_no_torch() -> None:
+    """It takes seconds, and a search of a table by `gp` or trees goes without."""
+    code = "import surrogate_nas.transfer, surrogate_nas.workflows.setups, sys; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert not {name.partition(".")[0] for name in done.stdout.split()} & {"torch", "xgboost"}

@@ -19,7 +19,6 @@ from surrogate_nas.benchmarks.catalog import table_of
 from surrogate_nas.benchmarks.folders import cache_folder, weights_folder
 from surrogate_nas.errors import FormatError, InvalidArgumentError
 from surrogate_nas.predictors.base import Adapted, MetaPredictor, Predictor
-from surrogate_nas.predictors.meta.unseen_space import unseen_decisions
 from surrogate_nas.predictors.meta.weights import (
     SHIPPED,
     SUFFIX,
@@ -220,7 +219,11 @@ def _serves(settings: Settings, space: SearchSpace) -> bool:
 
 def _tell_unseen(what: str, settings: Settings, space: SearchSpace) -> None:
     """Warn of decisions whose options weights of other spaces cannot distinguish."""
-    unseen = () if settings.of_space(space) else unseen_decisions(space, settings.operations)
+    if settings.of_space(space):
+        return
+    from surrogate_nas.predictors.meta.unseen_space import unseen_decisions  # loads torch
+
+    unseen = unseen_decisions(space, settings.operations)
     if unseen:
         warnings.warn(
             f"{what} know other spaces ({', '.join(settings.spaces)}) and cannot tell all options "
