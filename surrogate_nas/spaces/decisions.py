@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
@@ -124,10 +124,7 @@ class Decision:
         Raises:
             InvalidArgumentError: If there is no such grid, see `grid`.
         """
-        try:
-            found = grid(low, high, step=step, levels=levels, log=log, whole=True)
-        except ValueError as error:
-            raise InvalidArgumentError(f"decision {name!r}: {error}") from None
+        found = _grid_of(name, low, high, step=step, levels=levels, log=log, whole=True)
         return cls.numbers(name, found, log=log, when=when)
 
     @classmethod
@@ -147,10 +144,7 @@ class Decision:
         Raises:
             InvalidArgumentError: If there is no such grid, see `grid`.
         """
-        try:
-            found = grid(low, high, step=step, levels=levels, log=log, whole=False)
-        except ValueError as error:
-            raise InvalidArgumentError(f"decision {name!r}: {error}") from None
+        found = _grid_of(name, low, high, step=step, levels=levels, log=log, whole=False)
         return cls.numbers(name, found, log=log, when=when)
 
     def position(self, text: str) -> int:
@@ -275,6 +269,14 @@ def grid(
     if whole:
         return sorted({round(x) for x in grid.tolist()})
     return _short([float(low), *grid[1:-1].tolist(), float(high)])
+
+
+def _grid_of(name: str, low: float, high: float, **rules: Any) -> list[float]:
+    """As `grid`, with an error that names the decision."""
+    try:
+        return grid(low, high, **rules)
+    except ValueError as error:
+        raise InvalidArgumentError(f"decision {name!r}: {error}") from None
 
 
 def _short(numbers: list[float]) -> list[float]:

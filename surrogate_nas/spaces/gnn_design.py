@@ -185,7 +185,6 @@ class _Layers:
         edges, present = [], []
         n = len(op)
         state = np.zeros(n, dtype=np.int64)  # the slot of the latest state
-        first = np.full(n, self.before)
         leaves: list[IntArray] = []
 
         def link(source: IntArray, target: int, where: BoolArray) -> None:
