@@ -16,9 +16,8 @@ from surrogate_nas.evaluation import Features, Proposal, TaskData, Trial
 from surrogate_nas.predictors.base import Predictor
 from surrogate_nas.searchers.acquisition import ACQUISITIONS
 from surrogate_nas.searchers.base import Requirements, Searcher
-from surrogate_nas.searchers.predicted import PredictedObjective
-from surrogate_nas.spaces.base import Architecture, frozen
-from surrogate_nas.spaces.rows import distinct
+from surrogate_nas.searchers.candidates import BEST, Candidates
+from surrogate_nas.spaces.base import Architecture
 
 if TYPE_CHECKING:
     from surrogate_nas.predictors.scores import QuantileMap
@@ -27,11 +26,6 @@ _INITIAL = 20
 _FEW = 5  # the default of `initial` for predictors that condition on new rows
 _GROWTH = 4 / 3  # of the number of trials from one complete fit to the next
 _PRIOR = 10  # first proposals of a predictor with a prior, which rest on it more than on results
-_BEST = 5  # known architectures whose neighbours become candidates
-_KEPT = 5  # proposals that choose from the same candidates, where a space cannot be listed
-_CLIMB = 6  # steps of a climb to further candidates
-_STEP = 100  # candidates that one step adds at most
-_STARTS = 3  # candidates whose neighbours a step adds
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +43,12 @@ class _Known:
     archs: list[Architecture]
     values: FloatArray
     scores: FloatArray
+
+    def best(self, n: int) -> IntArray:
+        """Up to n architectures that succeeded, the best first: (m, decisions)."""
+        succeeded = int((~np.isnan(self.values)).sum())
+        order = np.argsort(-self.values, kind="stable")[: min(n, succeeded)]
+        return np.array([self.archs[i].choices for i in order.tolist()])
 
     def to_value(self) -> QuantileMap:
         """The map from scores back to values; needs a trial that succeeded."""
@@ -196,8 +196,9 @@ class Guided(Searcher):
         self._fitted = 0  # number of rows at that fit
         self._news = 0
         self._guided = 0
-        self._candidates: IntArray = np.zeros((0, len(self.space.sizes)), dtype=np.int16)
-        self._proposals_left = 0  # for which these are kept, in a space that cannot be listed
+        self._candidates = Candidates(
+            inner, predictor, self.rng, steps=steps, proposals=refit_every
+        )
 
     def claim(self, arch: Architecture) -> bool:
         """Mark an architecture as proposed, for the inner searcher too; False if it was."""
@@ -260,7 +261,11 @@ class Guided(Searcher):
         if self.space.enumerable:  # always the same array, for which predictors keep a cache
             candidates = self.space.unique()
         else:
-            candidates = self._gathered(known)
+            candidates = self._candidates.gathered(
+                known.best(BEST),
+                known.to_value() if self._succeeded else None,
+                lambda choices: self._compared(choices, known)[1],
+            )
         mean, score = self._compared(candidates, known)
         if not self._succeeded:  # a prior learns nothing from pending ones: avoid their neighbours
             for arch in self._believed:
@@ -324,53 +329,6 @@ class Guided(Searcher):
         others = by_score[: max(trials - self.labels // 2, 0)]
         drawn = self.rng.choice(len(others), size=min(surplus, len(others)), replace=False)
         return np.delete(np.arange(trials), others[drawn])
-
-    def _gathered(self, known: _Known) -> IntArray:
-        """Candidates in a space that cannot be listed, kept for some proposals: (n, decisions)."""
-        if not self._succeeded:
-            return self._visited(known)
-        if self._proposals_left <= 0:
-            candidates = self._visited(known)
-            if self.predictor.conditions:  # others generalise too poorly for a climb
-                candidates = self._climbed(candidates, known)
-            self._candidates = frozen(candidates)
-            self._proposals_left = _KEPT
-        self._proposals_left -= self.refit_every
-        return self._candidates
-
-    def _climbed(self, candidates: IntArray, known: _Known) -> IntArray:
-        """Candidates (n, decisions), and those that local search adds to them.
-
-        Each step adds some neighbours of the most promising candidates so far.
-        """
-        score = self._compared(candidates, known)[1]
-        for _ in range(_CLIMB):
-            starts = candidates[np.argsort(-score, kind="stable")[:_STARTS]]
-            near = self.space.keys(self.space.neighbour_choices(starts))
-            near = near[distinct(self.space, near)[0]]
-            near = near[np.isin(self.space.index(near), self.space.index(candidates), invert=True)]
-            if len(near) > _STEP:
-                near = near[np.sort(self.rng.choice(len(near), size=_STEP, replace=False))]
-            if not len(near):
-                break
-            candidates = np.concatenate([candidates, near])
-            score = np.append(score, self._compared(near, known)[1])
-        return candidates
-
-    def _visited(self, known: _Known) -> IntArray:
-        """Keys of the best architectures' neighbours, and those that the inner searcher visits."""
-        if not self._succeeded:
-            objective = PredictedObjective(self.space, self.predictor)
-            parts = [self.inner.visit(objective, self.steps)]
-        else:
-            objective = PredictedObjective(self.space, self.predictor, known.to_value())
-            best = np.argsort(-known.values, kind="stable")[: min(_BEST, self._succeeded)]
-            near = self.space.neighbour_choices(
-                np.array([known.archs[i].choices for i in best.tolist()])
-            )
-            parts = [near, self.inner.visit(objective, self.steps)]
-        keys = self.space.keys(np.concatenate(parts))
-        return keys[distinct(self.space, keys)[0]]
 
 
 def _most_promising(candidates: IntArray, score: FloatArray, n: int) -> list[int]:
