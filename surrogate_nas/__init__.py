@@ -19,6 +19,7 @@ _MODULES = {
         "Evaluation",
         "FunctionObjective",
         "Goal",
+        "KnowsCosts",
         "Objective",
         "Prediction",
         "Proposal",
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from surrogate_nas.evaluation import Evaluation as Evaluation
     from surrogate_nas.evaluation import FunctionObjective as FunctionObjective
     from surrogate_nas.evaluation import Goal as Goal
+    from surrogate_nas.evaluation import KnowsCosts as KnowsCosts
     from surrogate_nas.evaluation import Objective as Objective
     from surrogate_nas.evaluation import Prediction as Prediction
     from surrogate_nas.evaluation import Proposal as Proposal

@@ -29,21 +29,45 @@ def recorded(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What is optimised: a metric in its own unit and sign.
+    """What is optimised or limited: a metric in its own unit and sign.
+
+    Attributes:
+        metric: Its name.
+        maximise: Whether larger is better.
+        unit: For people to read.
+        limit: In the metric's own sign. A goal with a limit is a constraint: a metric that is
+            minimised must be at most this, one that is maximised at least this, and nothing is
+            gained beyond it.
 
     Example:
         >>> Goal("latency", maximise=False, unit="ms").sign
         -1
+        >>> Goal("latency", maximise=False, limit=5.0).text
+        'latency<=5'
     """
 
     metric: str
     maximise: bool = True
     unit: str = ""
+    limit: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and not math.isfinite(self.limit):
+            raise InvalidArgumentError(
+                f"the limit of the goal {self.metric!r} must be finite, got {self.limit}"
+            )
 
     @property
     def sign(self) -> int:
         """+1 or -1: a search's value is ``sign * metric``, and larger is better."""
         return 1 if self.maximise else -1
+
+    @property
+    def text(self) -> str:
+        """The metric, with its limit if it has one."""
+        if self.limit is None:
+            return self.metric
+        return f"{self.metric}{'>=' if self.maximise else '<='}{self.limit:g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +297,26 @@ class PlacedObjective(Objective, Protocol):
 
     def on(self, device: str) -> Objective:
         """The same objective on one of these devices."""
+        ...
+
+
+@runtime_checkable
+class KnowsCosts(Objective, Protocol):
+    """An objective some of whose goals are known, or predicted, before anything is evaluated.
+
+    Parameters and FLOPs are, and so is a latency that a model of the device predicts. A search
+    reads such goals of all candidates. `evaluate` returns them among its values as well, measured
+    or exact.
+    """
+
+    def costs(self, choices: IntArray) -> Mapping[str, Prediction]:
+        """The goals that are known, for encodings (n, decisions).
+
+        Returns:
+            For each such goal's metric, in the metric's own sign, the mean and standard deviation
+            of what an evaluation would measure: each (n,), the deviation 0 where it is exact. The
+            metrics are always the same, and each is one of the goals.
+        """
         ...
 
 
