@@ -24,6 +24,9 @@ EXAMPLE = """\
 surrogate-nas compare --task cora,arxiv --searcher random,evolution,evolution+gp \\
       --trials 100 --seeds 10 --out comparison"""
 
+_METHODS = ("random", "evolution", "evolution+auto")
+_METHODS_WITH_PROXIES = ("random", "evolution", "evolution+gp")
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of this command."""
@@ -31,9 +34,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     option(
         "--searcher",
         type=names,
-        required=True,
         metavar="S,…",
-        help="with its predictor, if it has one: random,evolution,evolution+gp,evolution+auto",
+        help="with its predictor, if it has one: random,evolution+gp,evolution+auto (default: "
+        f"{','.join(_METHODS)}; with --proxies {','.join(_METHODS_WITH_PROXIES)})",
     )
     add_trial_options(parser)
     option("--out", type=Path, required=True, metavar="DIR", help="folder of the results")
@@ -47,12 +50,15 @@ def run(arguments: argparse.Namespace) -> int:
         from surrogate_nas.workflows.compare import compare
 
         wanted = experiment(arguments)
-        total = len(wanted.tasks) * len(arguments.searcher) * wanted.seeds
+        methods = arguments.searcher or (
+            _METHODS if arguments.proxies is None else _METHODS_WITH_PROXIES
+        )
+        total = len(wanted.tasks) * len(methods) * wanted.seeds
         benchmark, tasks = wanted.open()
         with progress(f"compare on {benchmark.name}", total) as advance:
             record = compare(
                 wanted,
-                searchers=arguments.searcher,
+                searchers=methods,
                 trials=arguments.trials,
                 out=arguments.out,
                 batch=arguments.batch,

@@ -19,11 +19,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument
     option(
         "--predictor",
-        required=True,
         metavar="P",
         help="gp, blend, xgboost, forest, mlp or gnn; meta-gnn or transfer-ridge, which learn from "
         "other tasks; auto: meta-gnn where weights fit that never saw the task, else gp; or a file "
-        "of weights",
+        "of weights (default: auto, or gp with --proxies)",
     )
     option(
         "--train-sizes",
@@ -42,11 +41,12 @@ def run(arguments: argparse.Namespace) -> int:
         from surrogate_nas.workflows.evaluate import evaluate
 
         wanted = experiment(arguments)
+        predictor = arguments.predictor or ("auto" if arguments.proxies is None else "gp")
         total = len(wanted.tasks) * len(arguments.train_sizes) * wanted.seeds
         benchmark, _ = wanted.open()
-        with progress(f"{arguments.predictor} on {benchmark.name}", total) as advance:
+        with progress(f"{predictor} on {benchmark.name}", total) as advance:
             record = evaluate(
-                arguments.predictor,
+                predictor,
                 wanted,
                 train_sizes=arguments.train_sizes,
                 on_result=advance,
@@ -57,5 +57,5 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         from surrogate_nas.reporting.terminal import print_evaluation
 
-        print_evaluation(arguments.predictor, record.results)
+        print_evaluation(predictor, record.results)
     return 0

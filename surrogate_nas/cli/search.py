@@ -37,13 +37,15 @@ if TYPE_CHECKING:
 SUMMARY = "search one task"
 DESCRIPTION = """\
 Search one task of a table for its best architecture, with few evaluations.
-Without options: regularized evolution, guided by XGBoost, on the task arxiv of NAS-Bench-Graph.
+Without options: regularized evolution on the task arxiv of NAS-Bench-Graph, guided by what was
+learnt from the other tasks.
 With --dataset, every trial is a real training."""
 EXAMPLE = """\
 surrogate-nas search --task cora --predictor gp --trials 50 --plot cora.png
   surrogate-nas search --space dense-cell --dataset digits --trials 20 --epochs 5"""
 
-_PREDICTOR = "xgboost"
+_PREDICTOR = "auto"
+_READS_PROXIES = "gp"
 _TASK = "arxiv"
 
 
@@ -105,9 +107,9 @@ def _add_method_options(parser: argparse.ArgumentParser) -> None:
     option(
         "--predictor",
         metavar="P",
-        help="the guide: xgboost, gp, meta-gnn, …, a file of weights, none, or auto: meta-gnn with "
+        help="the guide: gp, xgboost, meta-gnn, …, a file of weights, none, or auto: meta-gnn with "
         "the sources, or with weights of the space that never saw the task, else gp (default: "
-        f"{_PREDICTOR}, or gp for bayesian, unless the searcher names one)",
+        f"{_PREDICTOR}, or gp for bayesian and with --proxies, unless the searcher names one)",
     )
     add_proxies_option(parser)
 
@@ -119,7 +121,8 @@ def run(arguments: argparse.Namespace) -> int:
     with only_json(arguments.json):
         from surrogate_nas.workflows.search import search_task
 
-        method = _method(arguments.searcher, arguments.predictor)
+        default = _PREDICTOR if arguments.proxies is None else _READS_PROXIES
+        method = _method(arguments.searcher, arguments.predictor, default)
         by_training = search_training.wanted(arguments, method)
         setup = (_trained if by_training else _tabulated)(arguments, method)
         if setup.known:
@@ -138,7 +141,7 @@ def run(arguments: argparse.Namespace) -> int:
 # Setup ----------------------------------------------------------------------------------------
 
 
-def _method(searcher: str, predictor: str | None) -> Method:
+def _method(searcher: str, predictor: str | None, default: str) -> Method:
     """The method with the predictor that is asked for, or else the default one."""
     from surrogate_nas.searchers.method import Method, check_predictor
 
@@ -148,7 +151,7 @@ def _method(searcher: str, predictor: str | None) -> Method:
             f"--searcher {searcher} names its predictor; leave out --predictor {predictor}"
         )
     named = method.predictor if predictor is None else predictor
-    chosen = (method.own_guide or _PREDICTOR) if named is None else named
+    chosen = (method.own_guide or default) if named is None else named
     check_predictor(chosen)
     return replace(method, predictor=chosen)
 
@@ -228,11 +231,17 @@ def _show(setup: SearchSetup, outcome: SearchOutcome) -> None:
     record, task, best = outcome.record, setup.task, "the best again"
     if task is None:
         epochs = counted(setup.options.budget or 1, "epoch")
-        print_training_search(record, title=f"{setup.label}, {epochs}: {setup.shown}")
+        title = f"{setup.label}, {epochs}: {setup.shown}"
+        print_training_search(record, title=title, guide=setup.guide_text)
     else:
         best = "the best, trained"
         print_search(
-            task, outcome.result, method=setup.shown, seed=record.seed, seconds=record.seconds
+            task,
+            outcome.result,
+            method=setup.shown,
+            seed=record.seed,
+            seconds=record.seconds,
+            guide=setup.guide_text,
         )
     if outcome.verification is not None:
         print_verification(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from surrogate_nas.records.base import JsonRecord
+from surrogate_nas.records.base import ABSENT, Absence, JsonRecord
 from surrogate_nas.records.frames import dataframe
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class Run(JsonRecord):
         ranks: Its rank in the table: 1 + the number of architectures with a better value.
         costs: What all trials so far cost, in epochs.
         test: The test metric of the best so far, in its own sign.
+        weights: The file of weights of the predictor, or null; earlier versions did not note it.
     """
 
     task: str
@@ -42,6 +43,7 @@ class Run(JsonRecord):
     ranks: tuple[int | None, ...]
     costs: tuple[float, ...]
     test: tuple[float | None, ...]
+    weights: str | Literal[Absence.ABSENT] | None = ABSENT
 
     @property
     def method(self) -> str:

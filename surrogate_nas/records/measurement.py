@@ -34,6 +34,8 @@ class Measurement(JsonRecord):
             labels.
         fit_seconds: Time to learn.
         predict_seconds: Time to predict all others.
+        predictor: What was measured; where auto was asked for, what it means on this task.
+        weights: Its file of weights, or null.
     """
 
     task: str
@@ -47,6 +49,8 @@ class Measurement(JsonRecord):
     coverage_90: float | None
     fit_seconds: float
     predict_seconds: float
+    predictor: str
+    weights: str | None
 
 
 @dataclass(frozen=True, slots=True)

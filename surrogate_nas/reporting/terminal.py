@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _BEST = 5
+_NAMES = ("task", "train_size", "seed", "predictor", "weights")  # no measured quality
 _PLAIN_WIDTH = 160  # of a file or a pipe, which has no width of its own
 
 
@@ -52,8 +54,9 @@ def print_search(
     method: str,
     seed: int,
     seconds: SearchSeconds,
+    guide: str | None = None,
 ) -> None:
-    """Print the best architectures of a search, and how good the best one is."""
+    """Print the best architectures of a search, how good the best one is, and the weights used."""
     console = _console()
     console.print(f"{task.benchmark} / {task.name}: {method}, seed {seed}", style="bold")
     _print_best(console, task, result)
@@ -68,6 +71,8 @@ def print_search(
                 f"({found.percent:.2g} % of the table)"
             )
         console.print(line)
+    if guide is not None:
+        console.print(f"weights: {guide}")
     failed = sum(trial.error is not None for trial in result.trials)
     console.print(
         f"{counted(len(result.trials), 'trial')}{f', {failed} failed' if failed else ''}; "
@@ -76,7 +81,7 @@ def print_search(
     )
 
 
-def print_training_search(record: SearchRecord, *, title: str) -> None:
+def print_training_search(record: SearchRecord, *, title: str, guide: str | None = None) -> None:
     """Print the best architectures of a search by training."""
     console, trials, best = _console(), record.trials, record.best
     console.print(f"{title}, seed {record.seed}", style="bold")
@@ -91,6 +96,8 @@ def print_training_search(record: SearchRecord, *, title: str) -> None:
         console.print(
             f"best validation accuracy {_number(best.value)} %, test {_number(best.test)} %"
         )
+    if guide is not None:
+        console.print(f"weights: {guide}")
     failed, seconds = len(trials) - len(done), record.seconds
     console.print(
         f"{counted(len(trials), 'trial')}{f', {failed} failed' if failed else ''}; seconds: "
@@ -135,6 +142,7 @@ def print_comparison(result: ComparisonRecord) -> None:
         cells = [f"{v:,.1f}" for v in (*row.mean_rank, *row.median_rank)]
         table.add_row(row.method, *cells, f"{row.average_rank[-1]:.2f}")
     console.print(table)
+    _print_weights(console, [(run.task, run.method, run.weights) for run in result.runs])
     tests = [test for test in summary.tests if test.at == at[-1]]
     if not tests:
         return
@@ -148,12 +156,12 @@ def print_comparison(result: ComparisonRecord) -> None:
 
 
 def print_evaluation(predictor: str, results: Sequence[Measurement]) -> None:
-    """Print a predictor's quality, as means over the seeds."""
+    """Print a predictor's quality, as means over the seeds, and the weights on each task."""
     console = _console()
     seeds = len({row.seed for row in results})
     console.print(f"{predictor}, mean of {counted(seeds, 'seed')}", style="bold")
     names = [field.name for field in fields(Measurement)]
-    metrics = [name for name in names if name not in ("task", "train_size", "seed")]
+    metrics = [name for name in names if name not in _NAMES]
     table = _table("task", ">labels", *(f">{name.replace('_', ' ')}" for name in metrics))
     for task, size in dict.fromkeys((row.task, row.train_size) for row in results):
         rows = [row for row in results if (row.task, row.train_size) == (task, size)]
@@ -164,6 +172,14 @@ def print_evaluation(predictor: str, results: Sequence[Measurement]) -> None:
             rows = [row for row in results if row.train_size == size]
             table.add_row("all", str(size), *_means(rows, metrics))
     console.print(table)
+    _print_weights(console, [(r.task, r.predictor, r.weights) for r in results])
+
+
+def _print_weights(console: Console, used: Sequence[tuple[str, str, object]]) -> None:
+    """Print the weights of each task, where a predictor came with some."""
+    for task, predictor, weights in dict.fromkeys(used):
+        if isinstance(weights, str):
+            console.print(f"{task}: {predictor} with {Path(weights).name}")
 
 
 def _means(rows: Sequence[Measurement], names: Sequence[str]) -> list[str]:

@@ -63,6 +63,16 @@ class PredictorChoice:
     source_evaluations: int = 0
 
     @property
+    def learnt(self) -> str | None:
+        """The weights, for people to read; None if it learns from the task alone."""
+        if self.weights is None:
+            return None
+        return (
+            f"{Path(self.weights).name}, which learnt from {self.source_evaluations:,} values of "
+            "other tasks"
+        )
+
+    @property
     def reads_features(self) -> bool:
         """Whether it learns from `TaskData.features`, too."""
         return self.weights is None and load("predictor", self.name).reads_features is True

@@ -317,6 +317,7 @@ def _kept_run(
         ranks=tuple(standings[i].rank for i in ends),
         costs=tuple(result.costs[ends].tolist()),
         test=tuple(standings[i].test for i in ends),
+        weights=None if guide is None else guide.weights,
     )
     return KeptRun(run, tuple(rows))
 

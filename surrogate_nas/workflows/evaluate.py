@@ -146,4 +146,6 @@ def _evaluate(job: _Job) -> Measurement:
         coverage_90=quality["coverage_90"] if size else None,
         fit_seconds=fitted - start,
         predict_seconds=done - fitted,
+        predictor=predictor.name,
+        weights=predictor.weights,
     )

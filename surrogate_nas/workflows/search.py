@@ -104,6 +104,11 @@ class SearchSetup:
         return name if self.guide is None else f"{name} + {self.guide.name}"
 
     @property
+    def guide_text(self) -> str | None:
+        """The weights of the guide, for people to read; None if it learns from the task alone."""
+        return None if self.guide is None else self.guide.learnt
+
+    @property
     def title(self) -> str:
         """The task and the method, for people to read."""
         return f"{self.label}{',' if self.task is None else ''} {self.shown}"

@@ -122,6 +122,7 @@ def test_evaluate_uses_one_support_for_all(capsys: pytest.CaptureFixture[str]) -
     keys = {
         "task", "train_size", "seed", "kendall_tau", "spearman", "precision_at_10",
         "regret_at_10", "nll", "coverage_90", "fit_seconds", "predict_seconds",
+        "predictor", "weights",
     }  # fmt: skip
     found = answered(
         capsys, "evaluate", "--predictor", "gp", "--task", "arxiv", "--train-sizes", "30,100",
@@ -206,7 +207,7 @@ def test_bayesian_search_is_guided_by_its_own_predictor(
     ]
     assert [answer["guide"] for answer in found] == ["gp"] * 3
     assert [answer["trials"] for answer in found] == [found[0]["trials"]] * 3
-    assert answered(capsys, *command, "random")["guide"] == "xgboost"
+    assert answered(capsys, *command, "random")["guide"] == "meta-gnn"
 
 
 @pytest.mark.parametrize(("name", "meant"), [("aut", "auto"), ("non", "none")])

@@ -170,7 +170,7 @@ def test_a_live_bar_on_a_terminal() -> None:
         ("search", "--trials", "0"),
         ("search", "--trial", "5"),  # names are exact
         ("search", "--isomorphs", "some"),
-        ("compare", "--searcher", "random"),
+        ("compare",),
         ("compare", "--searcher", "random,,local", "--out", "x"),
         ("compare", "--searcher", "local,local", "--out", "x"),
         ("evaluate", "--predictor", "gp", "--train-sizes", "20,-5"),
