@@ -52,7 +52,7 @@ def test_methods_of_one_identity_have_the_same_trials() -> None:
     assert all(len(group) == 1 for group in names)
     assert len(set().union(*names)) == len(groups)
     assert all(len({_trials(method) for method in group}) == 1 for group in SAME)
-    assert len({_trials(method) for method in ("evolution+gp", "local+gp", "bayesian:ei")}) == 3
+    assert _trials("evolution+gp") != _trials("local+gp")
 
 
 def test_with_a_prior_the_searcher_does_not_matter_where_all_are_compared() -> None:
