@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple, Self, cast
+from typing import Any, Self
 
 import numpy as np
 
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.benchmarks.index import TableRows
-from surrogate_nas.benchmarks.sources import METRICS, TEST, VALIDATION, ArraySource, TaskSource
+from surrogate_nas.benchmarks.metrics import goal_columns, missing
+from surrogate_nas.benchmarks.sources import (
+    METRICS,
+    TEST,
+    VALIDATION,
+    Answers,
+    ArraySource,
+    TaskSource,
+    seed_mean,
+    view,
+)
+from surrogate_nas.benchmarks.truth import Truth
 from surrogate_nas.errors import InvalidArgumentError, MissingRecordError
-from surrogate_nas.evaluation import Evaluation, Goal, TaskData, fingerprint
+from surrogate_nas.evaluation import Evaluation, Goal, Prediction, TaskData
 from surrogate_nas.spaces.base import Architecture, Isomorphs, SearchSpace, frozen
 from surrogate_nas.spaces.rows import distinct
 
 
-class TabularTask:
+class TabularTask(Truth):
     """One task of a table, as an objective that answers at once.
 
     A row without a finite value at the largest budget is not part of the task. What a search
@@ -28,6 +39,10 @@ class TabularTask:
     Attributes:
         training: How the values were measured, if by trainings of this program, see
             `surrogate_nas.benchmarks.table_writer.TaskSpec`; None where that is unknown.
+        goals: What is optimised or limited; one metric, unless `with_goals` chose others. `goal`,
+            `values`, ranks and regrets are those of the first.
+        own_goal: The task's own validation metric, which the test metric belongs to.
+        known: Metrics of the goals that a search may read of all architectures.
 
     Example:
         >>> from surrogate_nas.spaces import open_space
@@ -96,6 +111,9 @@ class TabularTask:
         self.name = name
         self.benchmark = benchmark
         self.goals = (goal,)
+        self.own_goal = goal
+        self._columns = (VALIDATION,)  # of the goals
+        self.known: tuple[str, ...] = ()
         self.budgets = tuple(int(b) for b in budgets)
         self.costs = tuple(float(c) for c in (self.budgets if costs is None else costs))
         if len(self.costs) != len(self.budgets):
@@ -115,6 +133,33 @@ class TabularTask:
         other.__dict__.update(self.__getstate__(), _isomorphs=isomorphs)
         return other
 
+    def with_goals(self, goals: Sequence[Goal | str], *, known: Sequence[str] = ()) -> Self:
+        """This task with other goals: its own metric and further ones of the table.
+
+        Rows that lack one of them are no part of it, which a warning says.
+
+        Args:
+            goals: In their order, those without a limit first. A text is a metric with the
+                direction that the table has for it, else to be maximised.
+            known: Metrics of goals that need no training, see `known_costs`.
+
+        Raises:
+            UnknownNameError: If the table has no such metric, or no such goal.
+            InvalidArgumentError: If a metric is given twice, or all goals have limits.
+        """
+        other = self.chosen(goals, known)
+        missing(other.goals, other._finals)
+        return other
+
+    def chosen(self, goals: Sequence[Goal | str], known: Sequence[str]) -> Self:
+        """As `with_goals`, without a look at the rows."""
+        source, own = self._source, self.own_goal
+        found, columns = goal_columns(own, source, goals, known, f"task {self.name!r}")
+        other = object.__new__(type(self))
+        state = {"goals": found, "_columns": columns, "known": tuple(known)}
+        other.__dict__.update(self.__getstate__(), **state)
+        return other
+
     def __getstate__(self) -> dict[str, Any]:
         """The state without what can be computed again."""
         kind = type(self)
@@ -131,20 +176,25 @@ class TabularTask:
 
     @property
     def goal(self) -> Goal:
-        """What is optimised."""
+        """The first goal."""
         return self.goals[0]
 
     # The rows that make up the task ---------------------------------------------------------
 
     @cached_property
+    def _finals(self) -> list[FloatArray]:
+        """Means over seeds at the largest budget, in their own signs: of each goal (rows,)."""
+        last = len(self.budgets) - 1
+        return [seed_mean(self._source.read(column, last)) for column in self._columns]
+
+    @property
     def _final(self) -> FloatArray:
-        """Mean over seeds at the largest budget in its own sign, all rows of the table: (rows,)."""
-        return _seed_mean(self._source.read(VALIDATION, len(self.budgets) - 1))
+        return self._finals[0]
 
     @cached_property
     def _member(self) -> IntArray:
         """The rows of the table that are part of the task."""
-        return np.flatnonzero(np.isfinite(self._final))
+        return np.flatnonzero(np.isfinite(self._finals).all(axis=0))
 
     @cached_property
     def _merged(self) -> bool:
@@ -184,14 +234,29 @@ class TabularTask:
         return values
 
     @cached_property
+    def goal_values(self) -> FloatArray:
+        """Like `values`, of each goal: (n, goals)."""
+        signs = [goal.sign for goal in self.goals]
+        columns = [self._by_architecture(final) for final in self._finals]
+        values = np.asarray(np.stack(columns, axis=1) * signs)
+        values.setflags(write=False)
+        return values
+
+    def known_costs(self, choices: IntArray) -> dict[str, Prediction]:
+        """The goals in `known`, see `surrogate_nas.evaluation.KnowsCosts`."""
+        found = {}
+        for goal, column in zip(self.goals, self.goal_values.T, strict=True):
+            if goal.metric in self.known:
+                read = np.append(goal.sign * column, np.nan)[self.rows(choices)]
+                found[goal.metric] = Prediction(read, np.zeros(len(read)))
+        return found
+
+    @cached_property
     def test_values(self) -> FloatArray | None:
         """Test metric in its own sign, like `values`; for reports only."""
         if TEST not in self._source.columns:
             return None
         return self._column(TEST, len(self.budgets) - 1, None)
-
-    def __len__(self) -> int:
-        return len(self.values)
 
     @cached_property
     def space(self) -> SearchSpace:
@@ -264,7 +329,7 @@ class TabularTask:
         if value != value:
             raise self._missing(arch, row, budget, seed)
         return Evaluation(
-            (value,),
+            (value, *(column[row] for column in answers.others)),
             answers.cost,
             answers.budget,
             seed,
@@ -273,23 +338,27 @@ class TabularTask:
         )
 
     @cached_property
-    def _answers(self) -> dict[tuple[int | None, int | None], _Answers]:
+    def _answers(self) -> dict[tuple[int | None, int | None], Answers]:
         return {}
 
-    def _prepare(self, budget: int | None, seed: int | None) -> _Answers:
+    def _prepare(self, budget: int | None, seed: int | None) -> Answers:
         epoch = self._position(budget, seed)
         metrics = [c for c in self._source.columns if c.startswith(METRICS)]
+        metrics = [c for c in metrics if c not in self._columns]
+        names = {c: c.removeprefix(METRICS) for c in metrics}
+        if VALIDATION not in self._columns:
+            names[VALIDATION] = self.own_goal.metric
         hidden = [c for c in self._source.columns if c == TEST]
-
-        def view(column: str) -> Sequence[float]:
-            return _view(self._column(column, epoch, seed))
-
-        answers = _Answers(
-            values=_view(self._values_at(budget, seed)),
+        others: Iterable[tuple[Goal, str]] = zip(self.goals[1:], self._columns[1:], strict=True)
+        answers = Answers(
+            values=view(self._values_at(budget, seed)),
+            others=tuple(view(goal.sign * self._column(c, epoch, seed)) for goal, c in others),
             cost=self.costs[epoch],
             budget=self.budgets[epoch],
-            metrics=tuple((name.removeprefix(METRICS), view(name)) for name in metrics),
-            hidden=tuple((self.goal.metric, view(name)) for name in hidden),
+            metrics=tuple((names[c], view(self._column(c, epoch, seed))) for c in names),
+            hidden=tuple(
+                (self.own_goal.metric, view(self._column(c, epoch, seed))) for c in hidden
+            ),
         )
         self._answers[budget, seed] = answers
         return answers
@@ -305,13 +374,13 @@ class TabularTask:
             if epoch == len(self.budgets) - 1 and seed is None:
                 values = self.values
             else:
-                values = self._column(VALIDATION, epoch, seed) * self.goal.sign
+                values = self._column(self._columns[0], epoch, seed) * self.goal.sign
             self._padded[epoch, seed] = np.append(values, np.nan)
         return self._padded[epoch, seed]
 
     def _column(self, column: str, epoch: int, seed: int | None) -> FloatArray:
         cells = self._source.read(column, epoch)
-        one = _seed_mean(cells) if seed is None else cells[:, min(seed, cells.shape[1] - 1)]
+        one = seed_mean(cells) if seed is None else cells[:, min(seed, cells.shape[1] - 1)]
         return self._by_architecture(one)
 
     def _position(self, budget: int | None, seed: int | None) -> int:
@@ -342,66 +411,6 @@ class TabularTask:
             f"task {self.name!r} of {self.benchmark!r} has no value of {text} at "
             f"budget {budget or self.budgets[-1]}, seed {'any' if seed is None else seed}"
         )
-
-    # Truth, for reports and measurements ------------------------------------------------------
-
-    @cached_property
-    def optimum(self) -> float:
-        """The best value of the task."""
-        return float(self.values.max())
-
-    @cached_property
-    def _ascending(self) -> FloatArray:
-        return np.sort(self.values)
-
-    def rank(self, value: float) -> int:
-        """1 + the number of architectures with a strictly better value."""
-        return 1 + len(self) - int(np.searchsorted(self._ascending, value, side="right"))
-
-    def regret(self, value: float) -> float:
-        """Distance to the best value, never negative for a value of the table."""
-        return self.optimum - value
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """Identifies these measurements, whatever their name and the rule of isomorphism."""
-        return fingerprint(self._whole, *self._measured)
-
-    @cached_property
-    def fingerprints(self) -> tuple[str, ...]:
-        """The fingerprint, and those of the same values in percent and as fractions."""
-        choices, values = self._measured
-        found = [self.fingerprint]
-        for other in (values * 100, values / 100):
-            # Rounded, too, so that a short number in the other unit is a short number again.
-            for form in (other, np.round(other, 10)):
-                found.append(fingerprint(self._whole, choices, form))
-        return tuple(found)
-
-    @property
-    def _measured(self) -> tuple[IntArray, FloatArray]:
-        """Encodings and values of the rows that are part of the task."""
-        member = self._member
-        return self._source.choices[member], self._final[member] * self.goal.sign
-
-    def data(self, rows: IntArray | None = None) -> TaskData:
-        """The task, or the given positions of `values`, for a predictor to learn from."""
-        whole = TaskData(
-            name=self.name,
-            space=self.space,
-            choices=self.choices,
-            values=self.values,
-            fingerprint=self.fingerprint,
-        )
-        return whole if rows is None else whole.take(rows)
-
-    def sample_data(self, n: int, rng: np.random.Generator) -> TaskData:
-        """A random support set of n different architectures."""
-        if not 0 < n <= len(self):
-            raise InvalidArgumentError(
-                f"n must be between 1 and the {len(self)} architectures of {self.name!r}, got {n}"
-            )
-        return self.data(rng.choice(len(self), size=n, replace=False))
 
 
 class Benchmark(ABC):
@@ -460,27 +469,3 @@ class Benchmark(ABC):
     def task_data(self, name: str, n: int, rng: np.random.Generator) -> TaskData:
         """A random support set of n architectures of one task."""
         return self.task(name).sample_data(n, rng)
-
-
-class _Answers(NamedTuple):
-    """All that `TabularTask.evaluate` needs at one budget and seed, ready to be indexed."""
-
-    values: Sequence[float]
-    cost: float
-    budget: int
-    metrics: tuple[tuple[str, Sequence[float]], ...]
-    hidden: tuple[tuple[str, Sequence[float]], ...]
-
-
-def _view(column: FloatArray) -> Sequence[float]:
-    # A memoryview gives Python floats, several times as fast as an array gives its scalars.
-    return cast("Sequence[float]", np.ascontiguousarray(column).data)
-
-
-def _seed_mean(cells: FloatArray) -> FloatArray:
-    """Mean over the last axis of what is there; NaN where nothing is."""
-    if cells.shape[-1] == 1:
-        return cells[..., 0]
-    there = np.isfinite(cells)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(there, cells, 0).sum(axis=-1) / there.sum(axis=-1))

@@ -264,14 +264,24 @@ class StoredTask(TabularTask):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Path, checksum and name instead of arrays."""
-        return _reopen, (self._table.path, self._table.checksum, self.name, self._isomorphs)
+        goals = None if self.goals == (self.own_goal,) else self.goals
+        where = self._table.path, self._table.checksum, self.name, self._isomorphs
+        return _reopen, (*where, goals, self.known)
 
 
-def _reopen(path: Path, checksum: str, name: str, isomorphs: Isomorphs) -> StoredTask:
+def _reopen(
+    path: Path,
+    checksum: str,
+    name: str,
+    isomorphs: Isomorphs,
+    goals: tuple[Goal, ...] | None,
+    known: tuple[str, ...],
+) -> StoredTask:
     table = HDF5Benchmark(path)
     if table.checksum != checksum:
         raise FormatError(f"{path} was replaced since it was opened; open it again")
-    return table.task(name, isomorphs=isomorphs)
+    task = table.task(name, isomorphs=isomorphs)
+    return task if goals is None else task.chosen(goals, known)
 
 
 class _TaskFile:
@@ -288,6 +298,12 @@ class _TaskFile:
     @property
     def choices(self) -> IntArray:
         return self._table.choices
+
+    @property
+    def goals(self) -> dict[str, Goal]:
+        with self._table._opened() as file:
+            group = file[f"tasks/{self._task}"]
+            return {name: _goal(group[name]) for name in self.columns if name != VALIDATION}
 
     def read(self, column: str, budget: int) -> FloatArray:
         return self._table.read(self._task, column, budget)

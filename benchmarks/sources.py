@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol, cast
 
 import numpy as np
 
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.errors import ArchitectureError, InvalidArgumentError
+from surrogate_nas.evaluation import Goal
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.spaces.rows import distinct
 
@@ -28,6 +29,11 @@ class TaskSource(Protocol):
     seeds: int
 
     @property
+    def goals(self) -> Mapping[str, Goal]:
+        """Direction and unit of those columns ``metrics/<name>`` where they are known."""
+        ...
+
+    @property
     def choices(self) -> IntArray:
         """One row an encoding, all different: int (rows, decisions)."""
         ...
@@ -35,6 +41,41 @@ class TaskSource(Protocol):
     def read(self, column: str, budget: int) -> FloatArray:
         """Values at one position of the budgets, NaN where missing: (rows, seeds or 1)."""
         ...
+
+
+class Answers(NamedTuple):
+    """All that a task's `evaluate` needs at one budget and seed, ready to be indexed by row.
+
+    Attributes:
+        values: Of the first goal, larger is better.
+        others: Likewise of each further goal.
+        cost: In epochs.
+        budget: In epochs.
+        metrics: Of what is no goal, by name, in their own signs.
+        hidden: Likewise the test metric.
+    """
+
+    values: Sequence[float]
+    others: tuple[Sequence[float], ...]
+    cost: float
+    budget: int
+    metrics: tuple[tuple[str, Sequence[float]], ...]
+    hidden: tuple[tuple[str, Sequence[float]], ...]
+
+
+def view(column: FloatArray) -> Sequence[float]:
+    """A column whose entries are Python floats."""
+    # A memoryview gives them several times as fast as an array gives its scalars.
+    return cast("Sequence[float]", np.ascontiguousarray(column).data)
+
+
+def seed_mean(cells: FloatArray) -> FloatArray:
+    """Mean over the last axis of what is there; NaN where nothing is."""
+    if cells.shape[-1] == 1:
+        return cells[..., 0]
+    there = np.isfinite(cells)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(there, cells, 0).sum(axis=-1) / there.sum(axis=-1))
 
 
 class ArraySource:
@@ -54,6 +95,7 @@ class ArraySource:
             )
         self.choices = _checked(space, np.asarray(choices))
         self.columns = tuple(columns)
+        self.goals: Mapping[str, Goal] = {}
         self.seeds = 1
         self._cubes: dict[str, FloatArray] = {}
         for column, array in columns.items():

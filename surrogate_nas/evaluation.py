@@ -309,7 +309,7 @@ class KnowsCosts(Objective, Protocol):
     or exact.
     """
 
-    def costs(self, choices: IntArray) -> Mapping[str, Prediction]:
+    def known_costs(self, choices: IntArray) -> Mapping[str, Prediction]:
         """The goals that are known, for encodings (n, decisions).
 
         Returns:
@@ -338,6 +338,28 @@ class Stopping(Objective, Protocol):
     def stop(self) -> Callable[[int, float], bool] | None:
         """Whether to end after this epoch with this value; None if nothing ever ends early."""
         ...
+
+
+def checked_goals(goals: Sequence[Goal]) -> tuple[Goal, ...]:
+    """The goals in the order that searches have: those without a limit first.
+
+    Raises:
+        InvalidArgumentError: If there is none without a limit, or a metric is given twice.
+    """
+    metrics = [goal.metric for goal in goals]
+    for metric in metrics:
+        if metrics.count(metric) > 1:
+            raise InvalidArgumentError(
+                f"goals must be of different metrics, got {metric!r} twice; a metric is either "
+                "optimised or limited, so give it once"
+            )
+    found = tuple(sorted(goals, key=lambda goal: goal.limit is not None))
+    if not found or found[0].limit is not None:
+        listed = ", ".join(goal.text for goal in goals) or "none"
+        raise InvalidArgumentError(
+            f"goals must have one without a limit, which is optimised, got {listed}"
+        )
+    return found
 
 
 def check_one_goal(goals: Sequence[Goal], who: str) -> None:

@@ -29,7 +29,7 @@ FOLDERS = {
 # module of surrogate_nas/ has its place here; a new one needs one.
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"_types", "_version", "errors", "pickle_sharing"}),
-    frozenset({"files", "parallel", "pickles", "registry", "stopping"}),
+    frozenset({"files", "fronts", "parallel", "pickles", "registry", "stopping"}),
     frozenset({"spaces"}),
     frozenset({"evaluation"}),
     frozenset({"benchmarks", "predictors", "store", "training"}),
