@@ -1,5 +1,6 @@
 """Skips what needs more than this machine has, and says why; folders of a test's own."""
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -19,12 +20,18 @@ def missing_for(marker: str) -> str | None:
 
         if not torch.cuda.is_available():
             return "needs a CUDA device"
+    if marker == "postgres":
+        from tests.postgres import why_not
+
+        if importlib.util.find_spec("psycopg") is None:
+            return "needs psycopg, the driver of PostgreSQL"
+        return why_not()
     return None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Applies the markers `data` and `gpu`; tests marked `extra` import with importorskip."""
-    for marker in ("data", "gpu"):
+    """Applies the markers that need more; tests marked `extra` import with importorskip."""
+    for marker in ("data", "gpu", "postgres"):
         marked = [item for item in items if item.get_closest_marker(marker)]
         reason = missing_for(marker) if marked else None
         if reason:
