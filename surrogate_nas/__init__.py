@@ -13,6 +13,7 @@ from surrogate_nas._version import __version__
 _MODULES = {
     "surrogate_nas.benchmarks.catalog": ("list_benchmarks", "open_benchmark"),
     "surrogate_nas.benchmarks.base": ("Benchmark", "TabularTask"),
+    "surrogate_nas.callbacks.base": ("SearchCallback",),
     "surrogate_nas.errors": ("SurrogateNASError",),
     "surrogate_nas.evaluation": (
         "Budgeted",
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from surrogate_nas.benchmarks.base import TabularTask as TabularTask
     from surrogate_nas.benchmarks.catalog import list_benchmarks as list_benchmarks
     from surrogate_nas.benchmarks.catalog import open_benchmark as open_benchmark
+    from surrogate_nas.callbacks.base import SearchCallback as SearchCallback
     from surrogate_nas.errors import SurrogateNASError as SurrogateNASError
     from surrogate_nas.evaluation import Budgeted as Budgeted
     from surrogate_nas.evaluation import Evaluation as Evaluation

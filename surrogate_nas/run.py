@@ -12,6 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
+from surrogate_nas.callbacks.base import SearchCallback, SearchStart, watched
 from surrogate_nas.errors import (
     InvalidArgumentError,
     MissingDependencyError,
@@ -86,7 +87,8 @@ def search(
         workers: Number of processes; results are told as they come. More than one needs a main
             module that can be imported (``if __name__ == "__main__":``).
         budget: Epochs of an evaluation; None for the largest. A proposal's own budget wins.
-        callbacks: Called with each finished trial, in order.
+        callbacks: Called with each finished trial, in order. Those of the class
+            `surrogate_nas.callbacks.SearchCallback` are also told when the search begins and ends.
 
     Raises:
         InvalidArgumentError: If an argument is out of range, the space has fewer than
@@ -107,7 +109,17 @@ def search(
     check_arguments(inner, trials=trials, batch=batch, workers=workers, budget=budget)
     if not searcher.serves_several_goals:
         check_one_goal(inner.goals, f"the searcher {type(searcher).__name__}")
-    loop = _Loop(searcher, inner, memory, trials, batch, budget, tuple(callbacks))
+    called = tuple(callbacks)
+    watchers = [callback for callback in called if isinstance(callback, SearchCallback)]
+    loop = _Loop(searcher, inner, memory, trials, batch, budget, called)
+    with watched(watchers, loop.begun(workers)):
+        result = _run(loop, workers)
+    for callback in watchers:
+        callback.on_end(result)
+    return result
+
+
+def _run(loop: _Loop, workers: int) -> SearchResult:
     stopped: Stop | None = None
     start = time.perf_counter()
     try:
@@ -121,7 +133,8 @@ def search(
     except KeyboardInterrupt:
         stopped = "interrupted"
     seconds = time.perf_counter() - start
-    return SearchResult(tuple(loop.done), inner.goals, seconds, stopped, inner.space)
+    objective = loop.objective
+    return SearchResult(tuple(loop.done), objective.goals, seconds, stopped, objective.space)
 
 
 def check_arguments(
@@ -191,6 +204,19 @@ class _Loop:
         self.warm: set[tuple[Architecture, int | None]] = set()
         self.queue: deque[Proposal] = deque()  # of several processes
         self.under_way = 0  # in the unit of ``left``
+
+    def begun(self, workers: int) -> SearchStart:
+        """What callbacks are told when the search begins."""
+        return SearchStart(
+            space=self.objective.space,
+            goals=self.objective.goals,
+            searcher=repr(self.searcher),
+            trials=self.trials,
+            batch=self.batch,
+            workers=workers,
+            budget=self.whole,
+            known=len(self.known),
+        )
 
     # One process -----------------------------------------------------------------------------
 
