@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from surrogate_nas.errors import StoreError
 from surrogate_nas.evaluation import Evaluation, Goal, Proposal, Trial
 from surrogate_nas.spaces.base import Architecture, SearchSpace
+from surrogate_nas.store.checks import check_text, checked_attributes
 
 
 class TrialFormat:
@@ -86,7 +87,9 @@ class TrialFormat:
             choices = tuple(
                 options.index(frozen.params[name]) for name, options in self._options.items()
             )
-            attributes, sign = frozen.user_attrs, self.goals[0].sign
+            attributes, sign = checked_attributes(frozen), self.goals[0].sign
+            arch = self.space.check(Architecture(self.space.name, choices))
+            check_text(self.space, arch, attributes.get("arch"))
             info = {}
             if "predicted" in attributes:
                 info["predicted"] = sign * attributes["predicted"]
@@ -94,7 +97,7 @@ class TrialFormat:
                 info["seed"] = attributes["seed"]
             proposal = Proposal(
                 frozen.number,
-                self.space.check(Architecture(self.space.name, choices)),
+                arch,
                 attributes.get("asked_budget"),
                 info,
             )
@@ -110,7 +113,7 @@ class TrialFormat:
                 curve=tuple(sign * v for _, v in sorted(frozen.intermediate_values.items())),
             )
             return Trial(proposal, evaluation)
-        except (KeyError, ValueError) as error:
+        except (LookupError, ValueError, TypeError) as error:
             raise StoreError(
                 f"trial {frozen.number} of study {study!r} in the store was not "
                 f"written by this program, or for another table ({type(error).__name__}: {error}); "

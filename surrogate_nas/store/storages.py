@@ -15,10 +15,18 @@ from typing import TYPE_CHECKING
 import optuna
 from filelock import FileLock, Timeout
 from optuna.storages import BaseStorage, JournalStorage, get_storage
-from optuna.storages.journal import JournalFileBackend, _storage
+from optuna.storages.journal import _storage
+from optuna.storages.journal._file import BaseJournalFileLock
 
-from surrogate_nas.errors import InvalidArgumentError, MissingDependencyError, StoreError
+from surrogate_nas.errors import (
+    InvalidArgumentError,
+    MissingDependencyError,
+    StoreError,
+    SurrogateNASError,
+)
 from surrogate_nas.files import cut_torn_line
+from surrogate_nas.store.checks import unreadable
+from surrogate_nas.store.journal import CheckedJournal, damaged
 
 if TYPE_CHECKING:
     from surrogate_nas.store.databases import Database
@@ -67,7 +75,7 @@ def _check_exists(path: Path, shown: str) -> None:
 # Journal files --------------------------------------------------------------------------------
 
 
-class _JournalLock:
+class _JournalLock(BaseJournalFileLock):
     """A lock that the kernel frees when its process ends, and repair of an incomplete last line.
 
     Optuna's own lock is a file that survives a killed process and costs the next one 30 s.
@@ -123,13 +131,13 @@ def _open_journal(path: Path) -> BaseStorage:
             "choose a file in a folder that exists and can be written"
         ) from error
     _share_distributions()
-    backend = JournalFileBackend(os.fspath(path), lock_obj=lock)  # type: ignore[arg-type]
+    journal = CheckedJournal(path, lock)
     try:
-        return JournalStorage(backend)
-    except (ValueError, KeyError) as error:
-        raise StoreError(
-            f"the trial store {path} is damaged before its last line ({error}); choose another"
-        ) from error
+        return JournalStorage(journal)
+    except (OSError, StoreError):
+        raise
+    except Exception as error:  # a value of any other type can fail anywhere
+        raise damaged(journal, path, error) from error
 
 
 def _share_distributions() -> None:
@@ -207,12 +215,14 @@ def explained(what: str) -> Iterator[None]:
 
     try:
         yield
-    except NoSuchModuleError:
+    except (NoSuchModuleError, SurrogateNASError, ImportError):
         raise
     except (OSError, SQLAlchemyError, optuna.exceptions.OptunaError) as error:
         cause = error.__cause__ or error
         reason = str(getattr(cause, "orig", None) or cause).strip().splitlines()[0]
         raise StoreError(f"{what} cannot be used: {reason}") from error
+    except Exception as error:  # a value of any other type can fail anywhere
+        raise unreadable(what, error) from error
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from optuna.storages import BaseStorage
 from surrogate_nas.errors import StoreError
 from surrogate_nas.evaluation import Evaluation, Objective, Trial
 from surrogate_nas.spaces.base import Architecture
+from surrogate_nas.store.checks import trials_of
 from surrogate_nas.store.frozen import TrialFormat
 from surrogate_nas.store.storages import explained, quiet
 
@@ -74,7 +75,7 @@ class Stored:
                     f"{[d.name for d in directions]}; choose another store"
                 )
             self._settle(name, settings)
-            stored = self._study.get_trials(deepcopy=False)
+            stored = trials_of(self._study, name)
         self.known = self._format.thaw_all(stored, name)
 
     def _settle(self, name: str, settings: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from surrogate_nas.evaluation import Goal, Trial
 from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.spaces.custom import CustomSpace
+from surrogate_nas.store.checks import checked_settings, trials_of
 from surrogate_nas.store.frozen import TrialFormat
 from surrogate_nas.store.storages import explained, quiet
 
@@ -58,7 +59,7 @@ def read_study(
         StoreError: If the study is not of this program, or the storage cannot be read.
     """
     with quiet(), explained("the trial store"):
-        found = {study.study_name: study for study in optuna.get_all_study_summaries(storage)}
+        found = {study.study_name: study for study in storage.get_all_studies()}
         searches = [key for key, study in found.items() if _is_search(study.user_attrs)]
         if name is None and len(searches) != 1:
             listed = ", ".join(map(repr, searches)) or "none"
@@ -68,9 +69,10 @@ def read_study(
         name = searches[0] if name is None else name
         study = optuna.load_study(study_name=name, storage=storage)
         settings, directions = study.user_attrs, study.directions
-        frozen = study.get_trials(deepcopy=False)
-    if "decisions" not in settings or "metrics" not in settings:
-        raise StoreError(f"study {name!r} was not stored by a search of this program")
+        frozen = trials_of(study, name)
+    settings = checked_settings(settings, name)
+    if len(settings["metrics"]) != len(directions):
+        raise StoreError(f"study {name!r} in the store has other metrics than directions")
     opened = _space(settings, space)
     goals = tuple(
         Goal(metric, direction == StudyDirection.MAXIMIZE)

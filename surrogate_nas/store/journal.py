@@ -1,0 +1,129 @@
+"""A journal file of Optuna whose lines carry checksums."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Generator, Iterable
+from pathlib import Path
+from typing import Any
+
+from optuna.storages.journal import BaseJournalBackend
+from optuna.storages.journal._file import BaseJournalFileLock, get_lock_file
+
+from surrogate_nas.errors import StoreError
+
+_KEY = b',"crc32":'
+_DIGITS = 10  # of every number of 32 bits, with leading spaces, so that the key has one position
+_END = len(_KEY) + _DIGITS + 1
+_CREATE_TRIAL = 4
+
+
+class CheckedJournal(BaseJournalBackend):
+    """Lines of JSON, each with the checksum of its bytes as the last key.
+
+    Optuna and optuna-dashboard ignore the key. Lines without it are read as well: those of older
+    versions and of other programs.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], lock: BaseJournalFileLock) -> None:
+        """Keep the journal ``path``, which exists, under a lock while it is written."""
+        self._path = Path(path)
+        self._lock = lock
+        self._offsets = {0: 0}  # where some lines begin
+        self._line = 0
+
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
+        """The entries from a number on, up to the last whole line."""
+        number = max(known for known in self._offsets if known <= log_number_from)
+        with open(self._path, "rb") as file:
+            position = file.seek(self._offsets[number])
+            for line in file:
+                if not line.endswith(b"\n"):  # its writer is at work, or was killed
+                    return
+                position += len(line)
+                number += 1
+                if number > log_number_from:
+                    self._line = number
+                    yield _entry(line)
+                    self._offsets = {0: 0, number: position}
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Write entries at once; they are on the disk when this returns."""
+        content = b"".join(map(sealed, logs))
+        with get_lock_file(self._lock), open(self._path, "ab", buffering=0) as file:
+            before = file.tell()
+            try:
+                _write(file.fileno(), content)
+                os.fsync(file.fileno())
+            except OSError:  # a full disk: the next writer must not continue half a line
+                file.truncate(before)
+                raise
+
+    def place(self) -> str:
+        """Where the entry that was read last stands, for a message."""
+        entries: list[Any] = []
+        with open(self._path, "rb") as file:
+            for line in file:
+                try:
+                    entries.append(json.loads(line))
+                except (ValueError, RecursionError):
+                    entries.append(None)
+                if len(entries) == self._line:
+                    break
+        trial = _trial(entries)
+        return f"line {self._line}" + ("" if trial is None else f", of trial {trial},")
+
+
+def sealed(entry: dict[str, Any]) -> bytes:
+    """An entry as a line with its checksum."""
+    body = json.dumps(entry, separators=(",", ":")).encode()[:-1]
+    return body + _KEY + b"%*d}\n" % (_DIGITS, zlib.crc32(body))
+
+
+def _entry(line: bytes) -> dict[str, Any]:
+    if line[-_END - 1 :].startswith(_KEY):
+        body = line[: -_END - 1]
+        if int(line[-_DIGITS - 2 : -2]) != zlib.crc32(body):
+            raise ValueError("it does not have its checksum")
+        line = body + b"}"
+    found = json.loads(line)
+    if not isinstance(found, dict):
+        raise ValueError("it is no JSON object")
+    return found
+
+
+def _write(file: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(file, view) :]
+
+
+def _trial(entries: Iterable[Any]) -> int | None:
+    """The number, in its study, of the trial that the last entry makes or changes."""
+    numbers: list[int] = []  # of all trials
+    counts: dict[str, int] = {}
+    last: int | None = None
+    for entry in entries:
+        last = None
+        if not isinstance(entry, dict):
+            continue
+        if entry.get("op_code") == _CREATE_TRIAL or "datetime_start" in entry:
+            study = repr(entry.get("study_id"))
+            last = counts.setdefault(study, 0)
+            counts[study] += 1
+            numbers.append(last)
+        elif isinstance(entry.get("trial_id"), int) and entry["trial_id"] in range(len(numbers)):
+            last = numbers[entry["trial_id"]]
+    return last
+
+
+def damaged(journal: CheckedJournal, path: Path, error: Exception) -> StoreError:
+    """The error of a journal that cannot be read."""
+    reason = " ".join(str(error).split())[:200] or "no such operation"
+    return StoreError(
+        f"the trial store {path} is damaged before its last line, or was written by another "
+        f"program: {journal.place()} cannot be read ({type(error).__name__}: {reason}); choose "
+        "another"
+    )
