@@ -62,6 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
                 trials=arguments.trials,
                 out=arguments.out,
                 batch=arguments.batch,
+                candidates=arguments.candidates,
                 on_run=advance,
                 on_step=note,
             )

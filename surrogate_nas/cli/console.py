@@ -91,6 +91,12 @@ def add_trial_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="proposals that are made without knowing each other's values (default: %(default)s)",
     )
+    parser.add_argument(
+        "--candidates",
+        choices=("all", "visited"),
+        help="what a guide compares: all architectures, or those that its searcher visits on the "
+        "predictions, so that guided searchers differ (default: all where they can be listed)",
+    )
 
 
 def add_source_options(parser: argparse.ArgumentParser) -> None:

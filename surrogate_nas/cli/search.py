@@ -196,6 +196,7 @@ def _options(arguments: argparse.Namespace) -> SearchOptions:
         proxies=arguments.proxies,
         store=arguments.store,
         verify=arguments.verify,
+        candidates=arguments.candidates,
         training=training_options(arguments),
     )
 

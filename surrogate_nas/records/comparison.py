@@ -31,6 +31,8 @@ class Run(JsonRecord):
         costs: What all trials so far cost, in epochs.
         test: The test metric of the best so far, in its own sign.
         weights: The file of weights of the predictor, or null; earlier versions did not note it.
+        candidates: Which architectures the guide compared: all, or those that its searcher
+            visited; null without a guide. Earlier versions did not note it.
     """
 
     task: str
@@ -44,6 +46,7 @@ class Run(JsonRecord):
     costs: tuple[float, ...]
     test: tuple[float | None, ...]
     weights: str | Literal[Absence.ABSENT] | None = ABSENT
+    candidates: str | Literal[Absence.ABSENT] | None = ABSENT
 
     @property
     def method(self) -> str:

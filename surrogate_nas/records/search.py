@@ -77,6 +77,8 @@ class SearchRecord(JsonRecord):
         searcher: The search method, without its predictor.
         predictor: The predictor that was asked for, or null.
         guide: The predictor that guided the search, another one where auto was asked for.
+        candidates: Which architectures the guide compared: all, or those that its searcher
+            visited; null without a guide. Earlier versions did not note it.
         proxies: Names of the zero-cost proxies that were read, or null.
         seed: Of all randomness.
         trials: All of them, in the order in which they finished.
@@ -99,6 +101,7 @@ class SearchRecord(JsonRecord):
     searcher: str
     predictor: str | None
     guide: str | None
+    candidates: str | Literal[Absence.ABSENT] | None = ABSENT
     proxies: tuple[str, ...] | None
     seed: int
     trials: tuple[TrialRecord, ...]

@@ -37,6 +37,7 @@ class BayesianSearch(Guided):
         initial: int | None = None,
         exploration: float | None = None,
         features: Features | None = None,
+        candidates: str | None = None,
     ) -> None:
         """Start a search of ``space``.
 
@@ -48,6 +49,7 @@ class BayesianSearch(Guided):
             initial: See `Guided`; None for 5, or for 0 where the predictor has a prior.
             exploration: See `Guided`.
             features: See `Guided`.
+            candidates: See `Guided`.
         """
         root = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
         predictor = predictor or GaussianProcess()
@@ -63,4 +65,5 @@ class BayesianSearch(Guided):
             inner_every=0,
             acquisition=acquisition,
             features=features,
+            candidates=candidates,
         )

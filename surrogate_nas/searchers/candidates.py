@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal, get_args
 
 import numpy as np
 
 from surrogate_nas._types import FloatArray, IntArray
+from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.predictors.base import Predictor
 from surrogate_nas.searchers.base import Searcher
 from surrogate_nas.searchers.predicted import PredictedObjective
-from surrogate_nas.spaces.base import frozen
+from surrogate_nas.spaces.base import SearchSpace, frozen
 from surrogate_nas.spaces.rows import distinct
 
 BEST = 5
@@ -21,11 +23,43 @@ _CLIMB = 6  # steps of a climb to further candidates
 _STEP = 100  # candidates that one step adds at most
 _STARTS = 3  # candidates whose neighbours a step adds
 
+Extent = Literal["all", "visited"]
+"""What a guide compares: all architectures of a space, or those that its searcher visits."""
+
 ToValue = Callable[[FloatArray], FloatArray]
 """An increasing map from a predictor's scores (n,) to values (n,)."""
 
 Compare = Callable[[IntArray], FloatArray]
 """The acquisition function of keys (n, decisions): (n,), -inf where they were proposed."""
+
+
+def extent(wanted: str | None, space: SearchSpace) -> Extent:
+    """What a guide compares in a space: what is wanted, or by default all that can be listed.
+
+    Raises:
+        InvalidArgumentError: If it is neither ``"all"`` nor ``"visited"``, or all are wanted of a
+            space that cannot be listed.
+    """
+    if wanted is None:
+        return "all" if space.enumerable else "visited"
+    for known in get_args(Extent):
+        if wanted == known == "all" and not space.enumerable:
+            raise InvalidArgumentError(
+                f"candidates must be 'visited' in the space {space.name!r}, which has too many "
+                f"architectures to compare them all, got 'all'"
+            )
+        if wanted == known:
+            chosen: Extent = known
+            return chosen
+    raise InvalidArgumentError(f"candidates must be 'all' or 'visited', got {wanted!r}")
+
+
+def no_guide(methods: str) -> InvalidArgumentError:
+    """The error of candidates for methods without a guide."""
+    return InvalidArgumentError(
+        f"candidates are what a guide compares, and there is none in {methods}; leave the "
+        "candidates out, or name a predictor, as in evolution+gp"
+    )
 
 
 class Candidates:
@@ -73,8 +107,13 @@ class Candidates:
             return self._visited(None, PredictedObjective(self.space, self.predictor))
         if self._proposals_left <= 0:
             objective = PredictedObjective(self.space, self.predictor, to_value)
-            candidates = self._visited(best, objective)
-            if self.predictor.conditions:  # others generalise too poorly for a climb
+            if self.space.enumerable:  # by choice, so that searchers differ
+                candidates = self._visited(None, objective)
+            else:
+                candidates = self._visited(best, objective)
+            if (
+                self.predictor.conditions and not self.space.enumerable
+            ):  # others generalise too poorly for a climb
                 candidates = self._climbed(candidates, compare)
             self._kept = frozen(candidates)
             self._proposals_left = _KEPT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from surrogate_nas.evaluation import Features
 from surrogate_nas.predictors.base import MetaPredictor, Predictor
 from surrogate_nas.registry import load
 from surrogate_nas.searchers.base import Searcher
+from surrogate_nas.searchers.candidates import no_guide
 from surrogate_nas.searchers.guided import Guided
 from surrogate_nas.searchers.method import AUTO, NONE, Method
 from surrogate_nas.spaces.base import SearchSpace
@@ -29,6 +31,7 @@ def make_searcher(
     predictor: str | Predictor | MakePredictor | None = None,
     budgets: Sequence[int] = (),
     features: Features | None = None,
+    candidates: str | None = None,
 ) -> Searcher:
     """Compose a searcher.
 
@@ -46,10 +49,12 @@ def make_searcher(
             that makes one. ``None`` and ``"none"`` mean no guide (for ``bayesian``, its default).
         budgets: Epochs that may be evaluated, for ``hyperband``.
         features: Of the architectures, for ``proxy`` and for predictors that read them.
+        candidates: What a guide compares, see `Guided`.
 
     Raises:
         UnknownNameError: If a name is not registered; the message suggests the nearest.
-        InvalidArgumentError: If two predictors are named, see also `Method.parse`.
+        InvalidArgumentError: If two predictors are named, see also `Method.parse`; if there are
+            candidates without a guide, or the space has no such candidates.
     """
     method = spec if isinstance(spec, Method) else Method.parse(spec)
     if method.predictor is not None and predictor not in (None, NONE):
@@ -58,7 +63,10 @@ def make_searcher(
             f"{predictor!r}"
         )
     wanted = predictor if method.predictor is None else method.predictor
-    return _composed(method, space, np.random.SeedSequence(seed), wanted, budgets, features)
+    if candidates is not None and wanted in (None, NONE) and method.own_guide is None:
+        raise no_guide(str(spec))
+    root = np.random.SeedSequence(seed)
+    return _composed(method, space, root, wanted, budgets, features, candidates)
 
 
 def _composed(
@@ -68,6 +76,7 @@ def _composed(
     predictor: str | Predictor | MakePredictor | None,
     budgets: Sequence[int],
     features: Features | None,
+    candidates: str | None,
 ) -> Searcher:
     kind, needs, inner = method.kind, method.requirements, method.inner
     options: dict[str, Any] = {}
@@ -82,7 +91,8 @@ def _composed(
 
         def make(child: np.random.SeedSequence) -> Searcher:
             own = copy.deepcopy(within) if isinstance(within, Predictor) else within
-            return _composed(inner, space, child, own, () if needs.budgets else budgets, features)
+            left = () if needs.budgets else budgets
+            return _composed(inner, space, child, own, left, features, candidates)
 
         options["inner"] = make
         if needs.guide is None:  # the predictor guides the inner searchers
@@ -92,11 +102,23 @@ def _composed(
     guide = _guide(predictor, space, int(for_predictor.generate_state(1)[0]))
     if needs.guide is not None:
         options["predictor"] = guide
+        if candidates is not None:
+            options["candidates"] = _taken(kind, method.name, candidates)
     # The inner searcher uses the root's own stream, as a plain searcher of this seed does.
     plain: Searcher = kind(space, seed=root, **options)
     if guide is None or needs.guide is not None:
         return plain
-    return Guided(plain, guide, seed=for_choice, features=features)
+    return Guided(plain, guide, seed=for_choice, features=features, candidates=candidates)
+
+
+def _taken(kind: Any, name: str, candidates: str) -> str:
+    """The candidates, which the constructor of a searcher must take."""
+    parameters = inspect.signature(kind).parameters
+    if "candidates" not in parameters:
+        raise InvalidArgumentError(
+            f"searcher {name!r} chooses its own candidates, got {candidates!r}; leave them out"
+        )
+    return candidates
 
 
 def _guide(

@@ -16,7 +16,7 @@ from surrogate_nas.evaluation import Features, Proposal, TaskData, Trial
 from surrogate_nas.predictors.base import Predictor
 from surrogate_nas.searchers.acquisition import ACQUISITIONS
 from surrogate_nas.searchers.base import Requirements, Searcher
-from surrogate_nas.searchers.candidates import BEST, Candidates
+from surrogate_nas.searchers.candidates import BEST, Candidates, extent
 from surrogate_nas.spaces.base import Architecture
 
 if TYPE_CHECKING:
@@ -119,6 +119,7 @@ class Guided(Searcher):
         acquisition: str | None = None,
         labels: int = 200,
         features: Features | None = None,
+        candidates: str | None = None,
     ) -> None:
         """Guide ``inner`` by ``predictor``.
 
@@ -143,9 +144,13 @@ class Guided(Searcher):
                 `surrogate_nas.searchers.acquisition.ACQUISITIONS`; None for the defaults above.
             labels: With more trials than this, the predictor learns from a part of them.
             features: Of the architectures, for the predictor.
+            candidates: ``"all"`` to compare all architectures of a space that can be listed,
+                ``"visited"`` to compare those that a fork of the inner searcher visits; None for
+                all where that is possible.
 
         Raises:
             UnknownNameError: If there is no such acquisition function.
+            InvalidArgumentError: If a number is out of range, or there are no such candidates.
         """
         if initial is None:
             least = _FEW if predictor.conditions else _INITIAL
@@ -185,6 +190,7 @@ class Guided(Searcher):
         self.acquisition = acquisition
         self.labels = labels
         self.features = features
+        self.candidates = extent(candidates, self.space)
         self._told: dict[Architecture, float] = {}  # NaN for failed ones
         self._succeeded = 0
         self._believed: dict[Architecture, float] = {}
@@ -258,7 +264,7 @@ class Guided(Searcher):
         """Fit, predict, and line up the next proposals."""
         self._news = 0
         known = self._learn()
-        if self.space.enumerable:  # always the same array, for which predictors keep a cache
+        if self.candidates == "all":  # always the same array, for which predictors keep a cache
             candidates = self.space.unique()
         else:
             candidates = self._candidates.gathered(

@@ -8,6 +8,7 @@ import numpy as np
 
 from surrogate_nas.predictors.base import MetaPredictor, Predictor
 from surrogate_nas.registry import load, names
+from surrogate_nas.searchers.candidates import extent
 from surrogate_nas.searchers.evolution import RegularizedEvolution
 from surrogate_nas.searchers.genetic import GeneticAlgorithm
 from surrogate_nas.searchers.method import Method
@@ -26,6 +27,7 @@ def identity(
     *,
     trials: int,
     predictor: Predictor | None = None,
+    candidates: str | None = None,
 ) -> str:
     """A text that methods share if, with the same seed, all their trials are the same.
 
@@ -40,6 +42,7 @@ def identity(
         trials: How many trials are compared.
         predictor: The guide, or one like it; None for what its registered name says. Of a guide
             that is neither given nor registered nothing is known.
+        candidates: What a guide compares, see `surrogate_nas.searchers.guided.Guided`.
 
     Example:
         >>> from surrogate_nas.spaces import open_space
@@ -52,12 +55,13 @@ def identity(
     if guide is None:
         guide = method.own_guide if predictor is None else type(predictor).__qualname__
     name = _spelt_out(method)
-    if method.searcher == "gradient" and (guide is None or space.enumerable):
+    compares_all = guide is not None and extent(candidates, space) == "all"
+    if method.searcher == "gradient" and (guide is None or compares_all):
         name = "gradient"  # its variants only differ in what they visit on predictions
     if guide is None:
         return name
     has_prior, conditions = _traits(guide, predictor)
-    if conditions and space.enumerable and method.inner is None:
+    if conditions and compares_all and method.inner is None:
         own = method.requirements.guide is not None
         within = RegularizedEvolution if _is_bayesian(method, trials) else method.kind
         if has_prior and not (own and within is method.kind) and _is_roomy(space, trials):

@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 
@@ -27,6 +28,7 @@ from surrogate_nas.records.base import plain
 from surrogate_nas.records.comparison import KeptRun, Run, TrialRow
 from surrogate_nas.reporting.statistics import summarise
 from surrogate_nas.run import check_arguments, search
+from surrogate_nas.searchers.candidates import Extent, extent, no_guide
 from surrogate_nas.searchers.factory import make_searcher
 from surrogate_nas.searchers.method import Method
 from surrogate_nas.spaces.base import Isomorphs
@@ -39,11 +41,20 @@ Guides = Mapping[tuple[str, str], PredictorChoice | None]
 """The predictor of each task and method."""
 
 
+class Limits(TypedDict):
+    """Settings that all runs share, see `compare`."""
+
+    trials: int
+    batch: int
+    candidates: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class RunSettings:
     """All settings on which one run depends.
 
-    ``weights`` is the hash of the file's content; ``proxies`` identifies the values of the proxies.
+    ``weights`` is the hash of the file's content; ``proxies`` identifies the values of the proxies;
+    ``candidates`` are None for the guide's default, and without a guide.
     """
 
     benchmark: str
@@ -57,6 +68,7 @@ class RunSettings:
     batch: int
     weights: str | None
     proxies: str | None = None
+    candidates: str | None = None
     version: str = __version__
 
     @property
@@ -67,7 +79,10 @@ class RunSettings:
     @property
     def file(self) -> str:
         """Name of the file of its result."""
-        digest = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        settings = asdict(self)
+        if self.candidates is None:  # as before there were any
+            del settings["candidates"]
+        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
         readable = "".join(c if c.isalnum() or c in "+-." else "_" for c in self.method)
         return f"{self.task}-{readable}-{self.seed}-{digest[:16]}.json"
 
@@ -79,6 +94,7 @@ def compare(
     trials: int,
     out: str | os.PathLike[str],
     batch: int = 5,
+    candidates: str | None = None,
     on_run: OnStep = silent,
     on_step: OnStep = silent,
 ) -> ComparisonRecord:
@@ -94,6 +110,7 @@ def compare(
         trials: Evaluations of each run.
         out: A folder, made if it does not exist.
         batch: See `surrogate_nas.run.search`.
+        candidates: What guides compare, see `surrogate_nas.searchers.guided.Guided`.
         on_run: Called with a text for each finished run, earlier ones included.
         on_step: Called with a text for each part of a meta-training, or of the proxies.
 
@@ -106,10 +123,12 @@ def compare(
     tasks = dict(zip(experiment.tasks, found, strict=True))
     for task in found:
         check_arguments(task, trials=trials, batch=batch)
+    _check_candidates(candidates, tasks, methods)
     guides = _guides(experiment, tasks, methods, on_step)
     features = _features(experiment, tasks, methods, guides, on_step)
     folder = _folder(Path(out))
-    jobs = _jobs(experiment, tasks, methods, guides, features, trials=trials, batch=batch)
+    limits: Limits = {"trials": trials, "batch": batch, "candidates": candidates}
+    jobs = _jobs(experiment, tasks, methods, guides, features, limits)
     kept = _kept(jobs, guides, features, folder, experiment.processes, on_run)
     runs = tuple(one.run for one in kept)
     summary = summarise(runs, {name: len(task) for name, task in tasks.items()})
@@ -174,9 +193,7 @@ def _jobs(
     methods: Mapping[str, Method],
     guides: Guides,
     features: Mapping[tuple[str, str], ProxyTable | None],
-    *,
-    trials: int,
-    batch: int,
+    limits: Limits,
 ) -> list[RunSettings]:
     """The runs: every task and method with every seed."""
     return [
@@ -188,14 +205,37 @@ def _jobs(
             searcher=methods[text].name,
             predictor=methods[text].predictor,
             seed=seed,
-            trials=trials,
-            batch=batch,
+            trials=limits["trials"],
+            batch=limits["batch"],
+            candidates=_named(limits["candidates"], tasks[name], methods[text]),
             weights=None if guide is None else guide.digest,
             proxies=None if (table := features[name, text]) is None else table.identity,
         )
         for (name, text), guide in guides.items()
         for seed in range(experiment.seeds)
     ]
+
+
+def _check_candidates(
+    wanted: str | None, tasks: Mapping[str, TabularTask], methods: Mapping[str, Method]
+) -> None:
+    if wanted is None:
+        return
+    if not any(map(_is_guided, methods.values())):
+        raise no_guide(", ".join(methods))
+    for task in tasks.values():
+        extent(wanted, task.space)
+
+
+def _is_guided(method: Method) -> bool:
+    return method.guide is not None or method.own_guide is not None
+
+
+def _named(wanted: str | None, task: TabularTask, method: Method) -> str | None:
+    """The candidates as settings name them: None for the default, and without a guide."""
+    if wanted is None or not _is_guided(method):
+        return None
+    return None if wanted == extent(None, task.space) else wanted
 
 
 def _folder(out: Path) -> Path:
@@ -272,6 +312,7 @@ def _run_and_keep(
         predictor=None if guide is None else guide.make,
         budgets=task.budgets,
         features=features,
+        candidates=job.candidates,
     )
     result = search(searcher, task, trials=job.trials, batch=job.batch)
     if result.stopped == "interrupted":
@@ -317,9 +358,16 @@ def _kept_run(
         ranks=tuple(standings[i].rank for i in ends),
         costs=tuple(result.costs[ends].tolist()),
         test=tuple(standings[i].test for i in ends),
+        candidates=_compared(job, task),
         weights=None if guide is None else guide.weights,
     )
     return KeptRun(run, tuple(rows))
+
+
+def _compared(job: RunSettings, task: TabularTask) -> Extent | None:
+    """What the guide of a run compared; None without a guide."""
+    guided = _is_guided(Method.parse(job.method))
+    return extent(job.candidates, task.space) if guided else None
 
 
 def _ends(trials: int, whole: int, result: SearchResult) -> list[int]:

@@ -15,6 +15,7 @@ from surrogate_nas.records import ABSENT, SearchResult, Standing, standing
 from surrogate_nas.records.search import SearchRecord, SearchSeconds, best_record, trial_records
 from surrogate_nas.run import Callback, Remembering, search
 from surrogate_nas.searchers.base import Searcher
+from surrogate_nas.searchers.candidates import Extent, extent
 from surrogate_nas.searchers.method import Method
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.training.options import TrainingOptions
@@ -38,6 +39,8 @@ class SearchOptions:
         store: Keeps the trials, see `surrogate_nas.store.open_storage`; None keeps none.
         verify: Number of best architectures to train afterwards, `VERIFICATION_SEEDS` times each;
             None for none.
+        candidates: What a guide compares, ``"all"`` or ``"visited"``, see
+            `surrogate_nas.searchers.guided.Guided`; None for its default.
         training: How architectures are trained. In a search by training that is every trial. In a
             search of a table it overrides the table's settings, for verification and proxies.
     """
@@ -50,6 +53,7 @@ class SearchOptions:
     proxies: Sequence[str] | None = None
     store: str | os.PathLike[str] | None = None
     verify: int | None = None
+    candidates: str | None = None
     training: TrainingOptions = field(default_factory=TrainingOptions)
 
     @property
@@ -107,6 +111,11 @@ class SearchSetup:
     def guide_text(self) -> str | None:
         """The weights of the guide, for people to read; None if it learns from the task alone."""
         return None if self.guide is None else self.guide.learnt
+
+    @property
+    def candidates(self) -> Extent | None:
+        """What the guide compares; None without a guide."""
+        return None if self.guide is None else extent(self.options.candidates, self.space)
 
     @property
     def title(self) -> str:
@@ -199,6 +208,7 @@ def _record(
         searcher=setup.method.name,
         predictor=setup.method.predictor,
         guide=None if guide is None else guide.name,
+        candidates=setup.candidates,
         proxies=None if features is None else tuple(features.names),
         seed=setup.options.seed,
         trials=trial_records(setup.space, setup.goal, result),

@@ -78,7 +78,7 @@ def table_setup(
         space=task.space,
         objective=task,
         method=method,
-        searcher=_searcher(method, task.space, options.seed, guide, budgets, features),
+        searcher=_searcher(method, task.space, options, guide, budgets, features),
         guide=guide,
         features=features,
         options=options,
@@ -153,9 +153,7 @@ def training_setup(
         space=training.space,
         objective=training,
         method=method,
-        searcher=_searcher(
-            method, training.space, options.seed, guide, range(1, epochs + 1), features
-        ),
+        searcher=_searcher(method, training.space, options, guide, range(1, epochs + 1), features),
         guide=guide,
         features=features,
         options=options,
@@ -208,7 +206,7 @@ def _guided(method: str | Method) -> Method:
 def _searcher(
     method: Method,
     space: SearchSpace,
-    seed: int,
+    options: SearchOptions,
     guide: PredictorChoice | None,
     budgets: Sequence[int],
     features: Features | None,
@@ -216,10 +214,11 @@ def _searcher(
     return make_searcher(
         replace(method, predictor=None),
         space,
-        seed=seed,
+        seed=options.seed,
         predictor=None if guide is None else guide.make,
         budgets=budgets,
         features=features,
+        candidates=options.candidates,
     )
 
 
@@ -244,6 +243,7 @@ def _kept(
             "predictor": predictor,
             "weights": None if guide is None else guide.digest,
             "proxies": None if setup.features is None else setup.features.identity,
+            "candidates": setup.candidates,
             "seed": options.seed,
             "batch": options.batch,
         },

@@ -18,8 +18,8 @@ PROGRAM = (sys.executable, "-m", "surrogate_nas")
 TOY = ("--benchmark", "tests.tables:ToyTable", "--task", "easy", "--predictor", "none")
 SLOW = ("--benchmark", "tests.tables:SlowTable", "--task", "easy", "--predictor", "none")
 KEYS = [
-    "benchmark", "task", "searcher", "predictor", "guide", "proxies", "seed", "trials", "best",
-    "optimum", "regret", "rank", "source_evaluations", "weights", "seconds",
+    "benchmark", "task", "searcher", "predictor", "guide", "candidates", "proxies", "seed",
+    "trials", "best", "optimum", "regret", "rank", "source_evaluations", "weights", "seconds",
 ]  # fmt: skip
 
 

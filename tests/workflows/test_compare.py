@@ -101,6 +101,20 @@ def test_finished_runs_are_not_repeated(tmp_path: Path) -> None:
         assert "was there" not in texts
 
 
+def test_what_guides_compare_is_a_setting_of_their_runs(tmp_path: Path) -> None:
+    texts: list[str] = []
+    usual = run(tmp_path, on_run=texts.append)
+    assert {(r.searcher, r.candidates) for r in usual.runs} == {("random", None), ("local", "all")}
+    texts.clear()
+    assert run(tmp_path, on_run=texts.append, candidates="all") == usual
+    assert texts == ["was there"] * 8
+    texts.clear()
+    other = run(tmp_path, on_run=texts.append, candidates="visited")
+    assert {run.candidates for run in other.runs} == {None, "visited"}
+    assert texts.count("was there") == 4  # those without a guide
+    assert other.runs != usual.runs
+
+
 def test_a_killed_comparison_goes_on(done: tuple[Path, ComparisonRecord], tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from tests.workflows.test_compare import run\n"
@@ -127,6 +141,8 @@ def test_a_killed_comparison_goes_on(done: tuple[Path, ComparisonRecord], tmp_pa
         ({"trials": 243}, InvalidArgumentError, "at most 242"),
         ({"trials": 0}, InvalidArgumentError, "trials"),
         ({"seeds": 0}, InvalidArgumentError, "seeds"),
+        ({"candidates": "al"}, InvalidArgumentError, "must be 'all' or 'visited'"),
+        ({"searchers": ("random",), "candidates": "all"}, InvalidArgumentError, "none in random"),
     ],
 )
 def test_mistakes(

@@ -13,7 +13,12 @@ from surrogate_nas import SearchOptions, TrainingOptions, search_task, table_set
 from surrogate_nas.benchmarks.hdf5 import HDF5Benchmark
 from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec, write_table
 from surrogate_nas.cli import main
-from surrogate_nas.errors import InvalidArgumentError, SurrogateNASError, UnknownNameError
+from surrogate_nas.errors import (
+    InvalidArgumentError,
+    StoreError,
+    SurrogateNASError,
+    UnknownNameError,
+)
 from surrogate_nas.evaluation import Evaluation, Goal, Proposal, Trial
 from surrogate_nas.records.search import SearchRecord
 from surrogate_nas.spaces import open_space
@@ -201,6 +206,8 @@ def test_what_was_not_asked_for_is_absent_and_what_failed_is_none(
         ("evolution", {"budget": 3}, InvalidArgumentError, "budget must be one of"),
         ("evolution+gp", {"proxies": ["naswto"]}, UnknownNameError, "did you mean 'naswot'"),
         ("evolution", {"proxies": ["naswot"]}, InvalidArgumentError, "leave them out"),
+        ("evolution", {"candidates": "all"}, InvalidArgumentError, "there is none in evolution"),
+        ("evolution+gp", {"candidates": "some"}, InvalidArgumentError, "'all' or 'visited'"),
     ],
 )
 def test_mistakes_are_found_before_there_is_a_store(
@@ -217,6 +224,15 @@ def test_mistakes_are_found_before_there_is_a_store(
     with pytest.raises(error, match=reason):
         table_setup(task, method, SearchOptions(**given))
     assert not store.exists()
+
+
+def test_a_stored_search_goes_on_with_the_same_candidates(path: Path, tmp_path: Path) -> None:
+    task, store = HDF5Benchmark(path).task("own"), tmp_path / "a.journal"
+    options = SearchOptions(trials=8, store=store, candidates="visited")
+    record = search_task(table_setup(task, "evolution+gp", options)).record
+    assert record.candidates == "visited"
+    with pytest.raises(StoreError, match="candidates 'visited', now 'all'"):
+        table_setup(task, "evolution+gp", SearchOptions(trials=9, store=store))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,94 @@
+"""What a guide compares: all architectures, or those that its searcher visits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.searchers.candidates import extent
+from surrogate_nas.searchers.evolution import RegularizedEvolution
+from surrogate_nas.searchers.factory import make_searcher
+from surrogate_nas.searchers.guided import Guided
+from surrogate_nas.searchers.identity import identity
+from surrogate_nas.searchers.local import LocalSearch
+from surrogate_nas.spaces import open_space
+from surrogate_nas.spaces.base import Architecture
+from tests.searchers.toys import Linear, ToySpace, additive, run
+
+SMALL = ToySpace((5,) * 5)
+LARGE = ToySpace((8,) * 6)
+
+
+class Asked(Linear):
+    """Notes what it is asked about."""
+
+    conditions = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[set[tuple[int, ...]]] = []
+
+    def predict(self, choices: np.ndarray) -> object:  # type: ignore[override]
+        self.asked.append(set(map(tuple, choices.tolist())))
+        return super().predict(choices)
+
+
+def _trials(kind: type[RegularizedEvolution | LocalSearch], candidates: str) -> list[Architecture]:
+    guided = Guided(kind(SMALL, seed=2), Linear(), initial=10, candidates=candidates)
+    return run(guided, additive(SMALL, 0), 40)
+
+
+def test_where_only_visited_ones_are_compared_searchers_differ() -> None:
+    first = _trials(RegularizedEvolution, "visited")[:10]
+    assert first == _trials(RegularizedEvolution, "all")[:10]
+    found = [_trials(kind, "visited") for kind in (RegularizedEvolution, LocalSearch)]
+    assert set(found[0]) != set(found[1])
+    assert found[0] == _trials(RegularizedEvolution, "visited")
+
+
+def test_a_guide_compares_what_a_fork_of_its_searcher_visits() -> None:
+    predictor = Asked()
+    guided = Guided(
+        RegularizedEvolution(SMALL, seed=0), predictor, initial=25, steps=60, candidates="visited"
+    )
+    run(guided, additive(SMALL, 1), 25)
+    chosen = guided.ask()[0].arch
+    *visits, compared = predictor.asked
+    assert compared == set().union(*visits)
+    assert chosen.choices in compared
+    assert len(compared) <= 60 < SMALL.size
+
+
+def test_all_that_can_be_listed_are_compared_by_default() -> None:
+    assert extent(None, SMALL) == "all"
+    assert extent(None, LARGE) == extent("visited", LARGE) == "visited"
+    assert extent("visited", SMALL) == "visited"
+
+
+def test_mistakes() -> None:
+    with pytest.raises(InvalidArgumentError, match="'all' or 'visited', got 'every'"):
+        Guided(RegularizedEvolution(SMALL), Linear(), candidates="every")
+    with pytest.raises(InvalidArgumentError, match="'visited' in the space 'toy', which has too"):
+        Guided(RegularizedEvolution(LARGE), Linear(), candidates="all")
+    for method in ("evolution", "evolution+none", "hyperband:evolution"):
+        with pytest.raises(InvalidArgumentError, match="there is none in"):
+            make_searcher(method, SMALL, seed=0, budgets=[1, 3], candidates="visited")
+
+
+def test_guides_inside_others_take_it() -> None:
+    for method in ("bayesian", "evolution+gp"):
+        searcher = make_searcher(method, SMALL, seed=0, candidates="visited")
+        assert isinstance(searcher, Guided)
+        assert searcher.candidates == "visited"
+    composite = make_searcher(
+        "hyperband:local+gp", SMALL, seed=0, budgets=[1, 3], candidates="visited"
+    )
+    assert all(inner.candidates == "visited" for inner in composite.inner)  # type: ignore[attr-defined]
+
+
+def test_guided_searchers_are_different_methods_then() -> None:
+    space, methods = open_space("nats-size"), ("evolution+gp", "genetic+gp")
+    for candidates, count in (("all", 1), ("visited", 2)):
+        found = {identity(method, space, trials=50, candidates=candidates) for method in methods}
+        assert len(found) == count
