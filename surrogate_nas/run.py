@@ -9,6 +9,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
@@ -56,6 +57,20 @@ class Remembering(Protocol):
     def record(self, trial: Trial) -> None:
         """Keep a new trial durably, before the search continues."""
         ...
+
+
+@runtime_checkable
+class Owned(Remembering, Protocol):
+    """An objective whose trials one process at a time adds to."""
+
+    def owned(self) -> AbstractContextManager[None]:
+        """Keep other processes away as long as the context lasts, or refuse."""
+        ...
+
+
+def owned(memory: Remembering | None) -> AbstractContextManager[None]:
+    """Own what keeps the trials, if it can be owned."""
+    return memory.owned() if isinstance(memory, Owned) else contextlib.nullcontext()
 
 
 def search(
@@ -111,9 +126,10 @@ def search(
         check_one_goal(inner.goals, f"the searcher {type(searcher).__name__}")
     called = tuple(callbacks)
     watchers = [callback for callback in called if isinstance(callback, SearchCallback)]
-    loop = _Loop(searcher, inner, memory, trials, batch, budget, called)
-    with watched(watchers, loop.begun(workers)):
-        result = _run(loop, workers)
+    with owned(memory):
+        loop = _Loop(searcher, inner, memory, trials, batch, budget, called)
+        with watched(watchers, loop.begun(workers)):
+            result = _run(loop, workers)
     for callback in watchers:
         callback.on_end(result)
     return result
@@ -262,8 +278,8 @@ class _Loop:
     def _diverge(self, told: list[Trial]) -> None:
         warnings.warn(
             f"from trial {len(self.done)} on, the search no longer repeats the stored one "
-            "(another version of a library, or several workers); the stored trials that remain "
-            f"({len(self.known)}) are taken as a warm start",
+            "(another version of a library, several workers or processes); the stored trials that "
+            f"remain ({len(self.known)}) are taken as a warm start",
             stacklevel=4,
         )
         self._tell(told)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from optuna.distributions import CategoricalDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -135,6 +136,20 @@ class TrialFormat:
     def _signed(self, values: tuple[float, ...]) -> tuple[float, ...]:
         """Convert values of a search to the metrics' own signs, or back."""
         return tuple(goal.sign * v for goal, v in zip(self.goals, values, strict=True))
+
+
+def once(space: SearchSpace, trials: Sequence[Trial]) -> tuple[Trial, ...]:
+    """Trials without repetitions: of equal keys, budgets and seeds the first that succeeded."""
+    if not trials:
+        return ()
+    keys = space.keys(np.array([trial.arch.choices for trial in trials]))
+    found: dict[Any, Trial] = {}
+    for row, trial in zip(keys.tolist(), trials, strict=True):
+        key = tuple(row), trial.proposal.budget, trial.proposal.info.get("seed")
+        before = found.get(key)
+        if before is None or (before.evaluation is None and trial.evaluation is not None):
+            found[key] = trial
+    return tuple(found.values())
 
 
 def _finite(numbers: Mapping[str, float]) -> dict[str, float | None]:

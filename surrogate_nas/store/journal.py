@@ -29,7 +29,7 @@ class CheckedJournal(BaseJournalBackend):
 
     def __init__(self, path: str | os.PathLike[str], lock: BaseJournalFileLock) -> None:
         """Keep the journal ``path``, which exists, under a lock while it is written."""
-        self._path = Path(path)
+        self.path = Path(path)
         self._lock = lock
         self._offsets = {0: 0}  # where some lines begin
         self._line = 0
@@ -37,7 +37,7 @@ class CheckedJournal(BaseJournalBackend):
     def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
         """The entries from a number on, up to the last whole line."""
         number = max(known for known in self._offsets if known <= log_number_from)
-        with open(self._path, "rb") as file:
+        with open(self.path, "rb") as file:
             position = file.seek(self._offsets[number])
             for line in file:
                 if not line.endswith(b"\n"):  # its writer is at work, or was killed
@@ -52,7 +52,7 @@ class CheckedJournal(BaseJournalBackend):
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Write entries at once; they are on the disk when this returns."""
         content = b"".join(map(sealed, logs))
-        with get_lock_file(self._lock), open(self._path, "ab", buffering=0) as file:
+        with get_lock_file(self._lock), open(self.path, "ab", buffering=0) as file:
             before = file.tell()
             try:
                 _write(file.fileno(), content)
@@ -64,7 +64,7 @@ class CheckedJournal(BaseJournalBackend):
     def place(self) -> str:
         """Where the entry that was read last stands, for a message."""
         entries: list[Any] = []
-        with open(self._path, "rb") as file:
+        with open(self.path, "rb") as file:
             for line in file:
                 try:
                     entries.append(json.loads(line))

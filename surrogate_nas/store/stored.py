@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -15,7 +15,8 @@ from surrogate_nas.errors import StoreError
 from surrogate_nas.evaluation import Evaluation, Objective, Trial
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.store.checks import trials_of
-from surrogate_nas.store.frozen import TrialFormat
+from surrogate_nas.store.frozen import TrialFormat, once
+from surrogate_nas.store.ownership import check_free, held
 from surrogate_nas.store.storages import explained, quiet
 
 _LIBRARIES = ("surrogate-nas", "numpy", "scipy", "scikit-learn", "xgboost", "torch")
@@ -25,6 +26,12 @@ class Stored:
     """An objective whose trials are kept in a storage, one study a search.
 
     `surrogate_nas.run.search` replays `known` and records new trials, one durable write for each.
+    While it runs, the search belongs to its process, and another one that would search the same
+    study is refused; see `surrogate_nas.store.shared.Shared` for several processes.
+
+    Attributes:
+        known: The trials of earlier runs, each architecture once, also where two processes of an
+            older version searched the same study.
 
     Example:
         >>> from surrogate_nas import FunctionObjective, make_searcher, open_storage, search
@@ -57,11 +64,13 @@ class Stored:
                 not belong there: a longer search continues a shorter one.
 
         Raises:
-            StoreError: If the study is of another space, or of other settings.
+            StoreError: If the study is of another space, or of other settings, or another process
+                searches it.
         """
         self.objective = objective
         self.space = objective.space
         self.goals = objective.goals
+        self.name = name
         self._format = TrialFormat(self.space, self.goals)
         directions = self._format.directions
         with quiet(), explained(f"study {name!r}"):
@@ -74,9 +83,30 @@ class Stored:
                     f"{[d.name for d in self._study.directions]}, not "
                     f"{[d.name for d in directions]}; choose another store"
                 )
+            check_free(self._study._storage, self._study._study_id, name, shared=self._shares)
             self._settle(name, settings)
-            stored = trials_of(self._study, name)
-        self.known = self._format.thaw_all(stored, name)
+        self._refresh()
+
+    _shares = False  # whether other processes may work on the same study
+
+    @contextlib.contextmanager
+    def owned(self) -> Iterator[None]:
+        """Keep other processes from the study, and know what they did before.
+
+        Raises:
+            StoreError: If another process searches the study; the message names it.
+        """
+        with contextlib.ExitStack() as stack:
+            with explained(f"study {self.name!r}"):
+                where = self._study._storage, self._study._study_id, self.name
+                stack.enter_context(held(*where, shared=self._shares))
+            self._refresh()
+            yield
+
+    def _refresh(self) -> None:
+        with quiet(), explained(f"study {self.name!r}"):
+            stored = trials_of(self._study, self.name)
+        self.known = once(self.space, self._format.thaw_all(stored, self.name))
 
     def _settle(self, name: str, settings: Mapping[str, Any]) -> None:
         """Compare the study's attributes with these, and write those that are missing."""

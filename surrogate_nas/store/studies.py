@@ -17,7 +17,7 @@ from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.spaces.custom import CustomSpace
 from surrogate_nas.store.checks import checked_settings, trials_of
-from surrogate_nas.store.frozen import TrialFormat
+from surrogate_nas.store.frozen import TrialFormat, once
 from surrogate_nas.store.storages import explained, quiet
 
 
@@ -30,7 +30,7 @@ class Study:
         space: The space that was searched.
         goals: The goals; their units are not stored.
         settings: All other attributes of the study.
-        trials: Finished and failed trials, by number.
+        trials: Finished and failed trials, by number, each architecture once.
     """
 
     name: str
@@ -81,7 +81,8 @@ def read_study(
     form = TrialFormat(opened, goals)
     if form.decisions != settings["decisions"]:
         raise StoreError(f"study {name!r} has other decisions than the space {opened.name!r}")
-    return Study(name, opened, goals, settings, form.thaw_all(frozen, name))
+    trials = once(opened, form.thaw_all(frozen, name))
+    return Study(name, opened, goals, settings, trials)
 
 
 def _is_search(settings: Mapping[str, Any]) -> bool:

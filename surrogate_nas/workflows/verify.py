@@ -23,7 +23,7 @@ from surrogate_nas.parallel import default_workers, one_thread
 from surrogate_nas.predictors.metrics import kendall_tau
 from surrogate_nas.records.verification import VerificationRecord, VerifiedArchitecture
 from surrogate_nas.reporting.terminal import counted
-from surrogate_nas.run import EvaluationJob, Remembering, attempt, evaluations
+from surrogate_nas.run import EvaluationJob, Remembering, attempt, evaluations, owned
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.training.objective import TrainingObjective
 from surrogate_nas.training.plan import study_of
@@ -227,7 +227,8 @@ def verify(
     done: dict[_Job, Trial] = {}
     interrupted = False
     try:
-        with one_thread(), closing(_trainings(training, jobs, workers, memory)) as trials:
+        trainings = _trainings(training, jobs, workers, memory)
+        with one_thread(), owned(memory), closing(trainings) as trials:
             for trial in trials:
                 arch, seed = _job(trial)
                 done[arch, seed] = trial
