@@ -39,6 +39,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         f"{','.join(_METHODS)}; with --proxies {','.join(_METHODS_WITH_PROXIES)})",
     )
     add_trial_options(parser)
+    option(
+        "--against-unguided",
+        action="store_true",
+        help="test on each task whether guided methods end behind their searchers alone, which "
+        "run too",
+    )
     option("--out", type=Path, required=True, metavar="DIR", help="folder of the results")
     add_experiment_options(parser, seeds=10, repetitions="runs of each searcher on each task")
 
@@ -47,13 +53,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Compare, and report."""
     with only_json(arguments.json):
         from surrogate_nas.reporting.plots import draw_comparison
-        from surrogate_nas.workflows.compare import compare
+        from surrogate_nas.workflows.compare import compare, with_unguided
 
         wanted = experiment(arguments)
         methods = arguments.searcher or (
             _METHODS if arguments.proxies is None else _METHODS_WITH_PROXIES
         )
-        total = len(wanted.tasks) * len(methods) * wanted.seeds
+        runs = with_unguided(methods, arguments.against_unguided)
+        total = len(wanted.tasks) * len(runs) * wanted.seeds
         benchmark, tasks = wanted.open()
         with progress(f"compare on {benchmark.name}", total) as advance:
             record = compare(
@@ -63,6 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
                 out=arguments.out,
                 batch=arguments.batch,
                 candidates=arguments.candidates,
+                unguided=arguments.against_unguided,
                 on_run=advance,
                 on_step=note,
             )

@@ -130,6 +130,31 @@ class Summary(JsonRecord):
 
 
 @dataclass(frozen=True, slots=True)
+class GuidanceTest(JsonRecord):
+    """What guidance changes on one task, paired over the seeds.
+
+    Attributes:
+        task: Name of the task.
+        budget: Number of whole trials.
+        method: The guided method.
+        alone: The same searcher without a guide.
+        guided: Mean rank in the table of the best so far, with the guide.
+        unguided: Likewise without it.
+        p: The p-value of Wilcoxon's one-sided signed-rank test that guidance makes the rank worse.
+        p_holm: The same, corrected for the number of tasks (Holm), for this method and budget.
+    """
+
+    task: str
+    budget: int
+    method: str
+    alone: str
+    guided: float
+    unguided: float
+    p: float
+    p_holm: float
+
+
+@dataclass(frozen=True, slots=True)
 class ComparisonRecord(JsonRecord):
     """Search methods side by side.
 
@@ -137,11 +162,14 @@ class ComparisonRecord(JsonRecord):
         benchmark: Name of the table.
         runs: One for each task, method and seed.
         summary: Over all of them.
+        against_unguided: Each guided method against its searcher alone, the worst task first; with
+            ``--against-unguided`` only.
     """
 
     benchmark: str
     runs: tuple[Run, ...]
     summary: Summary
+    against_unguided: tuple[GuidanceTest, ...] | Literal[Absence.ABSENT] = ABSENT
 
     def to_dataframe(self) -> pd.DataFrame:
         """A row for each run and trial, with the best value so far.

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from surrogate_nas._types import FloatArray
-from surrogate_nas.records.comparison import MethodSummary, PairTest, Run, Summary, TaskSummary
+from surrogate_nas.records.comparison import (
+    GuidanceTest,
+    MethodSummary,
+    PairTest,
+    Run,
+    Summary,
+    TaskSummary,
+)
 
 _RESAMPLES = 1_000
 
@@ -136,6 +143,46 @@ def compare_pairs(methods: Sequence[str], ranks: FloatArray, at: int) -> list[Pa
         )
         for (better, worse), two_sided, corrected in zip(pairs, p, holm(p), strict=True)
     ]
+
+
+def against_unguided(
+    runs: Sequence[Run],
+    sizes: Mapping[str, int],
+    alone: Mapping[str, str],
+    budgets: Sequence[int] | None = None,
+) -> tuple[GuidanceTest, ...]:
+    """Test on each task whether guided methods end behind their searchers alone.
+
+    Args:
+        runs: See `grid`.
+        sizes: Number of architectures of each task.
+        alone: By guided method, the method without a guide. Both are among the runs.
+        budgets: Numbers of trials; None for a quarter of them, half, three quarters, and all.
+
+    Returns:
+        A test for each method, task and budget. Tasks are in the order of their smallest p-value,
+        and of the largest ratio of the mean ranks, guided to unguided, where p-values are equal.
+    """
+    if not alone:
+        return ()
+    table = grid(runs, sizes)
+    length = table.ranks.shape[-1]
+    at = budgets or sorted({max(1, length * quarters // 4) for quarters in (1, 2, 3, 4)})
+    found: dict[str, list[GuidanceTest]] = {task: [] for task in table.tasks}
+    for (method, other), budget in itertools.product(alone.items(), at):
+        pair = [table.methods.index(method), table.methods.index(other)]
+        guided, unguided = table.ranks[pair, :, :, budget - 1]
+        p = [signed_rank(*both, "greater") for both in zip(guided, unguided, strict=True)]
+        for t, (task, corrected) in enumerate(zip(table.tasks, holm(p), strict=True)):
+            means = float(guided[t].mean()), float(unguided[t].mean())
+            found[task].append(GuidanceTest(task, budget, method, other, *means, p[t], corrected))
+    worst = sorted(found.values(), key=_badness)
+    return tuple(itertools.chain.from_iterable(worst))
+
+
+def _badness(tests: Sequence[GuidanceTest]) -> tuple[float, float]:
+    """Sorts the tests of the worst task first."""
+    return min(test.p for test in tests), -max(test.guided / test.unguided for test in tests)
 
 
 def signed_rank(a: FloatArray, b: FloatArray, alternative: str) -> float:

@@ -14,12 +14,14 @@ from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.listing import Listing
 from surrogate_nas.evaluation import Trial
 from surrogate_nas.records import (
+    ABSENT,
     ComparisonRecord,
     Measurement,
     MetaTrainingRecord,
     SearchResult,
     standing,
 )
+from surrogate_nas.records.comparison import GuidanceTest
 from surrogate_nas.records.search import SearchRecord, SearchSeconds
 from surrogate_nas.records.verification import VerificationRecord
 
@@ -144,14 +146,29 @@ def print_comparison(result: ComparisonRecord) -> None:
     console.print(table)
     _print_weights(console, [(run.task, run.method, run.weights) for run in result.runs])
     tests = [test for test in summary.tests if test.at == at[-1]]
-    if not tests:
-        return
+    if tests:
+        console.print(
+            f"Wilcoxon's signed-rank test after {counted(at[-1], 'trial')}, p corrected by Holm"
+        )
+        table = _table("better", "worse", ">p", ">p one-sided, uncorrected")
+        for test in tests:
+            table.add_row(test.better, test.worse, f"{test.p_holm:.2g}", f"{test.p_one_sided:.2g}")
+        console.print(table)
+    if result.against_unguided is not ABSENT:
+        _print_guidance(console, result.against_unguided)
+
+
+def _print_guidance(console: Console, tests: Sequence[GuidanceTest]) -> None:
+    """Print guided methods against their searchers alone, the worst task first."""
     console.print(
-        f"Wilcoxon's signed-rank test after {counted(at[-1], 'trial')}, p corrected by Holm"
+        "Mean rank guided and alone, the worst task first; p of Wilcoxon's one-sided test that "
+        "guidance makes it worse"
     )
-    table = _table("better", "worse", ">p", ">p one-sided, uncorrected")
+    table = _table("task", "method", "alone", ">trials", ">guided", ">alone", ">p", ">p (Holm)")
     for test in tests:
-        table.add_row(test.better, test.worse, f"{test.p_holm:.2g}", f"{test.p_one_sided:.2g}")
+        ranks = f"{test.guided:,.1f}", f"{test.unguided:,.1f}"
+        p = f"{test.p:.2g}", f"{test.p_holm:.2g}"
+        table.add_row(test.task, test.method, test.alone, f"{test.budget:,}", *ranks, *p)
     console.print(table)
 
 

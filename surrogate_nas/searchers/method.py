@@ -93,6 +93,23 @@ class Method:
         return self.inner.own_guide if own is None and self.inner is not None else own
 
 
+    @property
+    def unguided(self) -> Method | None:
+        """The same search without a guide; None if it has none.
+
+        Of a searcher that always has a guide, as ``bayesian``, it is evolution.
+        """
+        if self.guide is None and self.own_guide is None:
+            return None
+        if self.requirements.guide is not None:
+            return Method("evolution")
+        inner = self.inner
+        if inner is not None and inner.own_guide is not None:
+            inner = inner.unguided
+        variant = self.variant if inner is None else inner.name
+        return Method(self.searcher, variant, inner)
+
+
 def check_predictor(name: str) -> None:
     """Check that a name is registered, `AUTO`, `NONE`, a file of weights or a dotted path.
 

@@ -9,7 +9,7 @@ import io
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypedDict
 
@@ -26,7 +26,7 @@ from surrogate_nas.parallel import each
 from surrogate_nas.records import ComparisonRecord, SearchResult, Standing, standing
 from surrogate_nas.records.base import plain
 from surrogate_nas.records.comparison import KeptRun, Run, TrialRow
-from surrogate_nas.reporting.statistics import summarise
+from surrogate_nas.reporting.statistics import against_unguided, summarise
 from surrogate_nas.run import check_arguments, search
 from surrogate_nas.searchers.candidates import Extent, extent, no_guide
 from surrogate_nas.searchers.factory import make_searcher
@@ -95,6 +95,7 @@ def compare(
     out: str | os.PathLike[str],
     batch: int = 5,
     candidates: str | None = None,
+    unguided: bool = False,
     on_run: OnStep = silent,
     on_step: OnStep = silent,
 ) -> ComparisonRecord:
@@ -111,6 +112,8 @@ def compare(
         out: A folder, made if it does not exist.
         batch: See `surrogate_nas.run.search`.
         candidates: What guides compare, see `surrogate_nas.searchers.guided.Guided`.
+        unguided: Whether each guided method is tested against its searcher alone, which then runs
+            too.
         on_run: Called with a text for each finished run, earlier ones included.
         on_step: Called with a text for each part of a meta-training, or of the proxies.
 
@@ -118,7 +121,7 @@ def compare(
         UnknownNameError: If there is no such benchmark, task, searcher or predictor.
         InvalidArgumentError: If a number is out of range, or ``out`` cannot be written.
     """
-    methods = {text: Method.parse(text) for text in searchers}
+    methods = {text: Method.parse(text) for text in with_unguided(searchers, unguided)}
     opened, found = experiment.open()
     tasks = dict(zip(experiment.tasks, found, strict=True))
     for task in found:
@@ -131,11 +134,36 @@ def compare(
     jobs = _jobs(experiment, tasks, methods, guides, features, limits)
     kept = _kept(jobs, guides, features, folder, experiment.processes, on_run)
     runs = tuple(one.run for one in kept)
-    summary = summarise(runs, {name: len(task) for name, task in tasks.items()})
-    record = ComparisonRecord(opened.name, runs, summary)
+    sizes = {name: len(task) for name, task in tasks.items()}
+    record = ComparisonRecord(opened.name, runs, summarise(runs, sizes))
+    if unguided:
+        tests = against_unguided(runs, sizes, _alone(searchers))
+        record = replace(record, against_unguided=tests)
     _write(folder.parent / "compare.json", json.dumps(plain(record, finite=False)))
     _write_csv(folder.parent / "runs.csv", kept)
     return record
+
+
+def with_unguided(searchers: Sequence[str], unguided: bool = True) -> list[str]:
+    """The methods, and after them what else runs, the guided ones' searchers alone."""
+    others = _alone(searchers).values() if unguided else ()
+    return list(dict.fromkeys([*searchers, *others]))
+
+
+def _alone(searchers: Sequence[str]) -> dict[str, str]:
+    """By guided method, the same one without a guide.
+
+    Raises:
+        InvalidArgumentError: If none of the methods has a guide.
+    """
+    pairs = {text: Method.parse(text).unguided for text in searchers}
+    found = {str(Method.parse(text)): str(alone) for text, alone in pairs.items() if alone}
+    if not found:
+        raise InvalidArgumentError(
+            "a comparison against unguided searchers needs a guided method, such as "
+            f"evolution+gp, got the searchers {', '.join(searchers)}"
+        )
+    return found
 
 
 def _guides(

@@ -6,6 +6,7 @@ from scipy import stats
 
 from surrogate_nas.records.comparison import Run
 from surrogate_nas.reporting.statistics import (
+    against_unguided,
     average_ranks,
     band,
     by_cost,
@@ -81,6 +82,36 @@ def test_pairs_are_tested_by_scipy() -> None:
 def test_methods_that_never_differ() -> None:
     (found,) = compare_pairs(["x", "y"], np.ones((2, 3, 3)), 1)
     assert (found.p, found.p_one_sided, found.p_holm) == (1, 1, 1)
+
+
+def test_guided_methods_are_tested_against_their_searchers_alone() -> None:
+    rng = np.random.default_rng(1)
+    seeds, trials = 12, 8
+    drawn = {
+        (task, method): np.sort(rng.integers(1, top, size=(seeds, trials)))[:, ::-1]
+        for task, tops in {"a": (30, 90), "b": (60, 60), "c": (90, 30)}.items()
+        for method, top in zip(("local+gp", "local"), tops, strict=True)
+    }
+    runs = [
+        made(method, task, seed, ranks[seed].tolist())
+        for (task, method), ranks in drawn.items()
+        for seed in range(seeds)
+    ]
+    sizes = dict.fromkeys("abc", 100)
+    found = against_unguided(runs, sizes, {"local+gp": "local"})
+    assert [(test.task, test.budget) for test in found] == [
+        (task, budget) for task in "cba" for budget in (2, 4, 6, 8)
+    ]
+    for budget in (2, 4, 6, 8):
+        tests = [test for test in found if test.budget == budget]
+        for test in tests:
+            guided, alone = (drawn[test.task, m][:, budget - 1] for m in ("local+gp", "local"))
+            assert (test.guided, test.unguided) == (guided.mean(), alone.mean())
+            assert test.p == stats.wilcoxon(guided, alone, alternative="greater").pvalue
+        assert [test.p_holm for test in tests] == holm([test.p for test in tests])
+    assert found[0].p < 0.01
+    chosen = against_unguided(runs, sizes, {"local+gp": "local"}, budgets=(4,))
+    assert sorted(chosen, key=str) == sorted((t for t in found if t.budget == 4), key=str)
 
 
 @pytest.mark.parametrize(

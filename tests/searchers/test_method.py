@@ -176,3 +176,23 @@ def test_a_plug_in_can_guide_itself() -> None:
     assert all(isinstance(inner, OwnGuide) for inner in within.inner)
     with pytest.raises(InvalidArgumentError, match="names its predictor"):
         make_searcher(Method.parse("own-guide+linear"), SPACE, seed=1, predictor="gp")
+
+
+@pytest.mark.parametrize(
+    ("guided", "alone"),
+    [
+        ("local+gp", "local"),
+        ("optuna:tpe+xgboost", "optuna:tpe"),
+        ("bayesian", "evolution"),
+        ("bayesian:ei+meta-gnn", "evolution"),
+        ("hyperband:local+gp", "hyperband:local"),
+        ("hyperband:bayesian", "hyperband:evolution"),
+        ("local", None),
+        ("local+none", None),
+        ("hyperband:random", None),
+    ],
+)
+def test_the_same_search_without_its_guide(guided: str, alone: str | None) -> None:
+    found = Method.parse(guided).unguided
+    assert (None if found is None else str(found)) == alone
+    assert found is None or found == Method.parse(str(found))

@@ -78,6 +78,25 @@ def test_files(done: tuple[Path, ComparisonRecord]) -> None:
     assert sorted(p.name for p in out.iterdir()) == ["compare.json", "runs", "runs.csv"]
 
 
+def test_searchers_alone_run_beside_the_guided_ones(
+    done: tuple[Path, ComparisonRecord], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = run(tmp_path, unguided=True)
+    assert [r for r in result.runs if r.method != "local"] == list(done[1].runs)
+    assert isinstance(result.against_unguided, tuple)
+    assert {(t.method, t.alone) for t in result.against_unguided} == {(GUIDED, "local")}
+    assert [t.budget for t in result.against_unguided] == [5, 10, 15, 20] * 2
+    for test in result.against_unguided:
+        for method, mean in ((test.method, test.guided), (test.alone, test.unguided)):
+            ranks = [r.ranks for r in result.runs if (r.method, r.task) == (method, test.task)]
+            assert mean == np.mean([rank[test.budget - 1] for rank in ranks])
+    print_comparison(result)
+    assert "guidance makes it worse" in capsys.readouterr().out
+    assert "against_unguided" not in done[1].to_json()
+    with pytest.raises(InvalidArgumentError, match=r"needs a guided method, such as evolution\+gp"):
+        run(tmp_path, searchers=("random",), unguided=True)
+
+
 def test_processes_change_nothing(done: tuple[Path, ComparisonRecord], tmp_path: Path) -> None:
     assert run(tmp_path, workers=2) == done[1]
 
