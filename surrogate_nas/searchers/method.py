@@ -92,7 +92,6 @@ class Method:
         own = self.requirements.guide
         return self.inner.own_guide if own is None and self.inner is not None else own
 
-
     @property
     def unguided(self) -> Method | None:
         """The same search without a guide; None if it has none.
