@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import reprlib
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -64,6 +66,9 @@ _RULES: Mapping[str, tuple[Any, str]] = {
 }
 """What each attribute of a trial must be, where it is there."""
 
+CHECKSUM = "checksum"
+"""Name of the attribute that holds the `checksum`."""
+
 
 def checked_attributes(frozen: FrozenTrial) -> dict[str, Any]:
     """The attributes of a trial, with the types that a search writes.
@@ -78,14 +83,25 @@ def checked_attributes(frozen: FrozenTrial) -> dict[str, Any]:
         if name in attributes and not holds(attributes[name]):
             raise ValueError(f"its {name} {rule}, got {shown(attributes[name])}")
     values: Any = frozen.values
-    if frozen.state == TrialState.COMPLETE and (
+    if (values is not None or frozen.state == TrialState.COMPLETE) and (
         not isinstance(values, list | tuple) or not all(map(is_number, values))
     ):
         raise ValueError(f"its values must be finite numbers, got {shown(values)}")
     for step, value in frozen.intermediate_values.items():
         if not is_whole(step) or not is_float(value):
             raise ValueError(f"its curve must be numbers, got {shown(value)} after {step!r}")
+    if attributes.get(CHECKSUM, found := checksum(frozen)) != found:
+        raise ValueError("it does not have its checksum")
     return attributes
+
+
+def checksum(trial: FrozenTrial) -> int:
+    """Checksum of what a search writes of a trial; older versions wrote none."""
+    attributes = {name: trial.user_attrs[name] for name in _RULES if name in trial.user_attrs}
+    values = None if trial.values is None else [float(value) for value in trial.values]
+    curve = [(int(step), float(value)) for step, value in trial.intermediate_values.items()]
+    content = (trial.state.name, values, trial.params, attributes, sorted(curve))
+    return zlib.crc32(json.dumps(content, sort_keys=True).encode())
 
 
 def check_text(space: SearchSpace, arch: Architecture, text: object) -> None:

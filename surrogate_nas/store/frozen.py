@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from surrogate_nas.errors import StoreError
 from surrogate_nas.evaluation import Evaluation, Goal, Proposal, Trial
 from surrogate_nas.spaces.base import Architecture, SearchSpace
-from surrogate_nas.store.checks import check_text, checked_attributes
+from surrogate_nas.store.checks import CHECKSUM, check_text, checked_attributes, checksum
 
 
 class TrialFormat:
@@ -69,7 +69,7 @@ class TrialFormat:
                 "metrics": _finite(evaluation.metrics),
                 "hidden": _finite(evaluation.hidden),
             }
-        return create_trial(
+        frozen = create_trial(
             state=TrialState.FAIL if evaluation is None else TrialState.COMPLETE,
             values=None if evaluation is None else self._signed(evaluation.values),
             params=params,
@@ -77,6 +77,8 @@ class TrialFormat:
             user_attrs=attributes,
             intermediate_values={epoch: sign * v for epoch, v in enumerate(curve, start=1)},
         )
+        frozen.set_user_attr(CHECKSUM, checksum(frozen))
+        return frozen
 
     def thaw(self, frozen: FrozenTrial, study: str) -> Trial:
         """Convert back to the trial that `freeze` was given, but for the rest of ``info``.
