@@ -15,6 +15,7 @@ import numpy.typing as npt
 from surrogate_nas._types import IntArray, OnStep, silent
 from surrogate_nas.errors import InvalidArgumentError, NotFittedError
 from surrogate_nas.evaluation import Prediction, TaskData
+from surrogate_nas.predictors.given import Given, learning, predicting, untold
 from surrogate_nas.spaces.base import SearchSpace
 
 if TYPE_CHECKING:
@@ -60,6 +61,15 @@ class Predictor(ABC):
     has_prior: ClassVar[bool] = False
     conditions: bool = False
     reads_features: ClassVar[bool] = False
+    _given: Given | None = None
+    _learning = False
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """Check what the methods of every predictor are given, see `given`."""
+        super().__init_subclass__(**arguments)
+        for name, wrapped in (("fit", learning), ("update", learning), ("predict", predicting)):
+            if name in vars(cls):
+                setattr(cls, name, wrapped(vars(cls)[name]))
 
     def __repr__(self) -> str:
         return _with_arguments(self)
@@ -128,6 +138,12 @@ class MetaPredictor(ABC):
 
     any_space: ClassVar[bool] = False
     conditions: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """Let priors check what they are given."""
+        super().__init_subclass__(**arguments)
+        if "prior" in vars(cls):
+            cls.prior = untold(vars(cls)["prior"])  # type: ignore[method-assign]
 
     def __init__(
         self,
@@ -200,6 +216,7 @@ class Adapted(Predictor):
         self.space = space
         self.conditions = learner.conditions
         self._current: Predictor | None = None
+        self._given = Given(space, 1.0)
 
     def fit(self, data: TaskData) -> Self:
         """Adapt to ``data`` alone."""

@@ -14,6 +14,7 @@ import numpy as np
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.spaces.base import Architecture, SearchSpace
+from surrogate_nas.spaces.ranges import checked_choices
 from surrogate_nas.stopping import MedianStopping
 
 RECORDED = ("dataset", "options", "data", "epochs", "recipe", "settings", "network")
@@ -183,15 +184,18 @@ class TaskData:
     fingerprint: str = ""
 
     def __post_init__(self) -> None:
-        if self.choices.ndim != 2 or self.choices.shape[1] != len(self.space.decisions):
-            raise InvalidArgumentError(
-                f"choices must have the shape (n, {len(self.space.decisions)}), "
-                f"got {self.choices.shape}"
-            )
+        for name, array in (
+            ("choices", checked_choices(self.space, self.choices)),
+            ("values", np.asarray(self.values)),
+        ):
+            if array is not getattr(self, name):  # a list was given
+                object.__setattr__(self, name, array)
         if self.values.shape != (len(self.choices),):
             raise InvalidArgumentError(
                 f"values must have the shape ({len(self.choices)},), got {self.values.shape}"
             )
+        if self.values.dtype.kind not in "fiu":
+            raise InvalidArgumentError(f"values must be real numbers, got {self.values.dtype}")
         if not np.isfinite(self.values).all():
             raise InvalidArgumentError("values must be finite; drop missing rows first")
 

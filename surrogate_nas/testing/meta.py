@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import ClassVar
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -164,3 +165,33 @@ class MetaPredictorContract(Contract):
                 assert not np.array_equal(_numbers(copied.predict(pool)), expected)
             fitted.fit(_support(8, 30, where)).fit(_support(9, 20, where))
             np.testing.assert_allclose(_numbers(fitted.predict(pool)), expected, rtol=1e-6)
+
+    def test_values_of_any_magnitude(self) -> None:
+        """Sources and supports near the largest and the smallest numbers give finite answers."""
+        pool = task(9).choices
+        ordinary = self.learnt.adapt(_support(9, 20)).predict(pool).mean
+        for scale in (2.0**990, 2.0**-990):
+            support = _support(9, 20)
+            adapted = self.learnt.adapt(replace(support, values=support.values * scale))
+            mean = adapted.update(replace(support, values=support.values * scale))
+            found = _numbers(mean.predict(pool))
+            np.testing.assert_allclose(found[0] / scale, ordinary, rtol=1e-3)
+            assert np.isfinite(found).all()
+        sources = [replace(task(i), values=task(i).values * 2.0**990) for i in (1, 2)]
+        for array in self.make(0).meta_fit(sources).tensors().values():
+            assert np.isfinite(array).all()
+
+    def test_what_are_no_encodings_is_refused(self) -> None:
+        """Encodings of another type, shape or range raise one error at once, as in predictors."""
+        rows = task(9).choices[:4]
+        for predictor in (self.learnt.prior(space()), self.learnt.adapt(_support(9, 20))):
+            wrong: Any
+            for wrong, told in (
+                (rows + 4, "between 0 and 3, got"),
+                (-1 - rows, "between 0 and 3, got -"),
+                (rows + 0.5, "must be integers, got float64"),
+                (rows[0], r"must have the shape \(n, 3\)"),
+                (rows[:, :2], r"must have the shape \(n, 3\)"),
+            ):
+                with raises(InvalidArgumentError, match=told):
+                    predictor.predict(wrong)

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -240,6 +241,51 @@ class PredictorContract(Contract):
         support, _ = task(5)
         with raises(InvalidArgumentError, match="at least 1"):
             self.make(0).fit(support.take(np.arange(0)))
+
+    def test_values_of_any_magnitude(self) -> None:
+        """Values near the largest and the smallest numbers give finite predictions."""
+        support, rest = task(20)
+        ordinary = self.make(0).fit(support).predict(rest.choices[:50])
+        for scale in (2.0**990, 2.0**-990):
+            values = support.values * scale
+            data = TaskData("task", SPACE, support.choices, values)
+            predictor = self.make(0).fit(data)
+            for found in (predictor, predictor.update(data)):
+                prediction = found.predict(rest.choices[:50])
+                np.testing.assert_allclose(prediction.mean / scale, ordinary.mean, rtol=1e-3)
+                assert np.isfinite(prediction.std).all()
+                assert (prediction.std > 0).all()
+        again = predictor.fit(support).predict(rest.choices[:50])
+        np.testing.assert_allclose(again.mean, ordinary.mean, rtol=1e-6)
+
+    def test_what_are_no_encodings_is_refused(self) -> None:
+        """Encodings and values of another type, shape or range raise one error at once."""
+        support, _ = task(10)
+        fitted = self.make(0).fit(support)
+        rows = CELLS[:4].copy()
+        large, negative = rows.copy(), rows.copy()
+        large[2, 1], negative[2, 1] = 5, -1
+        wrong: Any
+        for wrong, told in (
+            (large, "between 0 and 4, got 5 in row 2"),
+            (negative, "between 0 and 4, got -1 in row 2"),
+            (rows + 0.5, "must be integers, got float64"),
+            (np.full((4, 6), np.nan), "must be integers, got float64"),
+            (rows[0], r"must have the shape \(n, 6\)"),
+            (rows[:, :5], r"must have the shape \(n, 6\)"),
+            (np.hstack([rows, rows]), r"must have the shape \(n, 6\)"),
+            (rows[None], r"must have the shape \(n, 6\)"),
+        ):
+            for _ in range(2):
+                with raises(InvalidArgumentError, match=told):
+                    fitted.predict(wrong)
+            with raises(InvalidArgumentError, match=told):
+                TaskData("task", SPACE, wrong, np.arange(len(wrong)) * 1.0)
+        values: Any
+        for values in (np.arange(4) * 1j, np.array(["a"] * 4), np.array([None] * 4)):
+            with raises(InvalidArgumentError, match="values must be real numbers"):
+                TaskData("task", SPACE, rows, values)
+        assert np.isfinite(fitted.predict(rows).mean).all()
 
     def test_an_update_with_the_same_rows_changes_nothing(self) -> None:
         """An update with the same rows changes nothing."""
