@@ -38,6 +38,7 @@ SEARCHERS: Registry = {
     "local": "surrogate_nas.searchers.local:LocalSearch",
     "evolution": "surrogate_nas.searchers.evolution:RegularizedEvolution",
     "genetic": "surrogate_nas.searchers.genetic:GeneticAlgorithm",
+    "nsga2": "surrogate_nas.searchers.nsga2:NSGA2",
     "optuna": "surrogate_nas.searchers.optuna:OptunaSearch",
     "bayesian": "surrogate_nas.searchers.bayesian:BayesianSearch",
     "hyperband": "surrogate_nas.searchers.hyperband:Hyperband",

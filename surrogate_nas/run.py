@@ -22,12 +22,12 @@ from surrogate_nas.errors import (
 )
 from surrogate_nas.evaluation import (
     Budgeted,
+    KnowsCosts,
     Objective,
     PlacedObjective,
     Proposal,
     Stopping,
     Trial,
-    check_one_goal,
 )
 from surrogate_nas.parallel import Pool, dispatch, one_thread
 from surrogate_nas.records import SearchResult, Stop
@@ -122,8 +122,7 @@ def search(
     memory = objective if isinstance(objective, Remembering) else None
     inner = objective if memory is None else memory.objective
     check_arguments(inner, trials=trials, batch=batch, workers=workers, budget=budget)
-    if not searcher.serves_several_goals:
-        check_one_goal(inner.goals, f"the searcher {type(searcher).__name__}")
+    searcher.pursue(inner.goals, inner.known_costs if isinstance(inner, KnowsCosts) else None)
     called = tuple(callbacks)
     watchers = [callback for callback in called if isinstance(callback, SearchCallback)]
     with owned(memory):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -12,13 +12,17 @@ import numpy as np
 
 from surrogate_nas._types import BoolArray, IntArray
 from surrogate_nas.errors import InvalidArgumentError, SpaceExhaustedError
-from surrogate_nas.evaluation import Proposal, Trial
+from surrogate_nas.evaluation import Goal, Prediction, Proposal, Trial, check_one_goal
 from surrogate_nas.searchers.predicted import PredictedObjective
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 
 _TRIES = 20  # repeated candidates before an architecture is drawn at random instead
 _STRIDE = 20  # steps on predictions that share one call of the predictor
 _DRAWS = 10_000  # draws from a space that cannot be listed before it counts as used up
+
+
+KnownCosts = Callable[[IntArray], Mapping[str, Prediction]]
+"""See `surrogate_nas.evaluation.KnowsCosts.known_costs`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ class Searcher(ABC):
             in ``"optuna:tpe"``; None if it takes none.
         serves_several_goals: Whether it uses all values of an evaluation. If not,
             `surrogate_nas.run.search` refuses objectives with several goals.
+        goals: What it searches for if that is more than one goal, see `pursue`; else empty.
 
     Example:
         >>> class Nearby(Searcher):
@@ -94,6 +99,24 @@ class Searcher(ABC):
         self._seen: set[Architecture] = set()
         self._taken: list[tuple[int, ...]] = []  # the choices of the same
         self._next_number = 0
+        self.goals: tuple[Goal, ...] = ()
+        self.known_costs: KnownCosts | None = None
+
+    def pursue(self, goals: Sequence[Goal], known_costs: KnownCosts | None = None) -> None:
+        """Learn what is searched for; `surrogate_nas.run.search` says it before the first `ask`.
+
+        Args:
+            goals: Of the objective, in the order of its values. A single one changes nothing.
+            known_costs: The goals that are known of all architectures, or None.
+
+        Raises:
+            InvalidArgumentError: If there are several, and this searcher serves one.
+        """
+        if not self.serves_several_goals:
+            check_one_goal(goals, f"the searcher {type(self).__name__}")
+        if len(goals) > 1:
+            self.goals = tuple(goals)
+            self.known_costs = known_costs
 
     def __repr__(self) -> str:
         return (
@@ -167,7 +190,10 @@ class Searcher(ABC):
 
     def _shared(self) -> dict[int, Any]:
         """Objects that a fork does not copy, by ``id``, and what replaces them."""
-        return {id(self.space): self.space, id(self.rng): self.rng.spawn(1)[0]}
+        shared: dict[int, Any] = {id(self.space): self.space, id(self.rng): self.rng.spawn(1)[0]}
+        if self.known_costs is not None:
+            shared[id(self.known_costs)] = self.known_costs
+        return shared
 
     def seen(self, arch: Architecture) -> bool:
         """Whether this architecture, or one with its key, was proposed or told."""

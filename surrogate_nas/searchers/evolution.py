@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import ClassVar
 
 import numpy as np
 
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Trial
 from surrogate_nas.searchers.base import Searcher
+from surrogate_nas.searchers.several import Values, best_first
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 
 
@@ -20,7 +22,11 @@ class RegularizedEvolution(Searcher):
 
     Real et al., "Regularized evolution for image classifier architecture search", AAAI 2019.
     The defaults are smaller than the paper's 100 and 25, for budgets of some hundred trials.
+
+    With several goals the best of a sample is the first by non-dominated sorting and crowding.
     """
+
+    serves_several_goals: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -44,7 +50,7 @@ class RegularizedEvolution(Searcher):
             )
         super().__init__(space, seed=seed)
         self.sample = sample
-        self._population: deque[tuple[float, Architecture]] = deque(maxlen=population)
+        self._population: deque[tuple[Values, Architecture]] = deque(maxlen=population)
 
     @property
     def population(self) -> tuple[Architecture, ...]:
@@ -56,9 +62,12 @@ class RegularizedEvolution(Searcher):
         if len(alive) < (alive.maxlen or 0):
             return self.space.sample(self.rng)
         drawn = self.rng.integers(len(alive), size=self.sample).tolist()
-        _, parent = max([alive[i] for i in drawn])
+        if self.goals:
+            parent = alive[drawn[best_first([alive[i][0] for i in drawn], self.goals)[0]]][1]
+        else:
+            _, parent = max([alive[i] for i in drawn])
         return self.space.mutate(parent, self.rng)
 
     def _observe(self, trial: Trial) -> None:
-        if trial.value is not None:
-            self._population.append((trial.value, trial.arch))
+        if trial.evaluation is not None:
+            self._population.append((trial.evaluation.values, trial.arch))

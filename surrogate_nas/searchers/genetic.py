@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from bisect import insort
+from typing import ClassVar
 
 import numpy as np
 
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Trial
 from surrogate_nas.searchers.base import Searcher
+from surrogate_nas.searchers.several import Values, best_first
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 
 
@@ -21,7 +23,11 @@ class GeneticAlgorithm(Searcher):
 
     Goldberg & Deb, "A comparative analysis of selection schemes used in genetic algorithms",
     FOGA 1991.
+
+    With several goals the fittest are the first by non-dominated sorting and crowding.
     """
+
+    serves_several_goals: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -54,7 +60,7 @@ class GeneticAlgorithm(Searcher):
         self.tournament = tournament
         self.crossover = crossover
         # Ascending by (value, minus the order of arrival): of equal ones the older stays.
-        self._elite: list[tuple[float, int, Architecture]] = []
+        self._elite: list[tuple[Values, int, Architecture]] = []
         self._arrived = 0
 
     @property
@@ -75,9 +81,12 @@ class GeneticAlgorithm(Searcher):
         return self.space.mutate(child, self.rng)
 
     def _observe(self, trial: Trial) -> None:
-        if trial.value is None:
+        if trial.evaluation is None:
             return
         self._arrived += 1
-        insort(self._elite, (trial.value, -self._arrived, trial.arch))
+        insort(self._elite, (trial.evaluation.values, -self._arrived, trial.arch))
+        if self.goals:
+            order = best_first([values for values, *_ in self._elite], self.goals)
+            self._elite = [self._elite[i] for i in order[::-1].tolist()]
         if len(self._elite) > self.size:
             del self._elite[0]

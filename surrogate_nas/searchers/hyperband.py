@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from surrogate_nas.errors import InvalidArgumentError, SpaceExhaustedError
-from surrogate_nas.evaluation import Proposal, Trial
-from surrogate_nas.searchers.base import Requirements, Searcher
+from surrogate_nas.evaluation import Goal, Proposal, Trial
+from surrogate_nas.searchers.base import KnownCosts, Requirements, Searcher
 from surrogate_nas.searchers.random import RandomSearch
+from surrogate_nas.searchers.several import Values, best_first
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 
 MakeSearcher = Callable[[np.random.SeedSequence], Searcher]
@@ -32,6 +33,7 @@ class Hyperband(Searcher):
     """
 
     variant: ClassVar[str | None] = "inner"
+    serves_several_goals: ClassVar[bool] = True
 
     @classmethod
     def requirements(cls, variant: str | None = None) -> Requirements:
@@ -66,13 +68,19 @@ class Hyperband(Searcher):
         make = inner or (lambda seed: RandomSearch(space, seed=seed))
         self.inner = [make(child) for child in root.spawn(len(self.rungs))]
         # Results by bracket and rung, the worst possible for failures.
-        self._values: list[list[dict[Architecture, float]]] = [
+        self._values: list[list[dict[Architecture, Values]]] = [
             [{} for _ in self.rungs] for _ in self.rungs
         ]
         self._bracket: dict[Architecture, int] = {}
         self._promoted: set[tuple[int, Architecture]] = set()
         self._spent = [0] * len(self.rungs)
         self._turn = 0
+
+    def pursue(self, goals: Sequence[Goal], known_costs: KnownCosts | None = None) -> None:
+        """Tell the inner searchers, too, see `Searcher.pursue`."""
+        super().pursue(goals, known_costs)
+        for inner in self.inner:
+            inner.pursue(goals, known_costs)
 
     def claim(self, arch: Architecture) -> bool:
         """Mark an architecture as proposed, for all inner searchers too; False if it was."""
@@ -99,11 +107,20 @@ class Hyperband(Searcher):
         for rung in range(len(self.rungs) - 2, bracket - 1, -1):
             results = self._values[bracket][rung]
             due = len(results) * (self.rungs[rung] or 1) // (self.rungs[rung + 1] or 1)
-            for arch in sorted(results, key=results.__getitem__, reverse=True)[:due]:
-                if results[arch] > -np.inf and (rung + 1, arch) not in self._promoted:
+            for arch in self._best(results)[:due]:
+                if results[arch][0] > -np.inf and (rung + 1, arch) not in self._promoted:
                     self._promoted.add((rung + 1, arch))
                     return rung + 1, arch
         return None
+
+    def _best(self, results: dict[Architecture, Values]) -> list[Architecture]:
+        if not self.goals:
+            return sorted(results, key=results.__getitem__, reverse=True)
+        done = [arch for arch, values in results.items() if values[0] > -np.inf]
+        if not done:
+            return []
+        order = best_first([results[arch] for arch in done], self.goals)
+        return [done[i] for i in order.tolist()]
 
     def _start(self, bracket: int) -> tuple[int, Architecture] | None:
         self._turn = bracket
@@ -127,7 +144,8 @@ class Hyperband(Searcher):
         bracket = self._bracket.setdefault(key, rung)
         if rung < bracket:
             return
-        self._values[bracket][rung][key] = -np.inf if trial.value is None else trial.value
+        evaluation = trial.evaluation
+        self._values[bracket][rung][key] = (-np.inf,) if evaluation is None else evaluation.values
         self._promoted.add((rung, key))
         self.inner[rung].tell([trial])
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Trial
 from surrogate_nas.searchers.base import Searcher
+from surrogate_nas.searchers.several import Scalarisation, Values
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 
 Rule = Literal["first", "steepest"]
+_FAILED: Values = (-math.inf,)
 
 
 class LocalSearch(Searcher):
@@ -28,9 +30,13 @@ class LocalSearch(Searcher):
 
     White et al., "Exploring the loss landscape in neural architecture search", UAI 2021.
 
+    With several goals each climb has a scalarisation of its own, with random weights.
+
     Attributes:
         optima: The local optima found, in order.
     """
+
+    serves_several_goals: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -51,12 +57,13 @@ class LocalSearch(Searcher):
         super().__init__(space, seed=seed)
         self.rule = rule
         self.optima: list[Architecture] = []
-        self._values: dict[Architecture, float] = {}
+        self._values: dict[Architecture, Values] = {}  # minus infinity where a trial failed
+        self._scalar: Scalarisation | None = None  # of several goals, of the present climb
         self._incumbent: Architecture | None = None
         self._neighbours: list[Architecture] = []
         self._tried = 0
         self._waited = 0
-        self._outside: dict[Architecture, float] = {}
+        self._outside: dict[Architecture, Values] = {}
 
     @property
     def incumbent(self) -> Architecture | None:
@@ -73,10 +80,15 @@ class LocalSearch(Searcher):
 
     def _observe(self, trial: Trial) -> None:
         key = self.space.key(trial.arch)
-        value = -math.inf if trial.value is None else trial.value
-        self._values[key] = value
-        if value > -math.inf and key not in self._neighbours:
-            self._outside[key] = value
+        values = _FAILED if trial.evaluation is None else trial.evaluation.values
+        self._values[key] = values
+        if trial.evaluation is not None and key not in self._neighbours:
+            self._outside[key] = values
+
+    def _merit(self, values: Values) -> float:
+        if self._scalar is None or values is _FAILED:
+            return values[0]
+        return float(self._scalar([values])[0])
 
     def _advance(self) -> None:
         """Move as far as the known values allow."""
@@ -85,16 +97,20 @@ class LocalSearch(Searcher):
             if incumbent is None:
                 if not self._outside:
                     return
-                incumbent = max(self._outside, key=self._outside.__getitem__)
+                if self.goals:
+                    known = [values for values in self._values.values() if values is not _FAILED]
+                    self._scalar = Scalarisation(known, self.goals, self.rng)
+                incumbent = max(self._outside, key=lambda arch: self._merit(self._outside[arch]))
                 self._outside = {}
                 self._enter(incumbent)
             count = len(self._neighbours)
             while self._tried < count and self._neighbours[self._tried] in self._seen:
                 self._tried += 1
-            near = [self._values.get(arch) for arch in self._neighbours]
+            found = [self._values.get(arch) for arch in self._neighbours]
+            near = [None if values is None else self._merit(values) for values in found]
             done = self._tried == count and (None not in near or self._waited >= count)
             best = max((v for v in near if v is not None), default=-math.inf)
-            if best > self._values[incumbent] and (done or self.rule == "first"):
+            if best > self._merit(self._values[incumbent]) and (done or self.rule == "first"):
                 self._enter(self._neighbours[near.index(best)])
             elif done:
                 if incumbent not in self.optima:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import deque
+from typing import ClassVar
 
 import numpy as np
 
@@ -12,17 +13,22 @@ from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Trial
 from surrogate_nas.predictors.scores import normal_scores
 from surrogate_nas.searchers.base import Searcher
+from surrogate_nas.searchers.several import Scalarisation, Values
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 
 _DRAWN = 32  # architectures drawn at once
+_FAILED: Values = (-np.inf,)
 
 
 class PolicySearch(Searcher):
     """Proposes draws from a distribution, which is improved after every few trials.
 
     The reward of a trial is the normal score of its rank among all trials, so units do not matter;
-    failed trials have the worst rank. A subclass defines `_draw` and `_improve`.
+    failed trials have the worst rank. With several goals each improvement has a scalarisation of
+    its own, with random weights. A subclass defines `_draw` and `_improve`.
     """
+
+    serves_several_goals: ClassVar[bool] = True
 
     def __init__(
         self, space: SearchSpace, *, seed: int | np.random.SeedSequence, batch: int
@@ -33,7 +39,7 @@ class PolicySearch(Searcher):
         super().__init__(space, seed=seed)
         self.batch = batch
         self._archs: list[Architecture] = []
-        self._values: list[float] = []
+        self._values: list[Values] = []  # minus infinity where a trial failed
         self._drawn: deque[Architecture] = deque()
         self._used = 0  # trials that the distribution has learnt from
 
@@ -63,10 +69,21 @@ class PolicySearch(Searcher):
 
     def _observe(self, trial: Trial) -> None:
         self._archs.append(trial.arch)
-        self._values.append(-np.inf if trial.value is None else trial.value)
+        self._values.append(_FAILED if trial.evaluation is None else trial.evaluation.values)
         if len(self._values) >= self._used + self.batch:
-            rewards = normal_scores(np.array(self._values))[self._used :]
+            rewards = normal_scores(self._merits())[self._used :]
             choices = np.array([arch.choices for arch in self._archs[self._used :]])
             self._improve(choices, rewards)
             self._used = len(self._values)
             self._drawn.clear()
+
+    def _merits(self) -> FloatArray:
+        """A number for each trial, larger is better, minus infinity where it failed: (n,)."""
+        if not self.goals:
+            return np.array([values[0] for values in self._values])
+        merits = np.full(len(self._values), -np.inf)
+        done = [i for i, values in enumerate(self._values) if values is not _FAILED]
+        if done:
+            known = [self._values[i] for i in done]
+            merits[done] = Scalarisation(known, self.goals, self.rng)(known)
+        return merits

@@ -26,6 +26,7 @@ class ProxySearch(Searcher):
     """
 
     variant: ClassVar[str | None] = "proxy"
+    serves_several_goals: ClassVar[bool] = True
 
     @classmethod
     def requirements(cls, variant: str | None = None) -> Requirements:
