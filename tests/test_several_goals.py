@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
+import numpy as np
 import pytest
 
+from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Budgeted, Evaluation, Goal, Proposal, Stopping, Trial
 from surrogate_nas.registry import names
@@ -37,15 +39,30 @@ class Measured:
         return Evaluation(self.given[(self.calls - 1) % len(self.given)])
 
 
-class Several(RandomSearch):
-    """A searcher that serves several goals."""
+class One(RandomSearch):
+    """A searcher that serves one goal."""
 
-    serves_several_goals: ClassVar[bool] = True
+    serves_several_goals: ClassVar[bool] = False
+
+
+def several_task() -> TabularTask:
+    """Every architecture of a toy space, with metrics that disagree."""
+    choices = SPACE.all_choices()
+    sizes = choices.sum(axis=1).astype(np.float64)
+    return TabularTask(
+        "easy",
+        SPACE,
+        choices,
+        sizes + choices[:, 0] * choices[:, 1],
+        goal=Goal("accuracy", unit="%"),
+        test=sizes,
+        metrics={"size": sizes, "odd": choices[:, 2] % 2 * 1.0},
+    )
 
 
 def test_an_evaluation_that_does_not_fit_the_goals_is_a_failed_trial() -> None:
     objective = Measured((0.5, -3.0), (0.5,), (0.5, -3.0, 1.0), (0.5, math.nan), (math.inf, -3.0))
-    trials = search(Several(SPACE), objective, trials=5).trials
+    trials = search(RandomSearch(SPACE), objective, trials=5).trials
     assert trials[0].evaluation == Evaluation((0.5, -3.0))
     errors = [trial.error or "" for trial in trials[1:]]
     wanted = "an evaluation must have a value for each goal (accuracy, latency), got "
@@ -70,15 +87,31 @@ def test_a_trial_holds_finite_values_only(values: tuple[float, ...]) -> None:
 
 
 @pytest.mark.parametrize("name", [*names("searcher"), "evolution+linear", "hyperband:local"])
-def test_searchers_of_one_goal_refuse_two_before_the_first_trial(name: str) -> None:
+def test_every_searcher_serves_several_goals_and_a_limit(name: str) -> None:
     head, plus, _ = name.partition("+")
     searcher = make_searcher(
-        head, SPACE, seed=0, predictor=Linear() if plus else None, features=Zeros()
+        head,
+        SPACE,
+        seed=0,
+        predictor=Linear() if plus or head == "bayesian" else None,
+        features=Zeros(),
     )
-    assert not searcher.serves_several_goals
+    goals: list[Goal | str] = [
+        "accuracy",
+        Goal("size", maximise=False),
+        Goal("odd", maximise=False, limit=0.5),
+    ]
+    task = several_task().with_goals(goals)
+    result = search(searcher, task, trials=30, batch=2)
+    assert len(result.trials) == 30
+    assert all(trial.error is None for trial in result.trials)
+    assert len({trial.arch for trial in result.trials}) == 30
+
+
+def test_searchers_of_one_goal_refuse_two_before_the_first_trial() -> None:
     objective = Measured((0.5, -3.0))
     with pytest.raises(InvalidArgumentError, match=r"serves one goal, got 2 \(accuracy, latency\)"):
-        search(searcher, objective, trials=3)
+        search(One(SPACE), objective, trials=3)
     assert objective.calls == 0
 
 

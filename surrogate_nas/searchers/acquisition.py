@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import erfcx
 
-from surrogate_nas._types import FloatArray
+from surrogate_nas._types import BoolArray, FloatArray, IntArray
 from surrogate_nas.evaluation import Prediction
 
 _FAR = 1e6  # standard deviations; beyond it the formula loses all digits
@@ -66,3 +66,24 @@ ACQUISITIONS: dict[str, Acquisition] = {
     "ei": expected_improvement,
     "thompson": thompson_sample,
 }
+
+
+def most_promising(candidates: IntArray, score: FloatArray, n: int) -> list[int]:
+    """Positions of up to n candidates with the best score, no two of them neighbours.
+
+    Neighbours have nearly the same predictions, and their results would be nearly the same.
+    """
+    chosen: list[int] = []
+    for _ in range(n):
+        best = int(score.argmax())
+        if score[best] == -np.inf:
+            break
+        chosen.append(best)
+        if len(chosen) < n:
+            score[near(candidates, candidates[best])] = -np.inf
+    return chosen
+
+
+def near(candidates: IntArray, choices: IntArray) -> BoolArray:
+    """Which of the candidates (n, decisions) differ in one decision or none: bool (n,)."""
+    return np.asarray((candidates != choices).sum(axis=1) <= 1)

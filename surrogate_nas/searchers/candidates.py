@@ -95,18 +95,28 @@ class Candidates:
         self._kept: IntArray = np.zeros((0, len(self.space.sizes)), dtype=np.int16)
         self._proposals_left = 0  # for which these are kept
 
-    def gathered(self, best: IntArray, to_value: ToValue | None, compare: Compare) -> IntArray:
+    def gathered(
+        self,
+        best: IntArray,
+        to_value: ToValue | None,
+        compare: Compare,
+        predicted: PredictedObjective | None = None,
+    ) -> IntArray:
         """Keys of candidates, no two equal: (n, decisions).
 
         Args:
             best: The best architectures known: (m, decisions); not used without ``to_value``.
             to_value: From predictions to values; None before the first result.
             compare: The acquisition function.
+            predicted: What the inner searcher visits architectures by, in place of the predictor
+                and ``to_value``.
         """
-        if to_value is None:
+        if to_value is None and predicted is None:
             return self._visited(None, PredictedObjective(self.space, self.predictor))
         if self._proposals_left <= 0:
-            objective = PredictedObjective(self.space, self.predictor, to_value)
+            objective = predicted
+            if objective is None:
+                objective = PredictedObjective(self.space, self.predictor, to_value or np.asarray)
             if self.space.enumerable:  # by choice, so that searchers differ
                 candidates = self._visited(None, objective)
             else:

@@ -5,22 +5,24 @@ from __future__ import annotations
 import copy
 import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from surrogate_nas._types import BoolArray, FloatArray, IntArray
+from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.errors import InvalidArgumentError, SpaceExhaustedError, UnknownNameError
-from surrogate_nas.evaluation import Features, Proposal, TaskData, Trial
+from surrogate_nas.evaluation import Features, Goal, Proposal, TaskData, Trial
 from surrogate_nas.predictors.base import Predictor
-from surrogate_nas.searchers.acquisition import ACQUISITIONS
-from surrogate_nas.searchers.base import Requirements, Searcher
+from surrogate_nas.searchers.acquisition import ACQUISITIONS, most_promising, near
+from surrogate_nas.searchers.base import KnownCosts, Requirements, Searcher
 from surrogate_nas.searchers.candidates import BEST, Candidates, extent
 from surrogate_nas.spaces.base import Architecture
 
 if TYPE_CHECKING:
     from surrogate_nas.predictors.scores import QuantileMap
+    from surrogate_nas.searchers.front_guide import FrontGuide
 
 _INITIAL = 20
 _FEW = 5  # the default of `initial` for predictors that condition on new rows
@@ -99,6 +101,8 @@ class Guided(Searcher):
         >>> len(result.trials)
         12
     """
+
+    serves_several_goals: ClassVar[bool] = True
 
     @classmethod
     def requirements(cls, variant: str | None = None) -> Requirements:
@@ -202,9 +206,33 @@ class Guided(Searcher):
         self._fitted = 0  # number of rows at that fit
         self._news = 0
         self._guided = 0
+        self._front: FrontGuide | None = None  # of several goals
         self._candidates = Candidates(
             inner, predictor, self.rng, steps=steps, proposals=refit_every
         )
+
+    def pursue(self, goals: Sequence[Goal], known_costs: KnownCosts | None = None) -> None:
+        """Guide towards a front where there are several goals, see `FrontGuide`."""
+        super().pursue(goals, known_costs)
+        self.inner.pursue(goals, known_costs)
+        if self.goals:
+            from surrogate_nas.searchers.front_guide import FrontGuide  # of several goals alone
+
+            self._front = FrontGuide(
+                self.inner,
+                self.predictor,
+                self.goals,
+                known_costs,
+                self.rng,
+                initial=self.initial,
+                refit_every=self.refit_every,
+                exploration=self.exploration,
+                inner_every=self.inner_every,
+                steps=self.steps,
+                labels=self.labels,
+                features=self.features,
+                all_candidates=self.candidates == "all",
+            )
 
     def claim(self, arch: Architecture) -> bool:
         """Mark an architecture as proposed, for the inner searcher too; False if it was."""
@@ -220,6 +248,7 @@ class Guided(Searcher):
             id(self.inner): self.inner.fork(),
             id(self.predictor): copy.copy(self.predictor),
             id(self.features): self.features,
+            **({} if self._front is None else self._front.shared()),
         }
 
     def _fresh(self) -> Architecture | None:
@@ -230,11 +259,14 @@ class Guided(Searcher):
 
     def _propose(self) -> Proposal | None:
         proposal = super()._propose()
-        if proposal is None or proposal.arch not in self._foreseen:
+        foreseen = self._foreseen if self._front is None else self._front.foreseen
+        if proposal is None or proposal.arch not in foreseen:
             return proposal
-        return replace(proposal, info={"predicted": self._foreseen[proposal.arch]})
+        return replace(proposal, info={"predicted": foreseen[proposal.arch]})
 
     def _candidate(self) -> Architecture:
+        if self._front is not None:
+            return self._front.candidate(self.seen)
         if self._succeeded < self.initial:
             return self.inner.ask(1)[0].arch
         self._guided += 1
@@ -252,6 +284,9 @@ class Guided(Searcher):
 
     def _observe(self, trial: Trial) -> None:
         self.inner.tell([trial])
+        if self._front is not None:
+            self._front.observe(trial)
+            return
         key = self.space.key(trial.arch)
         self._believed.pop(key, None)
         before = self._told.setdefault(key, math.nan)
@@ -275,8 +310,8 @@ class Guided(Searcher):
         mean, score = self._compared(candidates, known)
         if not self._succeeded:  # a prior learns nothing from pending ones: avoid their neighbours
             for arch in self._believed:
-                score[_near(candidates, np.array(arch.choices))] = -np.inf
-        chosen = _most_promising(candidates, score, self.refit_every)
+                score[near(candidates, np.array(arch.choices))] = -np.inf
+        chosen = most_promising(candidates, score, self.refit_every)
         self._plan = deque(
             (Architecture(self.space.name, tuple(candidates[i].tolist())), float(mean))
             for i, mean in zip(chosen, mean[chosen], strict=True)
@@ -335,24 +370,3 @@ class Guided(Searcher):
         others = by_score[: max(trials - self.labels // 2, 0)]
         drawn = self.rng.choice(len(others), size=min(surplus, len(others)), replace=False)
         return np.delete(np.arange(trials), others[drawn])
-
-
-def _most_promising(candidates: IntArray, score: FloatArray, n: int) -> list[int]:
-    """Positions of up to n candidates with the best score, no two of them neighbours.
-
-    Neighbours have nearly the same predictions, and their results would be nearly the same.
-    """
-    chosen: list[int] = []
-    for _ in range(n):
-        best = int(score.argmax())
-        if score[best] == -np.inf:
-            break
-        chosen.append(best)
-        if len(chosen) < n:
-            score[_near(candidates, candidates[best])] = -np.inf
-    return chosen
-
-
-def _near(candidates: IntArray, choices: IntArray) -> BoolArray:
-    """Which of the candidates (n, decisions) differ in one decision or none: bool (n,)."""
-    return np.asarray((candidates != choices).sum(axis=1) <= 1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,13 +12,14 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
-from optuna.trial import TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from surrogate_nas._types import IntArray
 from surrogate_nas.errors import InvalidArgumentError, UnknownNameError
-from surrogate_nas.evaluation import Trial
-from surrogate_nas.searchers.base import Searcher
+from surrogate_nas.evaluation import Goal, Trial
+from surrogate_nas.searchers.base import KnownCosts, Searcher
 from surrogate_nas.searchers.predicted import PredictedObjective
+from surrogate_nas.searchers.several import least_values
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.store.storages import quiet
 
@@ -47,6 +50,7 @@ class OptunaSearch(Searcher):
     """
 
     variant: ClassVar[str | None] = "sampler"
+    serves_several_goals: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -76,6 +80,16 @@ class OptunaSearch(Searcher):
         with quiet():
             self._study = optuna.create_study(direction="maximize", sampler=made)
         self._asked: dict[Architecture, int] = {}  # key to the number of the study's open trial
+        self._beyond: dict[int, tuple[float, ...]] = {}  # violations by number of the trial
+
+    def pursue(self, goals: Sequence[Goal], known_costs: KnownCosts | None = None) -> None:
+        """Start a study of several directions; limits are Optuna's constraints."""
+        super().pursue(goals, known_costs)
+        if self.goals:
+            made = _make(self.sampler, self.rng, self._beyond)
+            free = sum(goal.limit is None for goal in self.goals)
+            with quiet():
+                self._study = optuna.create_study(directions=["maximize"] * free, sampler=made)
 
     def visit(self, objective: PredictedObjective, steps: int) -> IntArray:
         """As every searcher, in a quarter of the steps: each takes milliseconds."""
@@ -86,7 +100,9 @@ class OptunaSearch(Searcher):
         # The storage replaces a trial that changes, so copies of it may share its trials.
         shared |= {id(trial): trial for trial in self._study.get_trials(deepcopy=False)}
         shared[id(self._distributions)] = self._distributions
-        shared[id(self._study.sampler)] = _make(self.sampler, shared[id(self.rng)])
+        beyond = shared[id(self._beyond)] = dict(self._beyond)
+        constrained = beyond if self.goals else None
+        shared[id(self._study.sampler)] = _make(self.sampler, shared[id(self.rng)], constrained)
         return shared
 
     def _fresh(self) -> Architecture | None:
@@ -127,34 +143,58 @@ class OptunaSearch(Searcher):
     def _observe(self, trial: Trial) -> None:
         number = self._asked.pop(self.space.key(trial.arch), None)
         state = TrialState.FAIL if trial.value is None else TrialState.COMPLETE
+        values: list[float] | None = None
+        if trial.evaluation is not None:
+            values = list(trial.evaluation.values)
+            if self.goals:
+                least = least_values(self.goals)
+                pairs = list(zip(values, least, strict=True))
+                at = len(self._study.get_trials(deepcopy=False)) if number is None else number
+                self._beyond[at] = tuple(bound - v for v, bound in pairs if bound is not None)
+                values = [v for v, bound in pairs if bound is None]
         if number is not None:
-            self._study.tell(number, trial.value, state)
+            self._study.tell(number, values, state)
         else:
             self._study.add_trial(
                 create_trial(
                     state=state,
-                    value=trial.value,
+                    values=values,
                     params=self._params(trial.arch),
                     distributions=dict(self._distributions),
                 )
             )
 
 
-def _make(sampler: str, rng: np.random.Generator) -> BaseSampler:
+def _make(
+    sampler: str,
+    rng: np.random.Generator,
+    beyond: Mapping[int, Sequence[float]] | None = None,
+) -> BaseSampler:
+    """A sampler, with the violations of several goals' limits by the number of the trial."""
     if sampler in _REFUSED:
         raise InvalidArgumentError(
             f"the Optuna sampler must be one of {', '.join(SAMPLERS)}, got {sampler!r}, "
             f"{_REFUSED[sampler]}"
         )
     seed = int(rng.integers(2**31))
+    constraints: Callable[[FrozenTrial], Sequence[float]] | None = None
+    if beyond is not None:
+        constraints = functools.partial(_constraints, beyond)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
+        warnings.simplefilter("ignore", FutureWarning)  # Optuna 5 prefers constraints in trials
         if sampler == "tpe":
-            return TPESampler(seed=seed, multivariate=True, constant_liar=True)
+            return TPESampler(
+                seed=seed, multivariate=True, constant_liar=True, constraints_func=constraints
+            )
         if sampler == "gp":
-            return GPSampler(seed=seed)
+            return GPSampler(seed=seed, constraints_func=constraints)
         if sampler == "nsga2":
-            return NSGAIISampler(seed=seed)
+            return NSGAIISampler(seed=seed, constraints_func=constraints)
         if sampler == "random":
             return RandomSampler(seed=seed)
     raise UnknownNameError("Optuna sampler", sampler, SAMPLERS)
+
+
+def _constraints(beyond: Mapping[int, Sequence[float]], trial: FrozenTrial) -> Sequence[float]:
+    return beyond.get(trial.number, ())

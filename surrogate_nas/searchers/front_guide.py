@@ -1,0 +1,411 @@
+"""Guidance towards a front: one predictor a goal, and expected hypervolume improvement."""
+
+from __future__ import annotations
+
+import copy
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtr
+
+from surrogate_nas._types import BoolArray, FloatArray, IntArray
+from surrogate_nas.evaluation import Evaluation, Features, Goal, Prediction, TaskData, Trial
+from surrogate_nas.fronts import nondominated
+from surrogate_nas.predictors.base import Predictor
+from surrogate_nas.searchers.acquisition import most_promising
+from surrogate_nas.searchers.base import KnownCosts, Searcher
+from surrogate_nas.searchers.candidates import Candidates
+from surrogate_nas.searchers.improvement import MOST_EXACT, expected_hypervolume_improvement
+from surrogate_nas.searchers.predicted import PredictedObjective
+from surrogate_nas.searchers.several import Values, best_first, least_values, tchebycheff
+from surrogate_nas.spaces.base import Architecture, SearchSpace
+
+_GROWTH = 4 / 3  # of the number of trials from one complete fit to the next
+_FEW = 5  # successful trials before a predictor without a prior is trusted
+_FAR = 3.0  # standard deviations beyond which an improvement is neglected
+_MIXED = 3  # guided proposals of which one is by a scalarisation
+_BEST = 10  # architectures of the front whose neighbours become candidates
+
+
+@dataclass(frozen=True, slots=True)
+class _Predicted:
+    """Predictions of all goals, in the scales of scores: each float (n, goals).
+
+    ``own`` is the model's own uncertainty, ``std`` that of a measurement.
+    """
+
+    mean: FloatArray
+    own: FloatArray
+    std: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was measured, and then what is pending.
+
+    Attributes:
+        archs: The architectures.
+        scores: float (archs, goals), predicted ones for those that are pending.
+        values: float (trials, goals), with the worst of each goal where a trial failed.
+        failed: bool (archs,).
+        least: Least score of each goal that keeps its limit, minus infinity where it has none.
+    """
+
+    archs: list[Architecture]
+    scores: FloatArray
+    values: FloatArray
+    failed: BoolArray
+    least: FloatArray
+
+    def feasible(self, free: BoolArray) -> FloatArray:
+        """Scores of the free goals of what succeeded and keeps all limits: float (m, goals)."""
+        keeps = (self.scores >= self.least).all(axis=1) & ~self.failed
+        return self.scores[keeps][:, free]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """The warped scale of one goal, in which its model learns and improvements are measured."""
+
+    values: FloatArray
+    scores: FloatArray
+
+    @classmethod
+    def of(cls, values: FloatArray) -> _Scale:
+        """The scale of values (n,)."""
+        from surrogate_nas.predictors.scores import warped  # slow to import
+
+        known, first = np.unique(values, return_index=True)
+        return cls(known, warped(values)[first])
+
+    def to_values(self, scores: FloatArray) -> FloatArray:
+        """Values at scores, none beyond the known ones."""
+        return np.asarray(np.interp(scores, self.scores, self.values))
+
+    def to_scores(self, values: FloatArray) -> FloatArray:
+        """Scores of values of any shape; beyond the known ones along a straight line."""
+        found = np.interp(values, self.values, self.scores)
+        span = float(self.values[-1] - self.values[0])
+        if span > 0:
+            slope = float(self.scores[-1] - self.scores[0]) / span
+            beyond = np.clip(values, self.values[0], self.values[-1])
+            found = found + slope * (values - beyond)
+        return np.asarray(found)
+
+
+class PredictedGoals(PredictedObjective):
+    """Evaluates architectures by their predicted values of all goals, at no cost."""
+
+    def __init__(self, guide: FrontGuide) -> None:
+        """Predict by what the guide has learnt."""
+        super().__init__(guide.space, _NotDifferentiable())
+        self.guide = guide
+
+    def evaluate_all(self, archs: Sequence[Architecture]) -> list[Evaluation]:
+        """Predict many at once, in the scale of scores."""
+        means = self.guide.predicted(np.array([arch.choices for arch in archs])).mean
+        return [Evaluation(tuple(row), cost=0.0) for row in means.tolist()]
+
+
+class _NotDifferentiable(Predictor):
+    """Stands where a searcher might look for gradients of a single goal."""
+
+    def fit(self, data: TaskData) -> _NotDifferentiable:
+        return self
+
+    def predict(self, choices: IntArray) -> Prediction:
+        raise NotImplementedError
+
+
+class FrontGuide:
+    """The part of `surrogate_nas.searchers.guided.Guided` that serves several goals.
+
+    Each goal that is not known of all architectures has a predictor of its own, which learns
+    warped values (see `surrogate_nas.predictors.scores.warped`). Candidates are compared by their
+    expected hypervolume improvement in these scales, times the probability that they keep all
+    limits. Only the model's own uncertainty counts, because a noisy measurement gains nothing, and
+    the reference point lies a tenth behind the worst of all trials, so that the ends of the front
+    are found, too. With more than three goals, and for every few proposals, the upper confidence
+    bounds are compared by an augmented Tchebycheff function with random weights instead (Knowles,
+    "ParEGO", 2006). Pending trials count with their predicted values.
+    """
+
+    def __init__(
+        self,
+        inner: Searcher,
+        predictor: Predictor,
+        goals: Sequence[Goal],
+        known_costs: KnownCosts | None,
+        rng: np.random.Generator,
+        *,
+        initial: int,
+        refit_every: int,
+        exploration: float,
+        inner_every: int,
+        steps: int,
+        labels: int,
+        features: Features | None,
+        all_candidates: bool,
+    ) -> None:
+        """Guide ``inner`` towards the front of ``goals``; see `Guided` for the other arguments.
+
+        Args:
+            inner: The searcher that is guided.
+            predictor: Of the first goal; the others have copies of it. Where it has a prior,
+                which knows nothing of other goals, they have Gaussian processes.
+            goals: Of the objective.
+            known_costs: The goals that are known of all architectures, or None.
+            rng: The guide's source of randomness.
+            initial: See `Guided`.
+            refit_every: See `Guided`.
+            exploration: See `Guided`, for the upper confidence bounds.
+            inner_every: See `Guided`.
+            steps: See `Guided`.
+            labels: See `Guided`.
+            features: See `Guided`.
+            all_candidates: Whether all architectures are compared.
+        """
+        self.inner = inner
+        self.space: SearchSpace = inner.space
+        self.goals = tuple(goals)
+        self.known_costs = known_costs
+        self.rng = rng
+        self.refit_every = refit_every
+        self.exploration = exploration
+        self.inner_every = inner_every
+        self.labels = labels
+        self.features = features
+        self.all_candidates = all_candidates
+        from surrogate_nas.predictors.gp import GaussianProcess  # slow to import
+
+        one = self.space.sample_choices(rng.spawn(1)[0], 1)
+        known = {} if known_costs is None else known_costs(one)
+        self.free = np.array([goal.limit is None for goal in self.goals])
+        self.models: dict[int, Predictor] = {}
+        for i, goal in enumerate(self.goals):
+            if goal.metric in known:
+                continue
+            own = GaussianProcess() if predictor.has_prior else copy.deepcopy(predictor)
+            self.models[i] = predictor if i == 0 else own
+        learns = any(not model.has_prior for model in self.models.values())
+        self.initial = max(initial, _FEW) if learns else initial
+        self._told: dict[Architecture, Values | None] = {}
+        self._believed: dict[Architecture, Values] = {}
+        self._plan: deque[tuple[Architecture, Values]] = deque()
+        self._scales: list[_Scale] = []
+        self._chosen: IntArray = np.zeros(0, dtype=np.int64)
+        self._told_then = 0
+        self._fitted = 0
+        self._news = 0
+        self._guided = 0
+        self._costs: tuple[IntArray, dict[int, Prediction]] | None = None
+        model = next(iter(self.models.values()), predictor)
+        self._candidates = Candidates(inner, model, rng, steps=steps, proposals=refit_every)
+        self.foreseen: dict[Architecture, float] = {}
+
+    def shared(self) -> dict[int, Any]:
+        """What a fork does not copy, see `Searcher.fork`."""
+        found: dict[int, Any] = {id(model): copy.copy(model) for model in self.models.values()}
+        if self._costs is not None:
+            found[id(self._costs)] = self._costs
+        return found
+
+    @property
+    def succeeded(self) -> int:
+        """Number of architectures with values."""
+        return sum(values is not None for values in self._told.values())
+
+    def observe(self, trial: Trial) -> None:
+        """Learn from one trial."""
+        key = self.space.key(trial.arch)
+        self._believed.pop(key, None)
+        if trial.evaluation is not None:
+            self._told[key] = trial.evaluation.values
+        else:
+            self._told.setdefault(key, None)
+        self._news += 1
+
+    def candidate(self, seen: Callable[[Architecture], bool]) -> Architecture:
+        """The next architecture; ``seen`` tells whether one was proposed already."""
+        if self.succeeded < max(self.initial, 1):
+            return self.inner.ask(1)[0].arch
+        self._guided += 1
+        if not self.inner_every or self._guided % self.inner_every:
+            if self._news >= self.refit_every or not self._plan:
+                self._replan(seen)
+            while self._plan:
+                arch, means = self._plan.popleft()
+                if not seen(arch):
+                    self._believed[arch] = means
+                    return arch
+        return self.inner.ask(1)[0].arch
+
+    def _replan(self, seen: Callable[[Architecture], bool]) -> None:
+        """Fit, predict, and line up the next proposals."""
+        self._news = 0
+        if self.all_candidates:
+            candidates = self.space.unique()
+            known = self._learn(candidates)
+        else:
+            known = self._learn(np.array([arch.choices for arch in self._told]))
+            front = best_first([v for v in self._told.values() if v is not None], self.goals)
+            done = [arch for arch, values in self._told.items() if values is not None]
+            best = np.array([done[i].choices for i in front[:_BEST].tolist()])
+            candidates = self._candidates.gathered(
+                best, None, lambda choices: self._score(choices, known, seen), PredictedGoals(self)
+            )
+        mean = self.predicted(candidates).mean
+        chosen = most_promising(candidates, self._score(candidates, known, seen), self.refit_every)
+        archs = [Architecture(self.space.name, tuple(candidates[i].tolist())) for i in chosen]
+        self._plan = deque(zip(archs, map(tuple, mean[chosen].tolist()), strict=True))
+        values = self._scales[0].to_values(mean[chosen, 0]).tolist()
+        self.foreseen = dict(zip(archs, values, strict=True))
+
+    def _learn(self, pool: IntArray) -> _Known:
+        """Update or refit the predictors, and return their data.
+
+        Args:
+            pool: Architectures whose known costs give these goals their scales.
+        """
+        from surrogate_nas.predictors.scores import warped  # slow to import
+
+        archs = [*self._told, *self._believed]
+        nothing = (np.nan,) * len(self.goals)
+        values = np.array([nothing if v is None else v for v in self._told.values()])
+        failed = np.isnan(values[:, 0])
+        values = np.where(np.isnan(values), np.nanmin(values, axis=0), values)
+        believed = np.array(list(self._believed.values())).reshape(-1, len(self.goals))
+        scores = np.empty((len(archs), len(self.goals)))
+        costs = self._known(pool)
+        self._scales = []
+        for i, column in enumerate(values.T):
+            if i in self.models:
+                self._scales.append(_Scale.of(column))
+                measured = warped(column)
+            else:
+                self._scales.append(_Scale.of(costs[i].mean))
+                measured = self._scales[i].to_scores(column)
+            scores[:, i] = np.append(measured, believed[:, i])
+        least = [
+            -np.inf if value is None else float(scale.to_scores(np.array(value)))
+            for value, scale in zip(least_values(self.goals), self._scales, strict=True)
+        ]
+        failed = np.append(failed, np.zeros(len(believed), dtype=np.bool_))
+        known = _Known(archs, scores, values, failed, np.array(least))
+        self._fit(known)
+        return known
+
+    def _fit(self, known: _Known) -> None:
+        trials = len(known.values)
+        new = np.arange(self._told_then, len(known.archs))
+        anew = len(self._chosen) + len(new) >= _GROWTH * self._fitted
+        if anew:
+            self._chosen, self._told_then = self._representatives(known), trials
+            new = np.arange(trials, len(known.archs))
+        rows = np.append(self._chosen, new)
+        if anew:
+            self._fitted = len(rows)
+        choices = np.array([known.archs[i].choices for i in rows.tolist()])
+        for i, model in self.models.items():
+            data = TaskData("search", self.space, choices, known.scores[rows, i], self.features)
+            if anew:
+                model.fit(data)
+            else:
+                model.update(data)
+
+    def _representatives(self, known: _Known) -> IntArray:
+        """Positions of the trials to learn from: all, or the best of many and a random sample."""
+        trials = len(known.values)
+        surplus = len(known.archs) - self.labels
+        if surplus <= 0:
+            return np.arange(trials)
+        order = best_first([tuple(row) for row in known.values.tolist()], self.goals)
+        others = np.sort(order[self.labels // 2 :])
+        drawn = self.rng.choice(len(others), size=min(surplus, len(others)), replace=False)
+        return np.delete(np.arange(trials), others[drawn])
+
+    def _known(self, choices: IntArray) -> dict[int, Prediction]:
+        """The goals that are known, by position, larger is better; kept for a read-only array."""
+        if self.known_costs is None:
+            return {}
+        if self._costs is not None and self._costs[0] is choices:
+            return self._costs[1]
+        found = {}
+        read = self.known_costs(choices)
+        for i, goal in enumerate(self.goals):
+            if i not in self.models:
+                cost = read[goal.metric]
+                found[i] = Prediction(goal.sign * cost.mean, cost.std)
+        if not choices.flags.writeable:
+            self._costs = (choices, found)
+        return found
+
+    def predicted(self, choices: IntArray) -> _Predicted:
+        """Predictions of encodings (n, decisions) by what was learnt last."""
+        shape = (len(choices), len(self.goals))
+        mean, own, std = np.empty(shape), np.empty(shape), np.empty(shape)
+        for i, model in self.models.items():
+            found = model.predict(choices)
+            mean[:, i], std[:, i] = found.mean, found.std
+            own[:, i] = found.std if found.epistemic is None else found.epistemic
+        for i, cost in self._known(choices).items():
+            scale = self._scales[i]
+            mean[:, i] = scale.to_scores(cost.mean)
+            std[:, i] = 0.0
+            if cost.std.any():
+                ends = scale.to_scores(np.stack([cost.mean - cost.std, cost.mean + cost.std]))
+                std[:, i] = (ends[1] - ends[0]) / 2
+            own[:, i] = std[:, i]
+        return _Predicted(mean, own, std)
+
+    def _score(
+        self, choices: IntArray, known: _Known, seen: Callable[[Architecture], bool]
+    ) -> FloatArray:
+        """Acquisition values of keys (n, decisions), minus infinity where they were proposed."""
+        found = self.predicted(choices)
+        chance = keeping(found, known.least)
+        mean, own = found.mean[:, self.free], found.own[:, self.free]
+        front = known.feasible(self.free)
+        every = known.scores[:, self.free]
+        worst, best = every.min(axis=0), every.max(axis=0)
+        beyond = worst - 0.1 * np.where(best > worst, best - worst, 1.0)
+        score = np.zeros(len(choices))
+        scalar = mean.shape[1] > MOST_EXACT or self._guided % _MIXED == 0
+        if not scalar:
+            open_ = chance > 0
+            for row in front:
+                open_ &= (mean + _FAR * own > row).any(axis=1)
+            at = np.flatnonzero(open_)
+            gain = expected_hypervolume_improvement(mean[at], own[at], front, beyond)
+            score[at] = gain * chance[at]
+        if scalar or score.max(initial=0) <= 0:
+            return self._scalarised(mean + self.exploration * own, chance, front, every)
+        return score
+
+    def _scalarised(
+        self, optimistic: FloatArray, chance: FloatArray, front: FloatArray, every: FloatArray
+    ) -> FloatArray:
+        """Upper confidence bounds (n, goals) by an augmented Tchebycheff function."""
+        front = front if len(front) else every
+        best = front.max(axis=0)
+        span = best - front[nondominated(front)].min(axis=0)
+        span = np.where(span > 0, span, 1.0)
+        weights = self.rng.dirichlet(np.ones(len(best)))
+        score = tchebycheff((optimistic - best) / span, weights)
+        doubtful = chance < 0.5
+        score[doubtful] = score.min() - 1 + chance[doubtful]
+        return np.asarray(score)
+
+
+def keeping(found: _Predicted, least: FloatArray) -> FloatArray:
+    """Probability that all limits hold: float (n,)."""
+    chance: FloatArray = np.ones(len(found.mean))
+    for i in np.flatnonzero(np.isfinite(least)):
+        mean, std = found.mean[:, i], found.std[:, i]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            z = (mean - least[i]) / std
+        chance *= np.where(std > 0, ndtr(z), mean >= least[i])
+    return chance
