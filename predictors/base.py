@@ -143,7 +143,7 @@ class MetaPredictor(ABC):
         """Let priors check what they are given."""
         super().__init_subclass__(**arguments)
         if "prior" in vars(cls):
-            cls.prior = untold(vars(cls)["prior"])  # type: ignore[method-assign]
+            cls.prior = untold(vars(cls)["prior"])  # type: ignore[method-assign, assignment]
 
     def __init__(
         self,

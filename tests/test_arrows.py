@@ -28,7 +28,7 @@ FOLDERS = {
 # The components in their order: a component imports those of the groups before its own. Every
 # module of surrogate_nas/ has its place here; a new one needs one.
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"_types", "_version", "errors", "pickle_sharing"}),
+    frozenset({"_types", "_version", "checksums", "errors", "pickle_sharing"}),
     frozenset({"files", "fronts", "parallel", "pickles", "registry", "stopping"}),
     frozenset({"spaces"}),
     frozenset({"evaluation"}),

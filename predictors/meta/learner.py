@@ -13,7 +13,6 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from safetensors.numpy import load_file, save
 from torch import Tensor
 
 from surrogate_nas._types import FloatArray, IntArray
@@ -40,6 +39,7 @@ from surrogate_nas.predictors.meta.encoder import (
 from surrogate_nas.predictors.meta.kernel import TransferInputs, TransferKernel
 from surrogate_nas.predictors.meta.process import AdaptedProcess
 from surrogate_nas.predictors.meta.stacked import Stacked
+from surrogate_nas.predictors.meta.tensor_files import open_tensors, read_tensors, tensor_file
 from surrogate_nas.predictors.meta.unseen_space import SizeScores, SourceTerms, VocabularyMapping
 from surrogate_nas.predictors.scores import normal_scores
 from surrogate_nas.predictors.structure.decision_columns import VALUES, DecisionColumns
@@ -257,15 +257,16 @@ def _folds(tasks: int) -> list[tuple[int, ...]]:
 
 def _read(file: Path) -> State:
     try:
-        return load_file(file)
-    except Exception:  # not there, or cut off
+        with open_tensors(file) as opened:
+            return read_tensors(opened, file)
+    except Exception:  # not there, or damaged
         return {}
 
 
 def _write(file: Path, state: State) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(file, save(state))
+        write_bytes(file, tensor_file(state, {}))
     except OSError as error:
         raise SurrogateNASError(
             f"cannot keep a finished part in {file.parent}: {reason(error)}; it must be a folder "

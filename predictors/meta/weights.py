@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from safetensors import SafetensorError
 
 from surrogate_nas._types import FloatArray
+from surrogate_nas.checksums import checksum_of
 from surrogate_nas.errors import FormatError, InvalidArgumentError
 from surrogate_nas.files import cannot_write, write_bytes
+from surrogate_nas.predictors.meta.tensor_files import open_tensors, read_tensors, tensor_file
 from surrogate_nas.spaces.base import SearchSpace
 
 FORMAT = "surrogate-nas weights"
@@ -161,13 +162,14 @@ def write_weights(path: str | os.PathLike[str], tensors: Tensors, settings: Sett
     path = Path(path)
     if path.suffix != SUFFIX:
         raise InvalidArgumentError(f"a file of weights must end in {SUFFIX}, got {str(path)!r}")
+    text = settings.to_json()
     metadata = {
         "format": FORMAT,
         "format_version": str(FORMAT_VERSION),
-        "settings": settings.to_json(),
+        "settings": text,
+        "settings_checksum": checksum_of({}, text),
     }
-    contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    content = save(contiguous, metadata=metadata)
+    content = tensor_file(tensors, metadata)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(path, content)
@@ -199,7 +201,7 @@ def _read(path: str | os.PathLike[str], *, tensors: bool) -> tuple[dict[str, Flo
     if not Path(path).is_file():
         raise InvalidArgumentError(f"there is no file of weights {os.fspath(path)!r}")
     try:
-        with safe_open(path, framework="numpy") as file:
+        with open_tensors(Path(path)) as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:
                 raise FormatError(
@@ -212,16 +214,18 @@ def _read(path: str | os.PathLike[str], *, tensors: bool) -> tuple[dict[str, Flo
                     f"weights, and this program reads version {FORMAT_VERSION}; update "
                     "surrogate-nas, or train them again with 'surrogate-nas meta-train'"
                 )
-            settings = Settings.from_json(metadata["settings"])
-            names = list(file.keys()) if tensors else []
-            found = {name: file.get_tensor(name) for name in names}
+            text = metadata["settings"]
+            if metadata.get("settings_checksum", own := checksum_of({}, text)) != own:
+                raise ValueError("its settings do not have their checksum")
+            settings = Settings.from_json(text)
+            found = read_tensors(file, Path(path)) if tensors else {}
             for name, tensor in found.items():
                 if not np.isfinite(tensor).all():
                     raise ValueError(f"{name} has values that are not finite")
             return found, settings
     except FormatError:
         raise
-    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, LookupError, RecursionError) as error:
         raise FormatError(
             f"{path} is damaged, cut off or no file of weights ({error}); make it again with "
             "'surrogate-nas meta-train'"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import zlib
 from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,9 @@ from typing import Any
 from optuna.storages.journal import BaseJournalBackend
 from optuna.storages.journal._file import BaseJournalFileLock, get_lock_file
 
+from surrogate_nas.checksums import sealed, unsealed
 from surrogate_nas.errors import StoreError
 
-_KEY = b',"crc32":'
-_DIGITS = 10  # of every number of 32 bits, with leading spaces, so that the key has one position
-_END = len(_KEY) + _DIGITS + 1
 _CREATE_TRIAL = 4
 
 
@@ -46,7 +43,7 @@ class CheckedJournal(BaseJournalBackend):
                 number += 1
                 if number > log_number_from:
                     self._line = number
-                    yield _entry(line)
+                    yield unsealed(line)
                     self._offsets = {0: 0, number: position}
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
@@ -74,24 +71,6 @@ class CheckedJournal(BaseJournalBackend):
                     break
         trial = _trial(entries)
         return f"line {self._line}" + ("" if trial is None else f", of trial {trial},")
-
-
-def sealed(entry: dict[str, Any]) -> bytes:
-    """An entry as a line with its checksum."""
-    body = json.dumps(entry, separators=(",", ":")).encode()[:-1]
-    return body + _KEY + b"%*d}\n" % (_DIGITS, zlib.crc32(body))
-
-
-def _entry(line: bytes) -> dict[str, Any]:
-    if line[-_END - 1 :].startswith(_KEY):
-        body = line[: -_END - 1]
-        if int(line[-_DIGITS - 2 : -2]) != zlib.crc32(body):
-            raise ValueError("it does not have its checksum")
-        line = body + b"}"
-    found = json.loads(line)
-    if not isinstance(found, dict):
-        raise ValueError("it is no JSON object")
-    return found
 
 
 def _write(file: int, content: bytes) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import os
-import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from surrogate_nas.checksums import check_zip
 from surrogate_nas.errors import FormatError, InvalidArgumentError
 from surrogate_nas.files import reason, writing
 
@@ -39,18 +39,10 @@ def read_checkpoint(path: Path, label: str, device: torch.device) -> dict[str, A
     if not path.exists():
         return None
     try:
+        check_zip(path)
         content = torch.load(path, map_location=device, weights_only=True)
         found = content.pop("label")
-    except (
-        AttributeError,
-        EOFError,
-        KeyError,
-        OSError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-        pickle.UnpicklingError,
-    ) as error:
+    except Exception as error:  # damaged bytes can fail anywhere
         raise FormatError(
             f"{path} is not a whole checkpoint of a training; delete it to begin anew"
         ) from error

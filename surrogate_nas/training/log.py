@@ -1,13 +1,12 @@
 """The append-only log of a table that is being built; nothing in it is lost by kill -9.
 
 Each line is a JSON object: first the space, then each new machine, each new task with the settings
-of its trainings, and every training. A line is on the disk before the next one begins. An
-incomplete last line is cut off.
+of its trainings, and every training. Each has a checksum, see `checksums.sealed`. A line is on the
+disk before the next one begins. An incomplete last line is cut off.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from typing import Any, BinaryIO, Self
 
 from filelock import FileLock, Timeout
 
+from surrogate_nas.checksums import sealed, unsealed
 from surrogate_nas.errors import FormatError, InvalidArgumentError, SurrogateNASError
 from surrogate_nas.files import cut_torn_line
 from surrogate_nas.training.record import Record
@@ -123,7 +123,7 @@ class TrainingLog:
 
     def _write(self, line: dict[str, Any]) -> None:
         try:
-            self._file.write(json.dumps(line).encode() + b"\n")
+            self._file.write(sealed(line))
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
@@ -141,8 +141,8 @@ class TrainingLog:
             raise FormatError(f"{self.path} is no log of trainings; choose another --out")
         for number, line in enumerate(content[:whole].splitlines(), start=1):
             try:
-                self._take(json.loads(line))
-            except (ValueError, LookupError, TypeError, AttributeError) as error:
+                self._take(unsealed(line + b"\n"))
+            except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
                 raise FormatError(
                     f"line {number} of {self.path} is no line of a log of trainings ({error}); "
                     "choose another --out"

@@ -19,6 +19,7 @@ from surrogate_nas._types import OnStep, silent
 from surrogate_nas._version import __version__
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.catalog import kept_task
+from surrogate_nas.checksums import sealed, unsealed
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Features
 from surrogate_nas.files import cannot_write, try_to_write, write_text
@@ -303,8 +304,8 @@ def _kept(
 
 def _read(path: Path) -> KeptRun | None:
     try:
-        return KeptRun.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (FileNotFoundError, ValueError):  # a damaged file is made again
+        return KeptRun.from_json(unsealed(path.read_bytes()))
+    except (FileNotFoundError, ValueError, RecursionError):  # a damaged file is made again
         return None
 
 
@@ -347,7 +348,7 @@ def _run_and_keep(
         raise KeyboardInterrupt
     kept = _kept_run(job, task, result, guide)
     content = {"settings": asdict(job), **plain(kept, finite=False)}
-    _write(folder / job.file, json.dumps(content))
+    _write(folder / job.file, sealed(content).decode())
     return kept
 
 

@@ -8,7 +8,7 @@ import inspect
 import json
 import os
 import time
-import zipfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -20,6 +20,7 @@ import numpy as np
 
 from surrogate_nas._types import FloatArray, IntArray, OnStep, silent
 from surrogate_nas._version import __version__
+from surrogate_nas.checksums import check_zip
 from surrogate_nas.errors import InvalidArgumentError, SurrogateNASError, UnknownNameError
 from surrogate_nas.files import cannot_write, writing
 from surrogate_nas.parallel import Pool, cores, one_thread
@@ -209,10 +210,15 @@ class ProxyMemory:
 
 def _read(path: Path) -> dict[int, float]:
     """The content of a file; nothing if it is missing or damaged."""
+    if not path.exists():
+        return {}
     try:
+        check_zip(path)
         with np.load(path, allow_pickle=False) as file:
             return dict(zip(file["numbers"].tolist(), file["values"].tolist(), strict=True))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except Exception as error:  # damaged bytes can fail anywhere
+        reason = " ".join(str(error).split())[:200]
+        warnings.warn(f"{path} is damaged ({reason}); its proxies are computed again", stacklevel=4)
         return {}
 
 
