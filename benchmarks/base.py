@@ -175,6 +175,11 @@ class TabularTask(Truth):
         return self._isomorphs
 
     @property
+    def seeds(self) -> int:
+        """Number of seeds that the table records."""
+        return self._source.seeds
+
+    @property
     def goal(self) -> Goal:
         """The first goal."""
         return self.goals[0]

@@ -44,6 +44,7 @@ _MODULES = {
     "surrogate_nas.workflows.compare": ("compare",),
     "surrogate_nas.workflows.evaluate": ("evaluate",),
     "surrogate_nas.workflows.experiment": ("Experiment",),
+    "surrogate_nas.workflows.report": ("write_report",),
     "surrogate_nas.workflows.search": ("SearchOptions", "search_task"),
     "surrogate_nas.workflows.setups": ("table_setup", "training_setup"),
 }
@@ -92,6 +93,7 @@ if TYPE_CHECKING:
     from surrogate_nas.workflows.compare import compare as compare
     from surrogate_nas.workflows.evaluate import evaluate as evaluate
     from surrogate_nas.workflows.experiment import Experiment as Experiment
+    from surrogate_nas.workflows.report import write_report as write_report
     from surrogate_nas.workflows.search import SearchOptions as SearchOptions
     from surrogate_nas.workflows.search import search_task as search_task
     from surrogate_nas.workflows.setups import table_setup as table_setup

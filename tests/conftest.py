@@ -20,6 +20,10 @@ def missing_for(marker: str) -> str | None:
 
         if not torch.cuda.is_available():
             return "needs a CUDA device"
+    if marker == "chromium":
+        from tests.browser import CHROMIUM
+
+        return None if CHROMIUM else "needs Chromium"
     if marker == "postgres":
         from tests.postgres import why_not
 
@@ -31,7 +35,7 @@ def missing_for(marker: str) -> str | None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Applies the markers that need more; tests marked `extra` import with importorskip."""
-    for marker in ("data", "gpu", "postgres"):
+    for marker in ("chromium", "data", "gpu", "postgres"):
         marked = [item for item in items if item.get_closest_marker(marker)]
         reason = missing_for(marker) if marked else None
         if reason:

@@ -53,6 +53,8 @@ WORKFLOWS = {
     "setups": frozenset({"proxies", "search", "verify"}),
     "experiment": frozenset({"proxies"}),
     "compare": frozenset({"experiment", "proxies"}),
+    "subjects": frozenset({"search", "verify"}),
+    "report": frozenset({"comparisons", "search", "subjects"}),
     "evaluate": frozenset({"experiment", "proxies"}),
 }
 

@@ -16,6 +16,7 @@ from surrogate_nas.cli import (
     evaluate,
     import_,
     meta_train,
+    report,
     search,
     supernet,
     train,
@@ -28,6 +29,7 @@ _COMMANDS = (
     import_,
     search,
     compare,
+    report,
     meta_train,
     evaluate,
     train,
@@ -89,6 +91,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     program = "surrogate-nas"
     try:
         arguments = parser().parse_args(argv)
+        words = sys.argv[1:] if argv is None else argv
+        arguments.command_line = ("surrogate-nas", *words)
         program = f"surrogate-nas {arguments.command}"
         if os.getcwd() not in sys.path:  # for a user's own module:function
             sys.path.append(os.getcwd())

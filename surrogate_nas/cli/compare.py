@@ -7,11 +7,13 @@ from pathlib import Path
 
 from surrogate_nas.cli.console import (
     add_trial_options,
+    check_page,
     names,
     note,
     only_json,
     progress,
     write_json,
+    write_page,
 )
 from surrogate_nas.cli.experiment_options import add_experiment_options, experiment
 
@@ -46,11 +48,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "run too",
     )
     option("--out", type=Path, required=True, metavar="DIR", help="folder of the results")
+    option("--report", type=Path, metavar="FILE.html", help="make a page about the comparison")
     add_experiment_options(parser, seeds=10, repetitions="runs of each searcher on each task")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare, and report."""
+    check_page(arguments.report)
     with only_json(arguments.json):
         from surrogate_nas.reporting.plots import draw_comparison
         from surrogate_nas.workflows.compare import compare, with_unguided
@@ -84,4 +88,6 @@ def run(arguments: argparse.Namespace) -> int:
         print_comparison(record)
     listed = ", ".join(path.name for path in pictures)
     note(f"in {arguments.out}: runs.csv, compare.json, {listed}")
+    if arguments.report is not None:
+        write_page(arguments.out, arguments.report, arguments.command_line)
     return 0

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -18,6 +18,7 @@ from surrogate_nas.files import try_to_write
 if TYPE_CHECKING:
     from surrogate_nas._types import OnStep
     from surrogate_nas.records import JsonRecord
+    from surrogate_nas.workflows.report import Reportable
 
 BENCHMARK = "nas-bench-graph"  # where none is named
 
@@ -207,6 +208,20 @@ def check_picture(path: Path | None, option: str) -> None:
             f"{option} must end with .png, .pdf or .svg, got {os.fspath(path)!r}"
         )
     check_file(option, path)
+
+
+def check_page(path: Path | None) -> None:
+    """Refuse a report that could not be written, before the work starts."""
+    if path is not None:
+        check_file("--report", path)
+
+
+def write_page(what: Reportable, path: Path, command: Sequence[str]) -> None:
+    """Write a report, and tell where it is."""
+    from surrogate_nas.workflows.report import write_report
+
+    record = write_report(what, path, command=command)
+    note(f"the report is in {record.path} ({record.bytes / 1000:,.0f} kB)")
 
 
 def check_file(option: str, path: Path) -> None:

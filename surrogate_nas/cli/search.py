@@ -14,6 +14,7 @@ from surrogate_nas.cli.console import (
     add_source_options,
     add_table_options,
     add_trial_options,
+    check_page,
     check_picture,
     natural,
     note,
@@ -21,6 +22,7 @@ from surrogate_nas.cli.console import (
     positive,
     progress,
     write_json,
+    write_page,
 )
 from surrogate_nas.cli.network_options import DEFAULT_SPACE, training_options
 from surrogate_nas.cli.proxy_options import add_proxies_option
@@ -81,6 +83,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "command again goes on where it was stopped",
     )
     option("--plot", type=Path, metavar="FILE.png", help="draw the best value so far")
+    option("--report", type=Path, metavar="FILE.html", help="make a page about the search")
     option(
         "--verify",
         type=positive,
@@ -118,6 +121,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Search, and report."""
     started = time.perf_counter()
     check_picture(arguments.plot, "--plot")
+    check_page(arguments.report)
     with only_json(arguments.json):
         from surrogate_nas.workflows.search import search_task
 
@@ -130,6 +134,8 @@ def run(arguments: argparse.Namespace) -> int:
         outcome = search_task(setup, progress=progress, started=started)
     if arguments.plot is not None:
         _draw(arguments.plot, setup, outcome.result)
+    if arguments.report is not None:
+        write_page(outcome, arguments.report, arguments.command_line)
     if arguments.json:
         write_json(outcome.record)
     else:

@@ -10,6 +10,7 @@ from surrogate_nas.records.comparison import ComparisonRecord as ComparisonRecor
 from surrogate_nas.records.measurement import Measurement as Measurement
 from surrogate_nas.records.measurement import MeasurementRecord as MeasurementRecord
 from surrogate_nas.records.meta_training import MetaTrainingRecord as MetaTrainingRecord
+from surrogate_nas.records.report import ReportRecord as ReportRecord
 from surrogate_nas.records.results import SearchResult as SearchResult
 from surrogate_nas.records.results import Standing as Standing
 from surrogate_nas.records.results import Stop as Stop

@@ -16,6 +16,7 @@ from surrogate_nas.records.base import ABSENT, Absence, JsonRecord
 from surrogate_nas.records.comparison import ComparisonRecord
 from surrogate_nas.records.measurement import MeasurementRecord
 from surrogate_nas.records.meta_training import MetaTrainingRecord
+from surrogate_nas.records.report import ReportRecord
 from surrogate_nas.records.search import SearchRecord
 from surrogate_nas.records.tables import BenchmarksRecord, ImportRecord
 from surrogate_nas.records.training import BuildRecord, SupernetRecord, TrainingRecord
@@ -26,6 +27,7 @@ ANSWERS: dict[str, type[JsonRecord]] = {
     "import": ImportRecord,
     "search": SearchRecord,
     "compare": ComparisonRecord,
+    "report": ReportRecord,
     "meta-train": MetaTrainingRecord,
     "evaluate": MeasurementRecord,
     "train": TrainingRecord,

@@ -204,6 +204,13 @@ def holm(p: Sequence[float]) -> list[float]:
     return found
 
 
+def standard_error(values: Sequence[float]) -> float | None:
+    """Standard error of the mean; None for a single value."""
+    if len(values) < 2:
+        return None
+    return float(np.std(values, ddof=1) / np.sqrt(len(values)))
+
+
 def band(samples: FloatArray) -> tuple[FloatArray, FloatArray] | None:
     """95 % bootstrap interval of the mean over the first axis; None for a single sample.
 

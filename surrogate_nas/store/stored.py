@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage
 
+from surrogate_nas._version import library_versions
 from surrogate_nas.errors import StoreError
 from surrogate_nas.evaluation import Evaluation, Objective, Trial
 from surrogate_nas.spaces.base import Architecture
@@ -18,8 +18,6 @@ from surrogate_nas.store.checks import trials_of
 from surrogate_nas.store.frozen import TrialFormat, once
 from surrogate_nas.store.ownership import check_free, held
 from surrogate_nas.store.storages import explained, quiet
-
-_LIBRARIES = ("surrogate-nas", "numpy", "scipy", "scikit-learn", "xgboost", "torch")
 
 
 class Stored:
@@ -132,7 +130,7 @@ class Stored:
                 "repeat them, or choose another store"
             )
         # Attributes that are not compared.
-        wanted["versions"] = _versions()
+        wanted["versions"] = library_versions()
         if self.space.definition is not None:
             wanted["definition"] = self.space.definition
         for key, value in wanted.items():
@@ -159,11 +157,3 @@ def study_name(benchmark: str, task: str, searcher: str, predictor: str | None, 
     """Name of the study of one search."""
     method = searcher if predictor is None else f"{searcher}+{predictor}"
     return f"{benchmark}/{task}/{method}/{seed}"
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in _LIBRARIES:
-        with contextlib.suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found

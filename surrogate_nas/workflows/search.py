@@ -136,11 +136,15 @@ class SearchOutcome:
         result: All trials, with their architectures and values.
         record: The same, as the command `search` prints it, see `SearchRecord.to_json`.
         verification: The real trainings of the best, or None.
+        setup: What was searched, and how.
+        finished: When each trial was finished, in seconds since the start of the search.
     """
 
     result: SearchResult
     record: SearchRecord
     verification: Verification | None
+    setup: SearchSetup = field(repr=False)
+    finished: tuple[float, ...] = field(default=(), repr=False)
 
 
 def search_task(
@@ -191,7 +195,7 @@ def search_task(
     total = time.perf_counter() - started
     seconds = SearchSeconds(load=loaded - started, search=result.seconds, total=total)
     record = _record(setup, result, verification, seconds)
-    return SearchOutcome(result, record, verification)
+    return SearchOutcome(result, record, verification, setup, tuple(steps.finished))
 
 
 def _record(
@@ -232,9 +236,12 @@ class _Steps:
         self._advance = advance
         self._value: float | None = None
         self._spent = 0
+        self._started = time.perf_counter()
+        self.finished: list[float] = []
 
     def after(self, trial: Trial) -> None:
         """Take note of a finished trial."""
+        self.finished.append(time.perf_counter() - self._started)
         budget = trial.proposal.budget or self._whole
         better = trial.value is not None and (self._value is None or trial.value > self._value)
         if better and budget == self._whole:

@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         *("--suite", "cell-bench:digits,watch", "--holdout", "mnist5k-14"),
         *("--predictor", "transfer-ridge", "--out", "w.safetensors"),
     ),
+    "report": ("cell-bench", "--out", "report.html"),
     "evaluate": (
         *("--benchmark", "cell-bench", "--task", "digits", "--seeds", "1", "--workers", "1"),
         *("--predictor", "gp", "--train-sizes", "20,624"),
