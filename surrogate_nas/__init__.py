@@ -39,7 +39,7 @@ _MODULES = {
     "surrogate_nas.searchers.sampler": ("SurrogateSampler", "suggest_architecture"),
     "surrogate_nas.spaces.base": ("Architecture", "Decision", "SearchSpace"),
     "surrogate_nas.stopping": ("MedianStopping",),
-    "surrogate_nas.store": ("Stored", "open_storage"),
+    "surrogate_nas.store": ("Shared", "Stored", "open_storage"),
     "surrogate_nas.training.options": ("TrainingOptions",),
     "surrogate_nas.workflows.compare": ("compare",),
     "surrogate_nas.workflows.evaluate": ("evaluate",),
@@ -87,6 +87,7 @@ if TYPE_CHECKING:
     from surrogate_nas.spaces.base import Decision as Decision
     from surrogate_nas.spaces.base import SearchSpace as SearchSpace
     from surrogate_nas.stopping import MedianStopping as MedianStopping
+    from surrogate_nas.store import Shared as Shared
     from surrogate_nas.store import Stored as Stored
     from surrogate_nas.store import open_storage as open_storage
     from surrogate_nas.training.options import TrainingOptions as TrainingOptions

@@ -144,6 +144,27 @@ class Trial:
         return None if self.evaluation is None else self.evaluation.value
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """What others did in a search that several processes share.
+
+    Attributes:
+        finished: Trials that ended.
+        running: What others evaluate now.
+        ended: What others began to evaluate, and ended without a result.
+    """
+
+    finished: tuple[Trial, ...] = ()
+    running: tuple[Proposal, ...] = ()
+    ended: tuple[Proposal, ...] = ()
+
+    def merged(self, later: News) -> News:
+        """These and later news."""
+        return News(
+            self.finished + later.finished, self.running + later.running, self.ended + later.ended
+        )
+
+
 class Features(Protocol):
     """Features of every architecture beside its structure, such as zero-cost proxies."""
 

@@ -32,6 +32,7 @@ from surrogate_nas.evaluation import (
 from surrogate_nas.parallel import Pool, dispatch, one_thread
 from surrogate_nas.records import SearchResult, Stop
 from surrogate_nas.searchers.base import Searcher
+from surrogate_nas.sharing import Board, SharedSearch
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 
 __all__ = ["SearchResult", "check_arguments", "search"]
@@ -139,7 +140,10 @@ def _run(loop: _Loop, workers: int) -> SearchResult:
     start = time.perf_counter()
     try:
         with one_thread():
-            if workers == 1:
+            board: object = loop.memory
+            if isinstance(board, Board):
+                loop.run_shared(board, workers)
+            elif workers == 1:
                 loop.run_here()
             else:
                 loop.run_in_processes(workers)
@@ -327,6 +331,34 @@ class _Loop:
                 return False
             raise
         return True
+
+    # With other processes on one study -------------------------------------------------------
+
+    def run_shared(self, board: Board, workers: int) -> None:
+        """Evaluate what this process can claim, until the study has all its trials."""
+        shared = SharedSearch(self.searcher, board, self.left, self._cost, self._tell, self._finish)
+        try:
+            if workers > 1:
+                self._share_in_processes(shared, min(workers, self.trials))
+                return
+            while (proposal := shared.next()) is not None:
+                budget = self._budget_of(proposal)
+                shared.record(attempt(self.objective, proposal, budget=budget))
+        finally:
+            self.done.sort(key=lambda trial: trial.proposal.number)
+
+    def _share_in_processes(self, shared: SharedSearch, workers: int) -> None:
+        def take() -> EvaluationJob | None:
+            proposal = shared.next(wait=self.under_way == 0)
+            if proposal is None:
+                return None
+            self.under_way += 1
+            return proposal, self._budget_of(proposal), None
+
+        with contextlib.closing(evaluations(self.objective, take, workers=workers)) as found:
+            for trial in found:
+                self.under_way -= 1
+                shared.record(trial)
 
     # Both ------------------------------------------------------------------------------------
 

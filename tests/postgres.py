@@ -63,7 +63,7 @@ def server() -> Iterator[str]:
             _await(port, process)
             yield f"postgresql+psycopg://tester@127.0.0.1:{port}"
         finally:
-            process.send_signal(signal.SIGINT)  # ends the connections, too
+            process.send_signal(signal.SIGQUIT)  # at once: nothing is kept
             process.wait(30)
 
 

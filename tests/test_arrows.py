@@ -34,7 +34,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"evaluation"}),
     frozenset({"benchmarks", "predictors", "store", "training"}),
     frozenset({"searchers"}),
-    frozenset({"records"}),
+    frozenset({"records", "sharing"}),
     frozenset({"callbacks"}),
     frozenset({"run"}),
     frozenset({"transfer"}),

@@ -82,6 +82,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="keep the trials in FILE.journal, or in a database (sqlite:///run.db); the same "
         "command again goes on where it was stopped",
     )
+    option(
+        "--share",
+        action="store_true",
+        help="work on the search in --store together with other processes, on this and on other "
+        "machines, each started with the same command; --trials is the total of all",
+    )
     option("--plot", type=Path, metavar="FILE.png", help="draw the best value so far")
     option("--report", type=Path, metavar="FILE.html", help="make a page about the search")
     option(
@@ -129,6 +135,8 @@ def run(arguments: argparse.Namespace) -> int:
         method = _method(arguments.searcher, arguments.predictor, default)
         by_training = search_training.wanted(arguments, method)
         setup = (_trained if by_training else _tabulated)(arguments, method)
+        if arguments.share:
+            note("this process has the settings, weights and proxies of the shared search")
         if setup.known:
             _going_on(setup.known, arguments.store)
         outcome = search_task(setup, progress=progress, started=started)
@@ -201,6 +209,7 @@ def _options(arguments: argparse.Namespace) -> SearchOptions:
         seed=arguments.seed,
         proxies=arguments.proxies,
         store=arguments.store,
+        share=arguments.share,
         verify=arguments.verify,
         candidates=arguments.candidates,
         training=training_options(arguments),

@@ -214,6 +214,14 @@ class Searcher(ABC):
         self._taken.append(key.choices)
         return True
 
+    def expect(self, archs: Iterable[Architecture]) -> None:
+        """Take note of what others evaluate now: it is not proposed again."""
+        for arch in archs:
+            self.claim(arch)
+
+    def forget(self, archs: Iterable[Architecture]) -> None:  # noqa: B027  (most believe nothing)
+        """Take note that these evaluations, which were expected, ended without a result."""
+
     @abstractmethod
     def _candidate(self) -> Architecture:
         """The next architecture of this method; if it is a repetition, another one is asked for."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -238,6 +238,20 @@ class Guided(Searcher):
         """Mark an architecture as proposed, for the inner searcher too; False if it was."""
         self.inner.claim(arch)
         return super().claim(arch)
+
+    def expect(self, archs: Iterable[Architecture]) -> None:
+        """Take note of what others evaluate now: it counts with its predicted value."""
+        keys = dict.fromkeys(self.space.key(arch) for arch in archs)
+        new = [key for key in keys if key not in self._told and key not in self._believed]
+        super().expect(keys)
+        if new and (self._fitted or self.predictor.has_prior):
+            means = self.predictor.predict(np.array([key.choices for key in new])).mean
+            self._believed |= zip(new, means.tolist(), strict=True)
+
+    def forget(self, archs: Iterable[Architecture]) -> None:
+        """Take note that these evaluations, which were expected, ended without a result."""
+        for arch in archs:
+            self._believed.pop(self.space.key(arch), None)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.inner!r}, {self.predictor!r})"

@@ -1,7 +1,8 @@
 """Trials kept in an Optuna storage: durable, resumable, and shown by optuna-dashboard."""
 
+from surrogate_nas.store.shared import Shared
 from surrogate_nas.store.storages import open_storage
 from surrogate_nas.store.stored import Stored, study_name
 from surrogate_nas.store.studies import Study, read_study
 
-__all__ = ["Stored", "Study", "open_storage", "read_study", "study_name"]
+__all__ = ["Shared", "Stored", "Study", "open_storage", "read_study", "study_name"]

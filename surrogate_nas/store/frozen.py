@@ -24,6 +24,9 @@ class TrialFormat:
     and ``seed``.
     """
 
+    ASKED = frozenset({"arch", "asked_budget", "predicted"})
+    """Attributes that a trial has from the beginning."""
+
     def __init__(self, space: SearchSpace, goals: tuple[Goal, ...]) -> None:
         """Write trials of ``space``, with a value for each of ``goals``."""
         self.space = space
@@ -44,16 +47,8 @@ class TrialFormat:
 
     def freeze(self, trial: Trial) -> FrozenTrial:
         """Convert a trial to one of Optuna."""
-        params = {
-            decision.name: decision.options[choice]
-            for decision, choice in zip(self.space.decisions, trial.arch.choices, strict=True)
-        }
-        attributes: dict[str, Any] = {"arch": self.space.format(trial.arch)}
-        if trial.proposal.budget is not None:
-            attributes["asked_budget"] = trial.proposal.budget
+        params, attributes = self._asked(trial.proposal)
         info, sign = trial.proposal.info, self.goals[0].sign
-        if "predicted" in info:
-            attributes["predicted"] = sign * info["predicted"]
         if "seed" in info:
             attributes["seed"] = info["seed"]
         evaluation = trial.evaluation
@@ -79,6 +74,29 @@ class TrialFormat:
         )
         frozen.set_user_attr(CHECKSUM, checksum(frozen))
         return frozen
+
+    def running(self, proposal: Proposal, attributes: Mapping[str, Any]) -> FrozenTrial:
+        """A running trial of Optuna with all decisions and further attributes."""
+        params, own = self._asked(proposal)
+        return create_trial(
+            state=TrialState.RUNNING,
+            params=params,
+            distributions=dict(self._distributions),
+            user_attrs={**own, **attributes},
+        )
+
+    def _asked(self, proposal: Proposal) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Parameters and attributes that a trial has from the beginning."""
+        params = {
+            decision.name: decision.options[choice]
+            for decision, choice in zip(self.space.decisions, proposal.arch.choices, strict=True)
+        }
+        attributes: dict[str, Any] = {"arch": self.space.format(proposal.arch)}
+        if proposal.budget is not None:
+            attributes["asked_budget"] = proposal.budget
+        if "predicted" in proposal.info:
+            attributes["predicted"] = self.goals[0].sign * proposal.info["predicted"]
+        return params, attributes
 
     def thaw(self, frozen: FrozenTrial, study: str) -> Trial:
         """Convert back to the trial that `freeze` was given, but for the rest of ``info``.

@@ -8,8 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from surrogate_nas._types import OnStep, Progress, no_progress
 from surrogate_nas.benchmarks.base import TabularTask
+from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Goal, Objective, Trial
 from surrogate_nas.records import ABSENT, SearchResult, Standing, standing
 from surrogate_nas.records.search import SearchRecord, SearchSeconds, best_record, trial_records
@@ -37,6 +40,8 @@ class SearchOptions:
         seed: Seed of all randomness.
         proxies: Zero-cost proxies for the predictors that read them, or None.
         store: Keeps the trials, see `surrogate_nas.store.open_storage`; None keeps none.
+        share: Whether other processes may work on the same stored search at once, each started with
+            the same options, see `surrogate_nas.store.Shared`; ``trials`` is their total.
         verify: Number of best architectures to train afterwards, `VERIFICATION_SEEDS` times each;
             None for none.
         candidates: What a guide compares, ``"all"`` or ``"visited"``, see
@@ -52,9 +57,31 @@ class SearchOptions:
     seed: int = 0
     proxies: Sequence[str] | None = None
     store: str | os.PathLike[str] | None = None
+    share: bool = False
     verify: int | None = None
     candidates: str | None = None
     training: TrainingOptions = field(default_factory=TrainingOptions)
+
+    def __post_init__(self) -> None:
+        if self.share and self.store is None:
+            raise InvalidArgumentError(
+                "--share (share=True) is for searches that a --store keeps; name one that all "
+                "processes reach"
+            )
+        if self.share and self.verify is not None:
+            raise InvalidArgumentError(
+                "--verify is for searches of one process; leave it out with --share, and train the "
+                "best afterwards with `surrogate-nas verify`"
+            )
+
+    def searcher_seed(self) -> int:
+        """The seed of the searcher; a new one for each of the processes that share a search."""
+        if not self.share:
+            return self.seed
+        own = np.random.SeedSequence(
+            [self.seed, int(np.random.SeedSequence().generate_state(1)[0])]
+        )
+        return int(own.generate_state(1)[0])
 
     @property
     def limits(self) -> dict[str, Any]:

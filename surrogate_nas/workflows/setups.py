@@ -214,7 +214,7 @@ def _searcher(
     return make_searcher(
         replace(method, predictor=None),
         space,
-        seed=options.seed,
+        seed=options.searcher_seed(),
         predictor=None if guide is None else guide.make,
         budgets=budgets,
         features=features,
@@ -229,11 +229,11 @@ def _kept(
     options, guide = setup.options, setup.guide
     if options.store is None:
         return setup
-    from surrogate_nas.store import Stored, open_storage, study_name
+    from surrogate_nas.store import Shared, Stored, open_storage, study_name
 
     predictor = None if guide is None else guide.name
     store = open_storage(options.store)
-    stored = Stored(
+    stored = (Shared if options.share else Stored)(
         setup.objective,
         store,
         name=study_name(benchmark, task, setup.method.name, predictor, options.seed),

@@ -273,3 +273,18 @@ def test_several_goals_are_not_verified(tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["verify", str(store), "--device", "cpu"]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert "a verification serves one goal, got 2 (accuracy, latency)" in error
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({}, "--share .* a --store keeps"), ({"store": "x.journal", "verify": 1}, "--verify")],
+)
+def test_what_cannot_be_shared(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=message):
+        SearchOptions(share=True, **options)
+
+
+def test_processes_that_share_differ_in_what_they_propose(tmp_path: Path) -> None:
+    options = SearchOptions(seed=3, share=True, store=tmp_path / "x.journal")
+    assert SearchOptions(seed=3).searcher_seed() == 3
+    assert options.searcher_seed() != options.searcher_seed()
