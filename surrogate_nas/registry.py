@@ -55,6 +55,7 @@ PREDICTORS: Registry = {
     "gnn": "surrogate_nas.predictors.gnn:GNN",
     "meta-gnn": "surrogate_nas.predictors.meta.learner:MetaGNN",
     "transfer-ridge": "surrogate_nas.predictors.meta.ridge:TransferRidge",
+    "meta-cost": "surrogate_nas.predictors.meta.cost:MetaCost",
 }
 NETWORKS: Registry = {
     "darts": "surrogate_nas.training.networks.darts:build",

@@ -41,11 +41,16 @@ class DecisionColumns:
         scale: float32 (k,), standard deviation, never 0.
     """
 
-    def __init__(self, space: SearchSpace) -> None:
-        """Prepare the columns of ``space``; prefer `of`, which keeps them."""
+    def __init__(self, space: SearchSpace, *, every: bool = False) -> None:
+        """Prepare the columns of ``space``; prefer `of`, which keeps them.
+
+        Args:
+            space: The space.
+            every: Whether all decisions have columns, also those that graphs show.
+        """
         self._space = space
         found: list[_Block] = []
-        positions = _described(space)
+        positions = range(len(space.decisions)) if every else _described(space)
         if positions:
             shares = _shares(space)
             found = [block for d in positions for block in _blocks(space, d, shares[d])]
