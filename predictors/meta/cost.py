@@ -47,7 +47,7 @@ class MetaCost(MetaPredictor):
         >>> space = open_space("transnas-macro")
         >>> choices = space.all_choices()[::20]
         >>> phone = TaskData("phone", space, choices, -1.0 - choices.sum(axis=1))
-        >>> clock = TaskData("clock", space, choices, -9.0 - (choices > 2).sum(axis=1))
+        >>> clock = TaskData("clock", space, choices, -2.0 - (choices > 1).sum(axis=1))
         >>> learner = MetaCost().meta_fit([phone])
         >>> prediction = learner.adapt(clock.take(np.arange(10, 160, 15))).predict(choices)
         >>> bool(np.corrcoef(prediction.mean, clock.values)[0, 1] > 0.9)

@@ -63,7 +63,7 @@ class CostColumns:
         keys = self._space.keys(np.asarray(choices))
         row = self._index.find(keys)
         if (row >= 0).all():
-            return self.rows if row is self._index.all else self.rows[row]
+            return self.rows if row is self._index.all else np.asarray(self.rows[row])
         return np.asarray((self._raw(keys)[:, self._kept] - self._centre) / self._scale)
 
     def _raw(self, keys: IntArray) -> FloatArray:
