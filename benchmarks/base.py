@@ -11,7 +11,7 @@ import numpy as np
 
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.benchmarks.index import TableRows
-from surrogate_nas.benchmarks.metrics import goal_columns, missing
+from surrogate_nas.benchmarks.metrics import goal_columns, metric_goal, missing
 from surrogate_nas.benchmarks.sources import (
     METRICS,
     TEST,
@@ -150,6 +150,14 @@ class TabularTask(Truth):
         other = self.chosen(goals, known)
         missing(other.goals, other._finals)
         return other
+
+    def metric_goal(self, metric: str) -> Goal:
+        """A metric of the table as a goal, with the direction that the table has for it.
+
+        Raises:
+            UnknownNameError: If the table has no such metric.
+        """
+        return metric_goal(self.own_goal, self._source, metric, f"task {self.name!r}")
 
     def chosen(self, goals: Sequence[Goal | str], known: Sequence[str]) -> Self:
         """As `with_goals`, without a look at the rows."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -33,24 +34,40 @@ def goal_columns(
         UnknownNameError: If there is no such metric, or no such goal.
         InvalidArgumentError: See `surrogate_nas.evaluation.checked_goals`.
     """
-    columns = {own.metric: VALIDATION}
-    for column in source.columns:
-        if column.startswith(METRICS):
-            columns.setdefault(column.removeprefix(METRICS), column)
+    columns = _columns(own, source)
     found = []
     for goal in goals:
-        metric = goal if isinstance(goal, str) else goal.metric
-        if metric not in columns:
-            raise UnknownNameError(f"metric of {where}", metric, columns)
+        of_table = metric_goal(own, source, goal if isinstance(goal, str) else goal.metric, where)
         if isinstance(goal, str):
-            goal = own if metric == own.metric else source.goals.get(columns[metric], Goal(metric))
-        found.append(goal)
+            goal = of_table
+        found.append(goal if goal.unit else replace(goal, unit=of_table.unit))
     checked = checked_goals(found)
     metrics = [goal.metric for goal in checked]
     for name in known:
         if name not in metrics:
             raise UnknownNameError("goal that is known", name, metrics)
     return checked, tuple(columns[metric] for metric in metrics)
+
+
+def metric_goal(own: Goal, source: TaskSource, metric: str, where: str) -> Goal:
+    """A metric as a goal, with the direction and unit that the table has for it.
+
+    Raises:
+        UnknownNameError: If there is no such metric.
+    """
+    columns = _columns(own, source)
+    if metric not in columns:
+        raise UnknownNameError(f"metric of {where}", metric, columns)
+    return own if metric == own.metric else source.goals.get(columns[metric], Goal(metric))
+
+
+def _columns(own: Goal, source: TaskSource) -> dict[str, str]:
+    """The column of each metric."""
+    columns = {own.metric: VALIDATION}
+    for column in source.columns:
+        if column.startswith(METRICS):
+            columns.setdefault(column.removeprefix(METRICS), column)
+    return columns
 
 
 def missing(goals: Sequence[Goal], finals: Sequence[FloatArray]) -> None:

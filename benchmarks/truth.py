@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from surrogate_nas._types import FloatArray, IntArray
-from surrogate_nas.benchmarks.sources import TaskSource
+from surrogate_nas._types import BoolArray, FloatArray, IntArray
+from surrogate_nas.benchmarks.sources import VALIDATION, TaskSource, seed_mean
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Goal, TaskData, fingerprint
 from surrogate_nas.fronts import nondominated, violation
@@ -20,14 +20,12 @@ class Truth:
 
     if TYPE_CHECKING:
         name: str
+        own_goal: Goal
+        budgets: tuple[int, ...]
         goals: tuple[Goal, ...]
         _whole: SearchSpace
         _source: TaskSource
 
-        @cached_property
-        def _finals(self) -> list[FloatArray]: ...
-        @cached_property
-        def _member(self) -> IntArray: ...
         @cached_property
         def space(self) -> SearchSpace: ...  # noqa: D102
         @cached_property
@@ -46,23 +44,27 @@ class Truth:
 
         Only of what keeps all limits; best by the first goal first, each once.
         """
-        limits = [None if g.limit is None else g.sign * g.limit for g in self.goals]
-        values = self.goal_values[violation(self.goal_values, limits) == 0]
-        values = values[:, [limit is None for limit in limits]]
+        values = self.goal_values[self._keeps][:, [g.limit is None for g in self.goals]]
         return np.unique(values[nondominated(values)], axis=0)[::-1]
 
     @cached_property
     def optimum(self) -> float:
-        """The best value of the task."""
-        return float(self.values.max())
+        """The best value of the task that keeps all limits; NaN where none does."""
+        return float(self._ascending[-1]) if len(self._ascending) else np.nan
+
+    @cached_property
+    def _keeps(self) -> BoolArray:
+        """Which architectures keep all limits: bool (n,)."""
+        limits = [None if g.limit is None else g.sign * g.limit for g in self.goals]
+        return np.asarray(violation(self.goal_values, limits) == 0)
 
     @cached_property
     def _ascending(self) -> FloatArray:
-        return np.sort(self.values)
+        return np.sort(self.values if len(self.goals) == 1 else self.values[self._keeps])
 
     def rank(self, value: float) -> int:
-        """1 + the number of architectures with a strictly better value."""
-        return 1 + len(self) - int(np.searchsorted(self._ascending, value, side="right"))
+        """1 + the number of architectures with a strictly better value, that keep all limits."""
+        return 1 + len(self._ascending) - int(np.searchsorted(self._ascending, value, side="right"))
 
     def regret(self, value: float) -> float:
         """Distance to the best value, never negative for a value of the table."""
@@ -86,9 +88,10 @@ class Truth:
 
     @property
     def _measured(self) -> tuple[IntArray, FloatArray]:
-        """Encodings and values of the rows that are part of the task."""
-        member = self._member
-        return self._source.choices[member], self._finals[0][member] * self.goals[0].sign
+        """Encodings and values of the task's own metric, of all rows that have it."""
+        own = seed_mean(self._source.read(VALIDATION, len(self.budgets) - 1))
+        there = np.flatnonzero(np.isfinite(own))
+        return self._source.choices[there], own[there] * self.own_goal.sign
 
     def data(self, rows: IntArray | None = None) -> TaskData:
         """The task, or the given positions of `values`, for a predictor to learn from."""

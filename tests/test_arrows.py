@@ -50,7 +50,7 @@ OPEN = frozenset({LAYER["errors"]})
 # The workflows that others may import.
 WORKFLOWS = {
     "search": frozenset({"verify"}),
-    "setups": frozenset({"proxies", "search", "verify"}),
+    "setups": frozenset({"goals", "proxies", "search", "verify"}),
     "experiment": frozenset({"proxies"}),
     "compare": frozenset({"experiment", "proxies"}),
     "subjects": frozenset({"search", "verify"}),

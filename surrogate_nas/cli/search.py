@@ -16,6 +16,7 @@ from surrogate_nas.cli.console import (
     add_trial_options,
     check_page,
     check_picture,
+    names,
     natural,
     note,
     only_json,
@@ -24,6 +25,7 @@ from surrogate_nas.cli.console import (
     write_json,
     write_page,
 )
+from surrogate_nas.cli.goal_options import add_goal_options, refuse_several_tasks, wanted_goals
 from surrogate_nas.cli.network_options import DEFAULT_SPACE, training_options
 from surrogate_nas.cli.proxy_options import add_proxies_option
 from surrogate_nas.cli.verify import finished
@@ -57,9 +59,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     # None where they are not given, because a search by training has neither.
     parser.set_defaults(benchmark=None)
     option = parser.add_argument
-    option("--task", metavar="T", help="default: arxiv, or the only one")
+    option(
+        "--task",
+        type=names,
+        metavar="T",
+        help="one, or several for which one architecture is wanted (default: arxiv, or the only "
+        "one)",
+    )
     search_training.add_options(parser)
     _add_method_options(parser)
+    add_goal_options(parser)
     add_source_options(parser)
     add_trial_options(parser)
     option(
@@ -175,9 +184,10 @@ def _tabulated(arguments: argparse.Namespace, method: Method) -> SearchSetup:
     from surrogate_nas.workflows.setups import table_setup
 
     benchmark = open_benchmark(arguments.benchmark or BENCHMARK)
-    name = arguments.task or _default_task(benchmark)
+    chosen = arguments.task or [_default_task(benchmark)]
+    tasks = [benchmark.task(name, isomorphs=arguments.isomorphs) for name in chosen]
     return table_setup(
-        benchmark.task(name, isomorphs=arguments.isomorphs),
+        wanted_goals(arguments).of(tasks),
         method,
         _options(arguments),
         sources=arguments.sources,
@@ -189,10 +199,12 @@ def _tabulated(arguments: argparse.Namespace, method: Method) -> SearchSetup:
 def _trained(arguments: argparse.Namespace, method: Method) -> SearchSetup:
     from surrogate_nas.workflows.setups import training_setup
 
+    refuse_several_tasks(arguments)
     return training_setup(
         arguments.space or DEFAULT_SPACE,
         method,
         _options(arguments),
+        goals=wanted_goals(arguments),
         stop_early=bool(arguments.stop_early),
         on_step=note,
     )
@@ -239,13 +251,16 @@ def _going_on(known: int, store: str) -> None:
 def _show(setup: SearchSetup, outcome: SearchOutcome) -> None:
     from surrogate_nas.reporting.terminal import (
         counted,
+        print_front,
         print_search,
         print_training_search,
         print_verification,
     )
 
     record, task, best = outcome.record, setup.task, "the best again"
-    if task is None:
+    if len(setup.objective.goals) > 1:
+        print_front(record, title=setup.title, guide=setup.guide_text)
+    elif task is None:
         epochs = counted(setup.options.budget or 1, "epoch")
         title = f"{setup.label}, {epochs}: {setup.shown}"
         print_training_search(record, title=title, guide=setup.guide_text)
@@ -268,9 +283,13 @@ def _show(setup: SearchSetup, outcome: SearchOutcome) -> None:
 
 
 def _draw(path: Path, setup: SearchSetup, result: SearchResult) -> None:
-    from surrogate_nas.reporting.plots import draw_search
+    from surrogate_nas.reporting.plots import draw_front, draw_search
 
-    if setup.task is not None:
+    if sum(goal.limit is None for goal in result.goals) > 1:
+        true = None if setup.task is None else setup.task.front
+        draw_front(path, result, title=setup.title, true=true)
+        note(f"the picture is in {path}")
+    elif setup.task is not None:
         draw_search(path, setup.task, result, method=setup.shown)
         note(f"the picture is in {path}")
 
@@ -281,15 +300,19 @@ def _ending(result: SearchResult) -> int:
     Raises:
         KeyboardInterrupt: If one ended it.
     """
-    from surrogate_nas.reporting.terminal import counted
+    from surrogate_nas.records.front import limit_records
+    from surrogate_nas.reporting.terminal import counted, unmet
 
     if result.stopped == "interrupted":
         raise KeyboardInterrupt
     if result.stopped == "exhausted":
         note(f"the space is used up after {counted(len(result.trials), 'trial')}")
-    if result.best is None:
-        reason = next((trial.error for trial in result.trials if trial.error is not None), None)
-        if reason is not None:
-            note(f"every trial failed; the first reason was: {' '.join(reason.split())}")
-            return 1
+    if result.best is None and result.trials:
+        reasons = [trial.error for trial in result.trials if trial.error is not None]
+        if len(reasons) == len(result.trials):
+            note(f"every trial failed; the first reason was: {' '.join(reasons[0].split())}")
+        else:
+            for limit in limit_records(result, ()):
+                note(unmet(limit))
+        return 1
     return 0

@@ -10,7 +10,8 @@ import numpy as np
 
 from surrogate_nas._types import FloatArray
 from surrogate_nas.benchmarks.base import TabularTask
-from surrogate_nas.evaluation import Goal, Trial
+from surrogate_nas.evaluation import Evaluation, Goal, Trial
+from surrogate_nas.fronts import nondominated
 from surrogate_nas.records.frames import dataframe, html_table
 from surrogate_nas.spaces.base import SearchSpace
 
@@ -45,11 +46,10 @@ class SearchResult:
     def incumbents(self) -> tuple[int | None, ...]:
         """Number of the best trial so far, after each trial; None before the first success.
 
-        Only trials of the largest budget count, and an incumbent changes only on strictly
-        better.
+        Only trials of the largest budget that keep all limits count, and an incumbent changes
+        only on strictly better. With several goals the first decides.
         """
-        done = [t.evaluation for t in self.trials if t.evaluation is not None]
-        largest = max((evaluation.budget for evaluation in done), default=0)
+        largest = self.largest_budget
         best, best_value = None, -np.inf
         found = []
         for number, trial in enumerate(self.trials):
@@ -58,14 +58,51 @@ class SearchResult:
                 evaluation is not None
                 and evaluation.budget == largest
                 and evaluation.value > best_value
+                and keeps(self.goals, evaluation)
             ):
                 best, best_value = number, evaluation.value
             found.append(best)
         return tuple(found)
 
+    @cached_property
+    def largest_budget(self) -> int:
+        """The largest budget of all evaluations, 0 where there is none."""
+        done = [t.evaluation for t in self.trials if t.evaluation is not None]
+        return max((evaluation.budget for evaluation in done), default=0)
+
+    @cached_property
+    def front_numbers(self) -> tuple[int, ...]:
+        """Numbers of the trials of `front`."""
+        found: dict[tuple[float, ...], int] = {}
+        for number, trial in enumerate(self.trials):
+            done = trial.evaluation
+            if done is not None and done.budget == self.largest_budget and keeps(self.goals, done):
+                free = zip(self.goals, done.values, strict=True)
+                found.setdefault(tuple(v for goal, v in free if goal.limit is None), number)
+        if not found:
+            return ()
+        rows = list(found)
+        on = [row for row, kept in zip(rows, nondominated(np.array(rows)), strict=True) if kept]
+        return tuple(found[row] for row in sorted(on, reverse=True))
+
+    @property
+    def front(self) -> tuple[Trial, ...]:
+        """The trials that no other one dominates, of those that keep all limits.
+
+        The best by the first goal comes first; of equal ones only the earliest. With one goal this
+        is the best trial.
+        """
+        return tuple(self.trials[number] for number in self.front_numbers)
+
+    @property
+    def violations(self) -> int:
+        """Number of trials that were measured and do not keep all limits."""
+        done = [t.evaluation for t in self.trials if t.evaluation is not None]
+        return sum(not keeps(self.goals, evaluation) for evaluation in done)
+
     @property
     def best(self) -> Trial | None:
-        """The best trial by validation, or None if every trial failed."""
+        """The best trial by validation, or None if every trial failed or violates a limit."""
         last = self.incumbents[-1] if self.trials else None
         return None if last is None else self.trials[last]
 
@@ -162,6 +199,14 @@ class SearchResult:
         return html_table(self._summary(), ["architecture", *units, "cost", "trial"], rows)
 
 
+def keeps(goals: tuple[Goal, ...], evaluation: Evaluation) -> bool:
+    """Whether an evaluation keeps all limits."""
+    return all(
+        goal.limit is None or value >= goal.sign * goal.limit
+        for goal, value in zip(goals, evaluation.values, strict=True)
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """The standing of a trial in its task's table.
@@ -180,11 +225,15 @@ class Standing:
 
 
 def standing(task: TabularTask, trial: Trial | None) -> Standing:
-    """Look a trial up; ranks and regrets are those of the largest budget only."""
+    """Look a trial up; ranks and regrets are those of the largest budget only.
+
+    With limits they are those among the architectures that keep them. Of several goals without a
+    limit there are none.
+    """
     if trial is None or trial.evaluation is None:
         return Standing()
     test = trial.evaluation.hidden.get(task.goal.metric)
-    if trial.evaluation.budget != task.budgets[-1]:
+    if trial.evaluation.budget != task.budgets[-1] or sum(g.limit is None for g in task.goals) > 1:
         return Standing(test=test)
     value = float(task.lookup(np.array([trial.arch.choices]))[0])
     rank = task.rank(value)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from surrogate_nas.evaluation import Goal
 from surrogate_nas.records.base import ABSENT, Absence, JsonRecord
+from surrogate_nas.records.front import (
+    Box,
+    FrontPoint,
+    GoalRecord,
+    LimitRecord,
+    front_points,
+    goal_records,
+    limit_records,
+    own_values,
+)
 from surrogate_nas.records.results import SearchResult
 from surrogate_nas.records.verification import VerificationRecord
 from surrogate_nas.spaces.base import SearchSpace
@@ -23,6 +33,8 @@ class TrialRecord(JsonRecord):
         value: Of the goal's metric, in its own sign; null where the trial failed.
         cost: In epochs; null where the trial failed.
         error: Why it failed, or null.
+        values: Of each goal and limited metric, in its own sign, where there are several; null
+            where the trial failed.
     """
 
     number: int
@@ -30,11 +42,12 @@ class TrialRecord(JsonRecord):
     value: float | None
     cost: float | None
     error: str | None
+    values: Mapping[str, float] | Literal[Absence.ABSENT] | None = ABSENT
 
 
 @dataclass(frozen=True, slots=True)
 class BestRecord(JsonRecord):
-    """The best trial of a search.
+    """The best trial of a search, by its first goal, of those that keep all limits.
 
     Attributes:
         arch: The architecture.
@@ -91,6 +104,14 @@ class SearchRecord(JsonRecord):
         verification: Real trainings of the best, where they were asked for; null where the search
             was interrupted or every trial failed.
         seconds: How long it took.
+        goals: What was optimised, where that or a limit was chosen.
+        limits: What was limited.
+        front: The trials that no other one dominates, the best by the first goal first.
+        hypervolume: The share of the box that the front dominates, where there are two to four
+            goals. In a table the box is that of its true front, whose own share is 1; else that
+            of all trials.
+        reference: The worst corner of the box, by metric: a tenth of each side behind it.
+        violations: Number of trials that were measured and violate a limit.
     """
 
     benchmark: str | None = None
@@ -113,10 +134,17 @@ class SearchRecord(JsonRecord):
     weights: str | None
     verification: VerificationRecord | Literal[Absence.ABSENT] | None = ABSENT
     seconds: SearchSeconds
+    goals: tuple[GoalRecord, ...] | Literal[Absence.ABSENT] = ABSENT
+    limits: tuple[LimitRecord, ...] | Literal[Absence.ABSENT] = ABSENT
+    front: tuple[FrontPoint, ...] | Literal[Absence.ABSENT] = ABSENT
+    hypervolume: float | Literal[Absence.ABSENT] | None = ABSENT
+    reference: Mapping[str, float] | Literal[Absence.ABSENT] | None = ABSENT
+    violations: int | Literal[Absence.ABSENT] = ABSENT
 
 
 def trial_records(space: SearchSpace, goal: Goal, result: SearchResult) -> tuple[TrialRecord, ...]:
-    """All trials of a search of one goal."""
+    """All trials of a search, with ``goal`` as its first one."""
+    several = len(result.goals) > 1
     return tuple(
         TrialRecord(
             number=number,
@@ -124,13 +152,18 @@ def trial_records(space: SearchSpace, goal: Goal, result: SearchResult) -> tuple
             value=None if trial.value is None else goal.sign * trial.value,
             cost=None if trial.evaluation is None else trial.evaluation.cost,
             error=trial.error,
+            values=ABSENT
+            if not several
+            else None
+            if trial.evaluation is None
+            else own_values(result.goals, trial.evaluation),
         )
         for number, trial in enumerate(result.trials)
     )
 
 
 def best_record(space: SearchSpace, goal: Goal, result: SearchResult) -> BestRecord | None:
-    """The best trial of a search of one goal, or None if every trial failed."""
+    """The best trial by the first goal, or None if every trial failed or violates a limit."""
     best = result.best
     if best is None or best.evaluation is None:
         return None
@@ -140,3 +173,26 @@ def best_record(space: SearchSpace, goal: Goal, result: SearchResult) -> BestRec
         metrics=dict(best.evaluation.metrics),
         test=best.evaluation.hidden.get(goal.metric),
     )
+
+
+def front_fields(
+    space: SearchSpace, result: SearchResult, box: Box | None, known: Sequence[str]
+) -> dict[str, Any]:
+    """The fields of a search of several goals or with limits; none of a search of one goal.
+
+    Args:
+        space: The space of the architectures.
+        result: The search.
+        box: Where the hypervolume is measured, or None.
+        known: Metrics that the search could read of all architectures.
+    """
+    if len(result.goals) == 1:
+        return {}
+    return {
+        "goals": goal_records(result.goals, known),
+        "limits": limit_records(result, known),
+        "front": front_points(space, result),
+        "hypervolume": None if box is None else float(box.curve(result)[-1]),
+        "reference": None if box is None else box.reference,
+        "violations": result.violations,
+    }

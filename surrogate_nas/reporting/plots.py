@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from surrogate_nas._types import FloatArray
+from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.files import cannot_write, writing
 from surrogate_nas.records import ComparisonRecord, SearchResult
 from surrogate_nas.records.comparison import Summary
+from surrogate_nas.records.front import knee
 from surrogate_nas.reporting.statistics import Grid, band, by_cost, grid
 
 if TYPE_CHECKING:
@@ -72,6 +74,62 @@ def draw_search(path: Path, task: TabularTask, result: SearchResult, *, method: 
             edgecolor="none",
         )
         _save(figure, path)
+
+
+def draw_front(path: Path, result: SearchResult, *, title: str, true: FloatArray | None) -> None:
+    """Draw the trials and their front, one panel for each pair of goals.
+
+    Args:
+        path: The picture.
+        result: The search.
+        title: Of the picture.
+        true: The table's true front, larger is better: (n, goals without a limit), or None.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    free = [i for i, goal in enumerate(result.goals) if goal.limit is None]
+    goals = [result.goals[i] for i in free]
+    signs = np.array([goal.sign for goal in goals])
+    done = [t.evaluation.values for t in result.trials if t.evaluation is not None]
+    values = np.array(done).reshape(-1, len(result.goals))[:, free] * signs
+    on = [t.evaluation.values for t in result.front if t.evaluation is not None]
+    front = np.array(on).reshape(-1, len(result.goals))[:, free] * signs
+    names = [f"{goal.metric} ({goal.unit})" if goal.unit else goal.metric for goal in goals]
+    pairs = list(itertools.combinations(range(len(goals)), 2))
+    across = min(_ACROSS, len(pairs))
+    down = math.ceil(len(pairs) / across)
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(4.6 * across + 0.8, 4 * down), layout="constrained")
+        panels = figure.subplots(down, across, squeeze=False).flat
+        for axes, (i, j) in zip(panels, pairs, strict=False):
+            axes.scatter(*values[:, [j, i]].T, s=14, color="#9a9a9a", linewidths=0, label="trial")
+            if true is not None:
+                shown = (true * signs)[:, [j, i]].T
+                axes.scatter(*shown, s=26, marker="x", lw=1, color=_COLOURS[1], label="true front")
+            label = "front"
+            if len(goals) == 2 and len(front):
+                axes.plot(*_stairs(front[:, [j, i]], signs[[j, i]]), color=_COLOURS[0], lw=1.2)
+            axes.scatter(*front[:, [j, i]].T, s=26, color=_COLOURS[0], linewidths=0, label=label)
+            if len(front) > 2:
+                at = front[knee(front * signs)]
+                axes.scatter(at[j], at[i], s=90, fc="none", ec=_COLOURS[0], lw=1.4, label="knee")
+            axes.set(xlabel=names[j], ylabel=names[i])
+        for axes in list(panels)[len(pairs) :]:
+            axes.remove()
+        figure.suptitle(title, fontsize=11)
+        handles, labels = figure.axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+        _save(figure, path)
+
+
+def _stairs(points: FloatArray, signs: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Corners of the region that a front of two goals dominates: x and y."""
+    order = np.argsort(points[:, 0])
+    x, y = points[order].T
+    # Between two points the attained value of the second goal is that of the one it costs less.
+    x, y = np.repeat(x, 2), np.repeat(y, 2)
+    return (x[1:], y[:-1]) if signs[0] < 0 else (x[:-1], y[1:])
 
 
 def _limit(axes: Axes, values: FloatArray, optimum: float) -> None:

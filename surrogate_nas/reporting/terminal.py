@@ -21,7 +21,9 @@ from surrogate_nas.records import (
     SearchResult,
     standing,
 )
+from surrogate_nas.records.base import Absence
 from surrogate_nas.records.comparison import GuidanceTest
+from surrogate_nas.records.front import LimitRecord
 from surrogate_nas.records.search import SearchRecord, SearchSeconds
 from surrogate_nas.records.verification import VerificationRecord
 
@@ -81,6 +83,64 @@ def print_search(
         f"seconds: {seconds.load:.1f} loading, {seconds.search:.1f} searching, "
         f"{seconds.total:.1f} in all"
     )
+
+
+def print_front(record: SearchRecord, *, title: str, guide: str | None = None) -> None:
+    """Print the front of a search of several goals, or the best that keeps its limits."""
+    console = _console()
+    console.print(f"{title}, seed {record.seed}", style="bold")
+    goals = () if isinstance(record.goals, Absence) else record.goals
+    limits = () if isinstance(record.limits, Absence) else record.limits
+    front = () if isinstance(record.front, Absence) else record.front
+    units = {goal.metric: f" ({goal.unit})" if goal.unit else "" for goal in goals}
+    names = [*units, *(limit.metric for limit in limits)]
+    tests = list(dict.fromkeys(name for point in front for name in point.test))
+    heads = [f">{name}{units.get(name, '')}" for name in names]
+    table = _table("", "architecture", *heads, *(f">test {name}" for name in tests), ">trial")
+    for position, point in enumerate(front, start=1):
+        cells = [_number(point.values[name]) for name in names]
+        cells += [_number(point.test.get(name)) for name in tests]
+        knee = " knee" if point.knee and len(front) > 2 else ""
+        table.add_row(str(position), point.arch, *cells, f"{point.number}{knee}")
+    if front:
+        console.print(table)
+    if isinstance(record.hypervolume, float):
+        console.print(
+            f"the front dominates {100 * record.hypervolume:.4g} % of the "
+            + ("table's true front" if record.benchmark is not None else "box of all trials")
+        )
+    for limit in limits:
+        console.print(_kept(limit))
+    known = [goal.metric for goal in goals if goal.known]
+    known += [limit.metric for limit in limits if limit.known]
+    if known:
+        console.print(f"known without a trial: {', '.join(known)}")
+    failed = sum(trial.error is not None for trial in record.trials)
+    console.print(
+        f"{counted(len(record.trials), 'trial')}{f', {failed} failed' if failed else ''}; "
+        f"seconds: {record.seconds.load:.1f} loading, {record.seconds.search:.1f} searching, "
+        f"{record.seconds.total:.1f} in all"
+    )
+    if guide is not None:
+        console.print(guide)
+
+
+def _kept(limit: LimitRecord) -> str:
+    return f"{counted(limit.violations, 'trial')} beyond the limit {_bound(limit)}"
+
+
+def unmet(limit: LimitRecord) -> str:
+    """Tell that no trial keeps all limits, and how near one came to this one."""
+    extreme = "largest" if limit.at_least is not None else "smallest"
+    return (
+        f"no trial keeps all limits; the {extreme} {limit.metric} seen is "
+        f"{_number(limit.nearest)}, and the limit is {_bound(limit)}"
+    )
+
+
+def _bound(limit: LimitRecord) -> str:
+    at_least = limit.at_least is not None
+    return f"{limit.metric}{f'>={limit.at_least:g}' if at_least else f'<={limit.at_most:g}'}"
 
 
 def print_training_search(record: SearchRecord, *, title: str, guide: str | None = None) -> None:

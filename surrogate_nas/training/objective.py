@@ -51,6 +51,10 @@ class Training:
     flops: int
 
 
+MEASURED = ("parameters", "flops", "seconds")
+"""What a training measures beside its accuracies."""
+
+
 class TrainingObjective:
     """Trains an architecture of a space on a data set; the value is validation accuracy in %.
 
@@ -243,11 +247,13 @@ class TrainingObjective:
             cost=float(last.epoch),
             budget=last.epoch,
             seed=seed,
-            metrics={
-                "parameters": float(done.parameters),
-                "flops": float(done.flops),
-                "seconds": last.seconds,
-            },
+            metrics=dict(
+                zip(
+                    MEASURED,
+                    (float(done.parameters), float(done.flops), last.seconds),
+                    strict=True,
+                )
+            ),
             hidden={self.goals[0].metric: last.test_accuracy},
             curve=curve,
         )

@@ -16,6 +16,7 @@ from surrogate_nas._types import OnStep, silent
 from surrogate_nas._version import __version__
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.catalog import table_of
+from surrogate_nas.benchmarks.combined import parts_of
 from surrogate_nas.benchmarks.folders import cache_folder, weights_folder
 from surrogate_nas.errors import FormatError, InvalidArgumentError
 from surrogate_nas.predictors.base import Adapted, MetaPredictor, Predictor
@@ -189,8 +190,13 @@ def choose_for_training(name: str, space: SearchSpace, dataset: str) -> Predicto
 
 
 def _sources(task: TabularTask, sources: str | None) -> list[TabularTask]:
-    suite = different(opened_tasks(table_of(task))) if sources is None else suite_tasks(sources)
-    found = [source for source in suite if not same_task(source, task)]
+    suite = (
+        different(opened_tasks(table_of(parts_of(task)[0])))
+        if sources is None
+        else suite_tasks(sources)
+    )
+    parts = parts_of(task)
+    found = [source for source in suite if not any(same_task(source, part) for part in parts)]
     if not found:
         raise InvalidArgumentError(
             f"the sources must have another task than the searched one, {full_name(task)}"
@@ -244,7 +250,7 @@ def _tell_unseen(what: str, settings: Settings, space: SearchSpace) -> None:
 
 
 def _saw(settings: Settings, task: TabularTask) -> bool:
-    return settings.saw(task.space, task.name, task.fingerprints)
+    return any(settings.saw(part.space, part.name, part.fingerprints) for part in parts_of(task))
 
 
 def _choice(name: str, path: Path, settings: Settings) -> PredictorChoice:

@@ -13,9 +13,17 @@ import numpy as np
 from surrogate_nas._types import OnStep, Progress, no_progress
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.errors import InvalidArgumentError
-from surrogate_nas.evaluation import Goal, Objective, Trial
+from surrogate_nas.evaluation import Goal, KnowsCosts, Objective, Trial
 from surrogate_nas.records import ABSENT, SearchResult, Standing, standing
-from surrogate_nas.records.search import SearchRecord, SearchSeconds, best_record, trial_records
+from surrogate_nas.records.front import Box
+from surrogate_nas.records.results import keeps
+from surrogate_nas.records.search import (
+    SearchRecord,
+    SearchSeconds,
+    best_record,
+    front_fields,
+    trial_records,
+)
 from surrogate_nas.run import Callback, Remembering, search
 from surrogate_nas.searchers.base import Searcher
 from surrogate_nas.searchers.candidates import Extent, extent
@@ -125,8 +133,18 @@ class SearchSetup:
 
     @property
     def goal(self) -> Goal:
-        """What is optimised."""
+        """What is optimised; the first of several goals."""
         return self.objective.goals[0]
+
+    @property
+    def known_metrics(self) -> tuple[str, ...]:
+        """Metrics of goals that the search can read of all architectures."""
+        objective = self.objective
+        objective = objective.objective if isinstance(objective, Remembering) else objective
+        if len(objective.goals) == 1 or not isinstance(objective, KnowsCosts):
+            return ()
+        one = self.space.sample_choices(np.random.default_rng(0), 1)
+        return tuple(objective.known_costs(one))
 
     @property
     def shown(self) -> str:
@@ -232,6 +250,7 @@ def _record(
     seconds: SearchSeconds,
 ) -> SearchRecord:
     task, guide, features = setup.task, setup.guide, setup.features
+    several = sum(goal.limit is None for goal in result.goals) > 1
     at = Standing() if task is None else standing(task, result.best)
     checked = None if verification is None else verification.record()
     return SearchRecord(
@@ -244,14 +263,20 @@ def _record(
         seed=setup.options.seed,
         trials=trial_records(setup.space, setup.goal, result),
         best=best_record(setup.space, setup.goal, result),
-        optimum=None if task is None else task.goal.sign * task.optimum,
+        optimum=None if task is None or several else task.goal.sign * task.optimum,
         regret=at.regret,
         rank=at.rank,
         source_evaluations=0 if guide is None else guide.source_evaluations,
         weights=None if guide is None else guide.weights,
         verification=ABSENT if setup.verification is None else checked,
         seconds=seconds,
+        **front_fields(setup.space, result, front_box(setup, result), setup.known_metrics),
     )
+
+
+def front_box(setup: SearchSetup, result: SearchResult) -> Box | None:
+    """The box of the table's true front, or of all trials of a search by training."""
+    return Box.of_result(result) if setup.task is None else Box.of_task(setup.task)
 
 
 class _Steps:
@@ -259,6 +284,7 @@ class _Steps:
 
     def __init__(self, setup: SearchSetup, advance: OnStep) -> None:
         largest = 1 if setup.task is None else setup.task.budgets[-1]
+        self._goals = setup.objective.goals
         self._goal, self._whole = setup.goal, setup.options.budget or largest
         self._advance = advance
         self._value: float | None = None
@@ -271,6 +297,8 @@ class _Steps:
         self.finished.append(time.perf_counter() - self._started)
         budget = trial.proposal.budget or self._whole
         better = trial.value is not None and (self._value is None or trial.value > self._value)
+        if trial.evaluation is not None and not keeps(self._goals, trial.evaluation):
+            better = False
         if better and budget == self._whole:
             self._value = trial.value
         before = self._spent // self._whole

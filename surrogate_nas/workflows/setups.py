@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from surrogate_nas._types import OnStep, silent
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.errors import InvalidArgumentError
-from surrogate_nas.evaluation import Features, Stopping, recorded
+from surrogate_nas.evaluation import Features, Objective, Stopping, check_one_goal, recorded
 from surrogate_nas.run import check_arguments
 from surrogate_nas.searchers.base import Searcher
 from surrogate_nas.searchers.factory import make_searcher
@@ -21,6 +21,7 @@ from surrogate_nas.spaces.base import RestrictedSpace, SearchSpace
 from surrogate_nas.stopping import MedianStopping
 from surrogate_nas.training.options import VERIFICATION_SEEDS
 from surrogate_nas.transfer import PredictorChoice, choose_for_training, choose_predictor
+from surrogate_nas.workflows.goals import WantedGoals
 from surrogate_nas.workflows.proxies import search_proxies
 from surrogate_nas.workflows.search import SearchOptions, SearchSetup
 
@@ -59,6 +60,7 @@ def table_setup(
     """
     options, method = options or SearchOptions(), _guided(method)
     check_arguments(task, **options.limits)
+    _check_verified(task, options)
     plan = None if options.verify is None else _table_verification(task, options, options.verify)
     guide = None
     if method.predictor is not None:
@@ -92,6 +94,7 @@ def table_setup(
         "isomorphs": task.isomorphs,
         "budget": options.budget,
         "training": task.training,
+        **_goal_settings(task),
     }
     return _kept(setup, task.benchmark, task.name, settings)
 
@@ -117,6 +120,7 @@ def training_setup(
     options: SearchOptions,
     *,
     stop_early: bool = False,
+    goals: WantedGoals | None = None,
     on_step: OnStep = silent,
 ) -> SearchSetup:
     """Prepare a search in which every trial is a real training; isomorphs are merged.
@@ -127,6 +131,7 @@ def training_setup(
         options: Their ``training`` names the data set.
         stop_early: Whether to end a training that is worse than half of the earlier ones, after a
             third of its epochs.
+        goals: What is optimised and limited; None for the accuracy.
         on_step: Called with a text for each part of the proxies.
 
     Raises:
@@ -142,6 +147,7 @@ def training_setup(
         stop=MedianStopping(first=max(1, epochs // 3)) if stop_early else None,
     )
     check_arguments(training, **options.limits)
+    objective = _with_goals(training, goals, options)
     space_name, dataset = training.space.name, training.dataset.name
     guide = None
     if method.predictor is not None:
@@ -151,7 +157,7 @@ def training_setup(
         label=f"{space_name} on {dataset}",
         where=_where(space, options, epochs),
         space=training.space,
-        objective=training,
+        objective=objective,
         method=method,
         searcher=_searcher(method, training.space, options, guide, range(1, epochs + 1), features),
         guide=guide,
@@ -160,7 +166,7 @@ def training_setup(
         verification=_own_verification(training, plan, options),
     )
     settings = {"task": dataset, **recorded(plan), "stop_early": stop_early}
-    return _kept(setup, f"train {space_name}", dataset, settings)
+    return _kept(setup, f"train {space_name}", dataset, settings | _goal_settings(objective))
 
 
 def _epochs(options: SearchOptions) -> int:
@@ -191,6 +197,27 @@ def _own_verification(
     first = options.seed + 1
     seeds = range(first, first + VERIFICATION_SEEDS)
     return VerificationPlan(options.verify, to_the_end, plan, seeds)
+
+
+def _with_goals(
+    training: TrainingObjective, goals: WantedGoals | None, options: SearchOptions
+) -> Objective:
+    objective = training if goals is None else goals.of_training(training)
+    _check_verified(objective, options)
+    return objective
+
+
+def _check_verified(objective: Objective, options: SearchOptions) -> None:
+    if options.verify is not None:
+        check_one_goal(objective.goals, "a verification")
+
+
+def _goal_settings(objective: Objective) -> dict[str, Any]:
+    """What a store keeps of several goals; nothing of one."""
+    if len(objective.goals) == 1:
+        return {}
+    known = sorted(getattr(objective, "known", ()))
+    return {"goals": [goal.text for goal in objective.goals], "known": known}
 
 
 # Both -----------------------------------------------------------------------------------------

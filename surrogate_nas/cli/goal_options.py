@@ -1,0 +1,105 @@
+"""The options of goals and limits, which `search` and `compare` share."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from surrogate_nas.cli.console import names
+from surrogate_nas.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from surrogate_nas.workflows.goals import WantedGoals
+
+
+def weights(text: str) -> list[float]:
+    """A list of numbers, comma-separated."""
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        message = f"must be numbers separated by commas, got {text!r}"
+        raise argparse.ArgumentTypeError(message) from None
+
+
+def add_goal_options(parser: argparse.ArgumentParser) -> None:
+    """Options that choose goals and limits."""
+    group = parser.add_argument_group("several goals, limits, several tasks")
+    option = group.add_argument
+    option(
+        "--goal",
+        action="append",
+        default=[],
+        metavar="METRIC",
+        help="what is optimised, once for each goal: the task's own metric, or another one of the "
+        "table or training (default: the task's own)",
+    )
+    option(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="METRIC<=X",
+        help="what must hold, once for each limit: 'latency<=5' or 'accuracy>=90'",
+    )
+    option(
+        "--minimise",
+        type=names,
+        default=[],
+        metavar="METRIC,…",
+        help="goals to be minimised, where the table does not say it",
+    )
+    option(
+        "--known",
+        type=names,
+        default=[],
+        metavar="METRIC,…",
+        help="goals and limits that the search may read of all architectures without a trial "
+        "(parameters and FLOPs of a table are)",
+    )
+    option(
+        "--weights",
+        type=weights,
+        metavar="W,…",
+        help="of several tasks: optimise their weighted mean (default: equal ones)",
+    )
+    option(
+        "--scale",
+        choices=("raw", "normal"),
+        default="raw",
+        help="weighted mean of the values themselves, or of their normal scores in each task "
+        "(default: %(default)s)",
+    )
+    option(
+        "--each-task-a-goal",
+        action="store_true",
+        help="of several tasks: optimise each, for a front",
+    )
+
+
+def wanted_goals(arguments: argparse.Namespace) -> WantedGoals:
+    """The goals that the options describe."""
+    from surrogate_nas.workflows.goals import WantedGoals
+
+    return WantedGoals(
+        goals=arguments.goal,
+        limits=arguments.limit,
+        minimise=arguments.minimise,
+        known=arguments.known,
+        weights=arguments.weights,
+        scale=arguments.scale,
+        each_task_a_goal=arguments.each_task_a_goal,
+    )
+
+
+def refuse_several_tasks(arguments: argparse.Namespace) -> None:
+    """Refuse options of several tasks where every trial is a training.
+
+    Raises:
+        InvalidArgumentError: If there is one.
+    """
+    for name in ("weights", "known"):
+        if getattr(arguments, name):
+            raise InvalidArgumentError(f"--{name} is for searches of a table; leave it out")
+    if arguments.each_task_a_goal or arguments.scale != "raw":
+        raise InvalidArgumentError(
+            "--each-task-a-goal and --scale are for searches of a table; leave them out"
+        )

@@ -1,0 +1,142 @@
+"""What is optimised and limited, as a user asks for it, applied to tasks and trainings."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from surrogate_nas.benchmarks.base import TabularTask
+from surrogate_nas.benchmarks.combined import MeanScale, combined
+from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.evaluation import Goal, Objective
+
+if TYPE_CHECKING:
+    from surrogate_nas.training.objective import TrainingObjective
+
+KNOWN = ("parameters", "params", "flops", "macs")
+"""Metrics that are known of every architecture without training, whatever their table is."""
+
+_LIMIT = re.compile(r"^\s*(?P<metric>.+?)\s*(?P<sign><=|>=)\s*(?P<value>[^<>=]+?)\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class WantedGoals:
+    """Goals and limits of a search.
+
+    Attributes:
+        goals: Metrics that are optimised; none for the task's own.
+        limits: Such as ``latency<=5``.
+        minimise: Metrics that are to be minimised where their table does not say it.
+        known: Metrics of goals or limits that the search may read of all architectures, beside
+            those of `KNOWN`.
+        weights: Of several tasks, whose weighted mean is optimised; None for equal ones.
+        scale: Of what the weighted mean is.
+        each_task_a_goal: Whether several tasks are so many goals instead.
+    """
+
+    goals: Sequence[str] = ()
+    limits: Sequence[str] = ()
+    minimise: Sequence[str] = ()
+    known: Sequence[str] = ()
+    weights: Sequence[float] | None = None
+    scale: MeanScale = "raw"
+    each_task_a_goal: bool = False
+
+    @property
+    def chosen(self) -> bool:
+        """Whether anything else than the task's own goal is wanted."""
+        return bool(self.goals or self.limits or self.minimise or self.known)
+
+    def of(self, tasks: Sequence[TabularTask]) -> TabularTask:
+        """One task with these goals, of one task of a table or of several.
+
+        Raises:
+            SurrogateNASError: If there is no such metric, a metric is given twice, weights do not
+                fit the tasks, or no architecture can keep the known limits.
+        """
+        if len(tasks) == 1:
+            if self.weights is not None or self.each_task_a_goal or self.scale != "raw":
+                raise InvalidArgumentError(
+                    "weights, a scale and each task a goal are of several tasks, got the one task "
+                    f"{tasks[0].name}; name others, too: --task {tasks[0].name},…"
+                )
+            return self._chosen(tasks[0], [])
+        if self.each_task_a_goal and self.weights is not None:
+            raise InvalidArgumentError(
+                "weights are of one weighted mean, and each task a goal makes none; leave one out"
+            )
+        both = combined(tasks, self.weights, scale=self.scale)
+        return self._chosen(both, list(both.each) if self.each_task_a_goal else [])
+
+    def of_training(self, training: TrainingObjective) -> Objective:
+        """A training with these goals, which are its accuracy and its further metrics.
+
+        Raises:
+            SurrogateNASError: If there is no such metric, or one is given twice.
+        """
+        if not self.chosen:
+            return training
+        from surrogate_nas.training.several import WithGoals  # loads torch
+
+        own = training.goals[0]
+        goals = [
+            own if metric == own.metric else Goal(metric, maximise=False)
+            for metric in self.goals or [own.metric]
+        ]
+        goals += [parse_limit(text) for text in self.limits]
+        return WithGoals(training, goals)
+
+    def _chosen(self, task: TabularTask, each: list[Goal]) -> TabularTask:
+        if not self.chosen and not each:
+            return task
+        metrics = self.goals or ([] if each else [task.goal.metric])
+        goals = [*each, *(task.metric_goal(metric) for metric in metrics)]
+        for metric in self.minimise:
+            task.metric_goal(metric)
+        goals = [replace(g, maximise=False) if g.metric in self.minimise else g for g in goals]
+        goals += [parse_limit(text) for text in self.limits]
+        wanted = [goal.metric for goal in goals]
+        free = [metric for metric in KNOWN if metric in wanted]
+        found = task.with_goals(goals, known=list(dict.fromkeys([*self.known, *free])))
+        check_feasible(found)
+        return found
+
+
+def parse_limit(text: str) -> Goal:
+    """Read a limit: ``latency<=5`` or ``accuracy>=90``.
+
+    Raises:
+        InvalidArgumentError: If it is neither.
+    """
+    found = _LIMIT.match(text)
+    try:
+        value = float(found["value"]) if found else math.nan
+    except ValueError:
+        value = math.nan
+    if found is None or not math.isfinite(value):
+        raise InvalidArgumentError(
+            f"a limit must be a metric, <= or >=, and a number, such as 'latency<=5', got {text!r}"
+        )
+    return Goal(found["metric"], maximise=found["sign"] == ">=", limit=value)
+
+
+def check_feasible(task: TabularTask) -> None:
+    """Refuse limits of known metrics that no architecture keeps.
+
+    Of metrics that are not known beforehand nobody looks into the table.
+
+    Raises:
+        InvalidArgumentError: With the nearest value.
+    """
+    for goal, values in zip(task.goals, task.goal_values.T, strict=True):
+        if goal.limit is None or goal.metric not in task.known:
+            continue
+        if values.max() < goal.sign * goal.limit:
+            nearest = goal.sign * float(values.max())
+            raise InvalidArgumentError(
+                f"no architecture keeps the limit {goal.text}: the "
+                f"{'largest' if goal.maximise else 'smallest'} {goal.metric} is {nearest:g}"
+            )
