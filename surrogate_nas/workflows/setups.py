@@ -60,7 +60,6 @@ def table_setup(
     """
     options, method = options or SearchOptions(), _guided(method)
     check_arguments(task, **options.limits)
-    _check_verified(task, options)
     plan = None if options.verify is None else _table_verification(task, options, options.verify)
     guide = None
     if method.predictor is not None:
@@ -102,6 +101,7 @@ def table_setup(
 def _table_verification(task: TabularTask, options: SearchOptions, top: int) -> VerificationPlan:
     from surrogate_nas.workflows.verify import VerificationPlan
 
+    _check_verified(task, options)
     training, plan = options.training.plan(_whole(task.space), task.training)
     seeds = range(plan["seeds"], plan["seeds"] + VERIFICATION_SEEDS)  # not those of the table
     return VerificationPlan(top, training, plan, seeds)
