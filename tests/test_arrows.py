@@ -52,7 +52,7 @@ WORKFLOWS = {
     "search": frozenset({"verify"}),
     "setups": frozenset({"goals", "proxies", "search", "verify"}),
     "experiment": frozenset({"proxies"}),
-    "compare": frozenset({"experiment", "proxies"}),
+    "compare": frozenset({"equal_methods", "experiment", "proxies"}),
     "subjects": frozenset({"search", "verify"}),
     "report": frozenset({"comparisons", "search", "subjects"}),
     "evaluate": frozenset({"experiment", "proxies"}),

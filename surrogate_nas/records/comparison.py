@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -52,6 +53,29 @@ class Run(JsonRecord):
     def method(self) -> str:
         """The searcher with its predictor."""
         return self.searcher if self.predictor is None else f"{self.searcher}+{self.predictor}"
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRun(JsonRecord):
+    """A search of a comparison that ended with an error.
+
+    Attributes:
+        task: Name of the task.
+        searcher: The searcher, without its predictor.
+        predictor: Its predictor; null if it has none.
+        seed: Of all randomness.
+        error: What happened.
+    """
+
+    task: str
+    searcher: str
+    predictor: str | None
+    seed: int
+    error: str
+
+    def __str__(self) -> str:
+        method = self.searcher if self.predictor is None else f"{self.searcher}+{self.predictor}"
+        return f"{self.task}, {method}, seed {self.seed}: {self.error}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +145,15 @@ class Summary(JsonRecord):
         methods: Each method over all tasks.
         tasks: Each method on each task.
         tests: Each pair of methods, for each number of trials.
+        same: Groups of methods that are one and the same search here. It ran once, and stands in
+            all tables and tests under the name that comes first.
     """
 
     at: tuple[int, ...]
     methods: tuple[MethodSummary, ...]
     tasks: tuple[TaskSummary, ...]
     tests: tuple[PairTest, ...]
+    same: tuple[tuple[str, ...], ...] | Literal[Absence.ABSENT] = ABSENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +191,23 @@ class ComparisonRecord(JsonRecord):
         summary: Over all of them.
         against_unguided: Each guided method against its searcher alone, the worst task first; with
             ``--against-unguided`` only.
+        sizes: Number of architectures of each task; earlier versions did not note it.
+        failed: Runs that failed, with their reasons; the next comparison tries them again. In the
+            summary they found nothing.
     """
 
     benchmark: str
     runs: tuple[Run, ...]
     summary: Summary
     against_unguided: tuple[GuidanceTest, ...] | Literal[Absence.ABSENT] = ABSENT
+    sizes: Mapping[str, int] | Literal[Absence.ABSENT] = ABSENT
+    failed: tuple[FailedRun, ...] | Literal[Absence.ABSENT] = ABSENT
+
+    @property
+    def different_runs(self) -> tuple[Run, ...]:
+        """The runs of methods that stand in the summary: those of one and the same search once."""
+        names = {row.method for row in self.summary.methods}
+        return tuple(run for run in self.runs if run.method in names)
 
     def to_dataframe(self) -> pd.DataFrame:
         """A row for each run and trial, with the best value so far.

@@ -16,7 +16,7 @@ from surrogate_nas.files import cannot_write, writing
 from surrogate_nas.records import ComparisonRecord, SearchResult
 from surrogate_nas.records.comparison import Summary
 from surrogate_nas.records.front import knee
-from surrogate_nas.reporting.statistics import Grid, band, by_cost, grid
+from surrogate_nas.reporting.statistics import Grid, band, by_cost, coinciding, grid
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # Okabe and Ito's palette, whose colours differ for colour-blind people, too.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 _STYLES = ("-", "--", ":")
+_OVER: Any = (0, (4, 6))
 _ACROSS = 3
 _MEAN = "mean of the tasks"
 _ALPHA = 0.05
@@ -156,7 +157,7 @@ def draw_comparison(folder: Path, result: ComparisonRecord, sizes: Mapping[str, 
     """
     import matplotlib as mpl
 
-    table = grid(result.runs, sizes)
+    table = grid(result.different_runs, sizes)
     trials = np.arange(1, table.percent.shape[-1] + 1, dtype=np.float64)
     spent, percent = by_cost(table)
     title = result.benchmark
@@ -174,6 +175,7 @@ def _curves(table: Grid, x: FloatArray, percent: FloatArray, label: str, title: 
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogFormatter
 
+    names, hidden = _names(table)
     panels = [(task, percent[:, t]) for t, task in enumerate(table.tasks)]
     if len(panels) > 1:
         panels.insert(0, (_MEAN, percent.mean(axis=1)))
@@ -184,7 +186,7 @@ def _curves(table: Grid, x: FloatArray, percent: FloatArray, label: str, title: 
     axes = figure.subplots(down, across, squeeze=False).flat
     for ax, (name, samples) in zip(axes, panels, strict=False):
         for m, samples_of_method in enumerate(samples):
-            _curve(ax, x, samples_of_method, m, table.methods[m])
+            _curve(ax, x, samples_of_method, m, names[m], over=hidden[m])
         ax.set_yscale("log")
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         # Plain numbers between the powers of ten, where less than one of these is spanned.
@@ -203,9 +205,19 @@ def _curves(table: Grid, x: FloatArray, percent: FloatArray, label: str, title: 
     return figure
 
 
-def _curve(ax: Axes, x: FloatArray, samples: FloatArray, number: int, name: str) -> None:
+def _names(table: Grid) -> tuple[list[str], list[bool]]:
+    """Names of the lines, and which of them lie on the line of an earlier method."""
+    first = {name: group[0] for group in coinciding(table) for name in group[1:]}
+    names = [f"{name} (= {first[name]})" if name in first else name for name in table.methods]
+    return names, [name in first for name in table.methods]
+
+
+def _curve(
+    ax: Axes, x: FloatArray, samples: FloatArray, number: int, name: str, *, over: bool
+) -> None:
+    """Draw the mean and its band; ``over`` another line, dashes leave that one visible."""
     colour = _COLOURS[number % len(_COLOURS)]
-    style = _STYLES[number // len(_COLOURS) % len(_STYLES)]
+    style = _OVER if over else _STYLES[number // len(_COLOURS) % len(_STYLES)]
     ax.plot(x, samples.mean(axis=0), color=colour, ls=style, lw=1.8, label=name)
     limits = band(samples)
     if limits is not None:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from surrogate_nas._types import FloatArray
+from surrogate_nas.records.base import ABSENT
 from surrogate_nas.records.comparison import (
+    ComparisonRecord,
     GuidanceTest,
     MethodSummary,
     PairTest,
@@ -45,21 +47,58 @@ def grid(runs: Sequence[Run], sizes: Mapping[str, int]) -> Grid:
     """Put runs side by side.
 
     Args:
-        runs: Of `surrogate_nas.workflows.compare.compare`, one for each method, task and seed.
+        runs: Of `surrogate_nas.workflows.compare.compare`, one for each method, task and seed, but
+            for those that failed.
         sizes: Number of architectures of each task.
     """
     cells = {(run.method, run.task, run.seed): run for run in runs}
     methods, tasks, seeds = (tuple(dict.fromkeys(part)) for part in zip(*cells, strict=True))
-    shape = (len(methods), len(tasks), len(seeds), len(runs[0].ranks))
-    every = [cells[key] for key in itertools.product(methods, tasks, seeds)]
-    ranks = np.array([run.ranks for run in every], dtype=np.float64).reshape(shape)
-    costs = np.array([run.costs for run in every], dtype=np.float64).reshape(shape)
+    trials = len(runs[0].ranks)
+    shape = (len(methods), len(tasks), len(seeds), trials)
+    every = [cells.get(key) for key in itertools.product(methods, tasks, seeds)]
+    # A run that is missing, as it failed, found nothing at any cost.
+    nothing = (np.nan,) * trials, (np.inf,) * trials
+    ranks = np.array([nothing[0] if run is None else run.ranks for run in every], dtype=np.float64)
+    costs = np.array([nothing[1] if run is None else run.costs for run in every], dtype=np.float64)
+    ranks, costs = ranks.reshape(shape), costs.reshape(shape)
     rows = np.array([sizes[task] for task in tasks], dtype=np.float64)[:, None, None]
     ranks = np.where(np.isnan(ranks), rows, ranks)
     return Grid(methods, tasks, ranks, 100 * ranks / rows, costs)
 
 
-def summarise(runs: Sequence[Run], sizes: Mapping[str, int]) -> Summary:
+def coinciding(table: Grid) -> list[tuple[str, ...]]:
+    """Groups of methods that found equally good architectures at the same times in every run."""
+    found: dict[bytes, list[str]] = {}
+    for name, ranks in zip(table.methods, table.ranks, strict=True):
+        found.setdefault(ranks.tobytes(), []).append(name)
+    return [tuple(names) for names in found.values() if len(names) > 1]
+
+
+def equal(record: ComparisonRecord) -> list[str]:
+    """Sentences on methods that are one search, and on those that merely found the same."""
+    told = []
+    if isinstance(record.summary.same, tuple):
+        for first, *others in record.summary.same:
+            told.append(
+                f"{' and '.join(others)} {'is' if len(others) == 1 else 'are'} the same search as "
+                f"{first} here; it ran once and is shown as {first}."
+            )
+    table = grid(record.different_runs, {run.task: 1 for run in record.runs})
+    for group in coinciding(table):
+        told.append(f"{' and '.join(group)} found equally good architectures in every run.")
+    if table.ranks.shape[2] > 1:
+        for name, ranks in zip(table.methods, table.ranks, strict=True):
+            if (ranks == ranks[:, :1]).all():
+                told.append(f"{name} found the same with every seed: its runs do not vary.")
+    return told
+
+
+def summarise(
+    runs: Sequence[Run],
+    sizes: Mapping[str, int],
+    *,
+    same: tuple[tuple[str, ...], ...] | None = None,
+) -> Summary:
     """Mean and median ranks, average ranks of the methods, and tests between them.
 
     A quarter of the trials, half of them, and all are looked at.
@@ -67,6 +106,7 @@ def summarise(runs: Sequence[Run], sizes: Mapping[str, int]) -> Summary:
     Args:
         runs: See `grid`.
         sizes: Number of architectures of each task.
+        same: See `Summary.same`; None where that is unknown.
     """
     table = grid(runs, sizes)
     length = table.ranks.shape[-1]
@@ -97,7 +137,7 @@ def summarise(runs: Sequence[Run], sizes: Mapping[str, int]) -> Summary:
     tests = tuple(
         test for i, n in enumerate(at) for test in compare_pairs(table.methods, ranks[..., i], n)
     )
-    return Summary(at, methods, tasks, tests)
+    return Summary(at, methods, tasks, tests, ABSENT if same is None else same)
 
 
 def _floats(array: FloatArray) -> tuple[float, ...]:

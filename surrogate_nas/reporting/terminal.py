@@ -26,6 +26,7 @@ from surrogate_nas.records.comparison import GuidanceTest
 from surrogate_nas.records.front import LimitRecord
 from surrogate_nas.records.search import SearchRecord, SearchSeconds
 from surrogate_nas.records.verification import VerificationRecord
+from surrogate_nas.reporting.statistics import equal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -192,7 +193,7 @@ def print_comparison(result: ComparisonRecord) -> None:
     console, summary = _console(), result.summary
     at = summary.at
     tasks = len({row.task for row in summary.tasks})
-    runs = len(result.runs) // len(summary.methods)
+    runs = len({(run.task, run.seed) for run in result.runs})
     console.print(
         f"{result.benchmark}: rank in the table of the best so far, {counted(runs, 'run')} of "
         f"each method on {counted(tasks, 'task')}",
@@ -204,7 +205,12 @@ def print_comparison(result: ComparisonRecord) -> None:
         cells = [f"{v:,.1f}" for v in (*row.mean_rank, *row.median_rank)]
         table.add_row(row.method, *cells, f"{row.average_rank[-1]:.2f}")
     console.print(table)
-    _print_weights(console, [(run.task, run.method, run.weights) for run in result.runs])
+    for sentence in equal(result):
+        console.print(sentence)
+    if isinstance(result.failed, tuple):
+        for run in result.failed:
+            console.print(f"failed, and counted as if it found nothing: {run}")
+    _print_weights(console, [(r.task, r.method, r.weights) for r in result.different_runs])
     tests = [test for test in summary.tests if test.at == at[-1]]
     if tests:
         console.print(

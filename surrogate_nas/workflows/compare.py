@@ -20,13 +20,13 @@ from surrogate_nas._version import __version__
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.catalog import kept_task
 from surrogate_nas.checksums import sealed, unsealed
-from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.errors import InvalidArgumentError, SurrogateNASError
 from surrogate_nas.evaluation import Features
 from surrogate_nas.files import cannot_write, try_to_write, write_text
 from surrogate_nas.parallel import each
 from surrogate_nas.records import ComparisonRecord, SearchResult, Standing, standing
 from surrogate_nas.records.base import plain
-from surrogate_nas.records.comparison import KeptRun, Run, TrialRow
+from surrogate_nas.records.comparison import FailedRun, KeptRun, Run, TrialRow
 from surrogate_nas.reporting.statistics import against_unguided, summarise
 from surrogate_nas.run import check_arguments, search
 from surrogate_nas.searchers.candidates import Extent, extent, no_guide
@@ -35,6 +35,7 @@ from surrogate_nas.searchers.method import Method
 from surrogate_nas.spaces.base import Isomorphs
 from surrogate_nas.training.proxies.table import ProxyTable
 from surrogate_nas.transfer import PredictorChoice, learns_from_others
+from surrogate_nas.workflows.equal_methods import expanded, groups, same_searches
 from surrogate_nas.workflows.experiment import Experiment
 from surrogate_nas.workflows.proxies import method_proxies, unread
 
@@ -132,11 +133,16 @@ def compare(
     features = _features(experiment, tasks, methods, guides, on_step)
     folder = _folder(Path(out))
     limits: Limits = {"trials": trials, "batch": batch, "candidates": candidates}
-    jobs = _jobs(experiment, tasks, methods, guides, features, limits)
-    kept = _kept(jobs, guides, features, folder, experiment.processes, on_run)
+    first = same_searches(methods, tasks, guides, trials=trials, candidates=candidates)
+    made = {key: guide for key, guide in guides.items() if first[key[1]] == key[1]}
+    jobs = _jobs(experiment, tasks, methods, made, features, limits)
+    done, failed = _kept(jobs, guides, features, folder, experiment.processes, on_run)
+    _tell_same(first, experiment, on_run)
+    kept = expanded(done, methods, first)
     runs = tuple(one.run for one in kept)
     sizes = {name: len(task) for name, task in tasks.items()}
-    record = ComparisonRecord(opened.name, runs, summarise(runs, sizes))
+    summary = summarise([one.run for one in done], sizes, same=groups(first))
+    record = ComparisonRecord(opened.name, runs, summary, sizes=sizes, failed=failed)
     if unguided:
         tests = against_unguided(runs, sizes, _alone(searchers))
         record = replace(record, against_unguided=tests)
@@ -245,6 +251,15 @@ def _jobs(
     ]
 
 
+def _tell_same(first: Mapping[str, str], experiment: Experiment, on_run: OnStep) -> None:
+    """Count the runs that another method's stand for."""
+    for text, other in first.items():
+        if text != other:
+            for name in experiment.tasks:
+                for seed in range(experiment.seeds):
+                    on_run(f"{name} {text} seed {seed} is the same search as {other}")
+
+
 def _check_candidates(
     wanted: str | None, tasks: Mapping[str, TabularTask], methods: Mapping[str, Method]
 ) -> None:
@@ -286,8 +301,12 @@ def _kept(
     folder: Path,
     workers: int,
     on_run: OnStep,
-) -> list[KeptRun]:
-    """The runs of the jobs, in their order; missing ones are made."""
+) -> tuple[list[KeptRun], tuple[FailedRun, ...]]:
+    """The runs of the jobs, in their order, and those that failed; missing ones are made.
+
+    Raises:
+        SurrogateNASError: If every run failed.
+    """
     found: list[KeptRun | None] = [_read(folder / job.file) for job in jobs]
     missing = [i for i, kept in enumerate(found) if kept is None]
     for _ in range(len(jobs) - len(missing)):
@@ -295,11 +314,20 @@ def _kept(
     work = functools.partial(_run_and_keep, folder)
     keys = [(jobs[i].task, jobs[i].method) for i in missing]
     todo = [(jobs[i], guides[key], features[key]) for i, key in zip(missing, keys, strict=True)]
+    failed = []
     for position, kept in each(work, todo, workers=workers):
         job = jobs[missing[position]]
-        found[missing[position]] = kept
-        on_run(f"{job.task} {job.method} seed {job.seed}")
-    return [kept for kept in found if kept is not None]
+        what = f"{job.task} {job.method} seed {job.seed}"
+        if isinstance(kept, FailedRun):
+            failed.append(kept)
+            on_run(f"{what} failed: {kept.error}")
+        else:
+            found[missing[position]] = kept
+            on_run(what)
+    done = [kept for kept in found if kept is not None]
+    if not done:
+        raise SurrogateNASError(f"every run failed; the first reason was: {failed[0].error}")
+    return done, tuple(failed)
 
 
 def _read(path: Path) -> KeptRun | None:
@@ -331,8 +359,21 @@ def _write_csv(path: Path, kept: Sequence[KeptRun]) -> None:
 
 def _run_and_keep(
     folder: Path, work: tuple[RunSettings, PredictorChoice | None, Features | None]
-) -> KeptRun:
+) -> KeptRun | FailedRun:
+    """Make a run and keep it; one that fails does not end the others."""
     job, guide, features = work
+    try:
+        return _made(folder, job, guide, features)
+    except SurrogateNASError:
+        raise  # a mistake in what was asked
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        return FailedRun(job.task, job.searcher, job.predictor, job.seed, reason)
+
+
+def _made(
+    folder: Path, job: RunSettings, guide: PredictorChoice | None, features: Features | None
+) -> KeptRun:
     task = kept_task(job.benchmark, job.task, job.isomorphs, job.fingerprint)
     searcher = make_searcher(
         job.searcher,

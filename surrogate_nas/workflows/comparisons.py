@@ -80,7 +80,9 @@ def _settings(folder: Path) -> dict[str, Any]:
 def _sizes(
     record: ComparisonRecord, settings: Mapping[str, Any]
 ) -> tuple[dict[str, int], list[str]]:
-    """Number of architectures of each task, where the table is at hand."""
+    """Number of architectures of each task, as noted or where the table is at hand."""
+    if isinstance(record.sizes, Mapping):
+        return dict(record.sizes), []
     name = settings.get("benchmark", record.benchmark)
     tasks = dict.fromkeys(run.task for run in record.runs)
     try:

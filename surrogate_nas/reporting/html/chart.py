@@ -61,11 +61,14 @@ class Chart:
         of: int = 0,
         step: bool = False,
         style: str | None = None,
+        dashes: str | None = None,
     ) -> None:
         """Join points; a gap where one is not finite. With ``step``, y holds until the next x."""
         marks = self._line(x, y, step=step)
         if marks:
-            found = tag("path", d=marks, class_=f"line {series(of)}", stroke_dasharray=dash(of))
+            found = tag(
+                "path", d=marks, class_=f"line {series(of)}", stroke_dasharray=dashes or dash(of)
+            )
             self._marks.append(found if style is None else Html(found.replace("line", style, 1)))
 
     def _line(self, x: FloatArray, y: FloatArray, *, step: bool) -> str:

@@ -24,7 +24,15 @@ from surrogate_nas.reporting.html.page import (
     table,
 )
 from surrogate_nas.reporting.html.scales import AxisScale, digits_of, digits_of_error, number, short
-from surrogate_nas.reporting.statistics import Grid, band, by_cost, grid, standard_error
+from surrogate_nas.reporting.statistics import (
+    Grid,
+    band,
+    by_cost,
+    coinciding,
+    equal,
+    grid,
+    standard_error,
+)
 
 _ALPHA = 0.05
 
@@ -53,7 +61,7 @@ class ComparisonSubject:
 def comparison_report(subject: ComparisonSubject) -> tuple[str, list[str]]:
     """The page about a comparison, and the titles of its sections."""
     record = subject.record
-    runs = grid(record.runs, subject.sizes or _unknown(record))
+    runs = grid(record.different_runs, subject.sizes or _unknown(record))
     sections = [
         _summary(subject),
         _curves(subject, runs),
@@ -114,7 +122,8 @@ def _summary(subject: ComparisonSubject) -> Section:
         "optimum; the smallest mean is bold"
     )
     body = join(
-        [tag("p", remark) for remark in subject.remarks],
+        [tag("p", remark) for remark in (*subject.remarks, *equal(record))],
+        _failed(record),
         table([*head, ">average rank"], rows, caption=caption),
         _ranks(record, ordered),
     )
@@ -201,7 +210,8 @@ def _chart(
         if pair is not None:
             chart.band(x, *pair, of=m)
     for m, mean in enumerate(means):
-        chart.line(x, mean, of=m)
+        over = any(np.array_equal(mean, other) for other in means[:m])
+        chart.line(x, mean, of=m, dashes="5 8" if over else None)
     ends = (
         f"{name} ends at {short(float(mean[-1]))}"
         for name, mean in zip(methods, means, strict=True)
@@ -211,12 +221,20 @@ def _chart(
 
 def _coinciding(runs: Grid) -> str:
     """A sentence on methods whose lines lie on each other."""
-    groups = [
-        [runs.methods[j] for j in range(len(runs.methods)) if np.array_equal(a, runs.ranks[j])]
-        for a in runs.ranks
+    found = coinciding(runs)
+    return "".join(f" The lines of {' and '.join(group)} coincide." for group in found)
+
+
+def _failed(record: ComparisonRecord) -> Html | None:
+    """The runs that failed, which count as if they had found nothing."""
+    if not isinstance(record.failed, tuple) or not record.failed:
+        return None
+    rows = [
+        [run.task, run.searcher, run.predictor or "none", f"{run.seed}", run.error]
+        for run in record.failed
     ]
-    told = dict.fromkeys(tuple(group) for group in groups if len(group) > 1)
-    return "".join(f" The lines of {' and '.join(group)} coincide." for group in told)
+    head = ["task", "searcher", "predictor", ">seed", "reason"]
+    return table(head, rows, caption="Runs that failed; here they count as if they found nothing")
 
 
 # Tests ------------------------------------------------------------------------------------------
@@ -255,7 +273,7 @@ def _values(record: ComparisonRecord) -> Section:
     rows: list[list[Child]] = []
     for task in dict.fromkeys(run.task for run in record.runs):
         for row in record.summary.methods:
-            own = [r for r in record.runs if (r.task, r.method) == (task, row.method)]
+            own = [r for r in record.different_runs if (r.task, r.method) == (task, row.method)]
             cells: list[Child] = [task, row.method]
             for column in ("values", "test"):
                 found = [getattr(run, column)[-1] for run in own]
