@@ -106,6 +106,11 @@ class HDF5Benchmark(Benchmark):
             raise InvalidArgumentError(f"there is no table file {self.path}") from None
         except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
             reason = str(error).split("\n")[0]
+            if isinstance(error, BlockingIOError) or "unable to lock file" in reason:
+                raise FormatError(
+                    f"{self.path} is locked: another process holds it open for writing; wait until "
+                    "it is closed"
+                ) from error
             raise FormatError(
                 f"{self.path} is damaged, cut off or no HDF5 table ({reason}); "
                 "import the table again"

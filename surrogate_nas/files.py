@@ -13,7 +13,9 @@ from typing import BinaryIO
 
 from surrogate_nas.errors import SurrogateNASError
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Numbers of the system's errors that more space would repair."""
+
 _BLOCK = 4096
 
 
@@ -74,7 +76,7 @@ def cannot_write(path: str | os.PathLike[str], error: OSError, what: str = "") -
         error: The system's.
         what: Kind of the file, written before its path: ``"the table"``.
     """
-    repair = "free some space" if error.errno in _FULL else "choose a folder that can be written"
+    repair = "free some space" if error.errno in FULL else "choose a folder that can be written"
     name = f"{what} {os.fspath(path)}".lstrip()
     return SurrogateNASError(f"cannot write {name}: {reason(error)}; {repair}")
 
@@ -83,6 +85,27 @@ def try_to_write(folder: str | os.PathLike[str]) -> None:
     """Raise `OSError` if no file can be made in a folder."""
     with tempfile.TemporaryFile(dir=folder):
         pass
+
+
+def append(file: BinaryIO, content: bytes) -> None:
+    """Add to the end of a file; all of it is on the disk when this returns, or nothing is added.
+
+    Args:
+        file: Open for writing, without a buffer: one would try again when it is closed.
+        content: The bytes.
+
+    Raises:
+        OSError: If the system refuses, for example on a full disk.
+    """
+    end = file.seek(0, os.SEEK_END)
+    left = memoryview(content)
+    try:
+        while left:
+            left = left[file.write(left) :]
+        os.fsync(file.fileno())
+    except OSError:
+        file.truncate(end)
+        raise
 
 
 def cut_torn_line(file: BinaryIO) -> int:

@@ -104,3 +104,22 @@ def test_torn_lines_are_cut_off(tmp_path: Path, whole: bytes, torn: int) -> None
         assert cut_torn_line(file) == torn
         file.write(b"z\n")
     assert path.read_bytes() == whole + b"z\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of POSIX")
+def test_a_line_is_added_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    code = (
+        "import resource, sys; from surrogate_nas.files import append\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "file = open(sys.argv[1], 'ab', buffering=0)\n"
+        "append(file, bytes(600))\n"
+        "try:\n    append(file, bytes(600))\n"
+        "except OSError as error:\n    print(error.errno)\n"
+        "append(file, bytes(400))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, path], check=True, capture_output=True, text=True
+    )
+    assert int(done.stdout) == errno.EFBIG
+    assert path.stat().st_size == 1000

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from surrogate_nas._version import __version__
 from surrogate_nas.cli import (
@@ -23,6 +24,7 @@ from surrogate_nas.cli import (
     verify,
 )
 from surrogate_nas.errors import SurrogateNASError
+from surrogate_nas.files import FULL
 
 _COMMANDS = (
     benchmarks,
@@ -46,6 +48,12 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        # The library's own hides that nothing was written.
+        file = sys.stderr if file is None else file
+        file.write(message)
+        file.flush()
 
 
 def parser() -> argparse.ArgumentParser:
@@ -105,13 +113,28 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
         return code
     except SurrogateNASError as error:
-        message = " ".join(str(error).split())
-        print(f"{program}: error: {message}", file=sys.stderr)
+        _tell(f"{program}: error: {' '.join(str(error).split())}")
         return 2
     except KeyboardInterrupt:
-        print(f"{program}: interrupted", file=sys.stderr)
+        _tell(f"{program}: interrupted")
         return _INTERRUPTED
     except BrokenPipeError:
-        # The interpreter flushes standard output once more when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return _BROKEN_PIPE
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        _drop_output()
+        where = f" {error.filename}" if error.filename else ""
+        _tell(f"{program}: error: cannot write{where}: {error.strerror}; free some space")
+        return 2
+
+
+def _tell(message: str) -> None:
+    with contextlib.suppress(OSError):
+        print(message, file=sys.stderr)
+
+
+def _drop_output() -> None:
+    """Give up standard output, as the interpreter flushes it once more when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -120,8 +120,9 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
 
 
 def note(message: str) -> None:
-    """Print a message for the user on standard error."""
-    print(message, file=sys.stderr)
+    """Print a message for the user on standard error; on a full disk the work goes on."""
+    with contextlib.suppress(OSError):
+        print(message, file=sys.stderr)
 
 
 @contextlib.contextmanager

@@ -333,8 +333,12 @@ def _number(value: float | None) -> str:
 def _console() -> Console:
     from rich.console import Console
 
+    class Plain(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # the library would exit with 1
+
     width = None if sys.stdout.isatty() else _PLAIN_WIDTH
-    return Console(width=width, highlight=False, markup=False)
+    return Plain(width=width, highlight=False, markup=False)
 
 
 def _table(*columns: str) -> Table:

@@ -13,6 +13,7 @@ from optuna.storages.journal._file import BaseJournalFileLock, get_lock_file
 
 from surrogate_nas.checksums import sealed, unsealed
 from surrogate_nas.errors import StoreError
+from surrogate_nas.files import append
 
 _CREATE_TRIAL = 4
 
@@ -50,13 +51,7 @@ class CheckedJournal(BaseJournalBackend):
         """Write entries at once; they are on the disk when this returns."""
         content = b"".join(map(sealed, logs))
         with get_lock_file(self._lock), open(self.path, "ab", buffering=0) as file:
-            before = file.tell()
-            try:
-                _write(file.fileno(), content)
-                os.fsync(file.fileno())
-            except OSError:  # a full disk: the next writer must not continue half a line
-                file.truncate(before)
-                raise
+            append(file, content)
 
     def place(self) -> str:
         """Where the entry that was read last stands, for a message."""
@@ -71,12 +66,6 @@ class CheckedJournal(BaseJournalBackend):
                     break
         trial = _trial(entries)
         return f"line {self._line}" + ("" if trial is None else f", of trial {trial},")
-
-
-def _write(file: int, content: bytes) -> None:
-    view = memoryview(content)
-    while view:
-        view = view[os.write(file, view) :]
 
 
 def _trial(entries: Iterable[Any]) -> int | None:

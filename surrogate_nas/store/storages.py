@@ -25,6 +25,7 @@ from surrogate_nas.errors import (
     SurrogateNASError,
 )
 from surrogate_nas.files import cut_torn_line
+from surrogate_nas.files import reason as reason_of
 from surrogate_nas.store.checks import unreadable
 from surrogate_nas.store.journal import CheckedJournal, damaged
 
@@ -217,7 +218,11 @@ def explained(what: str) -> Iterator[None]:
         yield
     except (NoSuchModuleError, SurrogateNASError, ImportError):
         raise
-    except (OSError, SQLAlchemyError, optuna.exceptions.OptunaError) as error:
+    except OSError as error:
+        raise StoreError(
+            f"{what} cannot be written or read: {reason_of(error)}; what was there is kept"
+        ) from error
+    except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
         cause = error.__cause__ or error
         reason = str(getattr(cause, "orig", None) or cause).strip().splitlines()[0]
         raise StoreError(f"{what} cannot be used: {reason}") from error

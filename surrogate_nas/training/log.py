@@ -7,7 +7,6 @@ disk before the next one begins. An incomplete last line is cut off.
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -18,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from surrogate_nas.checksums import sealed, unsealed
 from surrogate_nas.errors import FormatError, InvalidArgumentError, SurrogateNASError
-from surrogate_nas.files import cut_torn_line
+from surrogate_nas.files import append, cut_torn_line
 from surrogate_nas.training.record import Record
 
 Key = tuple[str, tuple[int, ...], int]
@@ -58,7 +57,7 @@ class TrainingLog:
             with open(self._lock.lock_file, "ab"):  # filelock would wait where it may not write
                 pass
             self._lock.acquire()
-            self._file = open(self.path, "a+b")
+            self._file = open(self.path, "a+b", buffering=0)
         except Timeout as error:
             raise SurrogateNASError(
                 f"another process is building this table (it holds {self._lock.lock_file}); wait "
@@ -123,9 +122,7 @@ class TrainingLog:
 
     def _write(self, line: dict[str, Any]) -> None:
         try:
-            self._file.write(sealed(line))
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            append(self._file, sealed(line))
         except OSError as error:
             raise SurrogateNASError(
                 f"cannot write {self.path}: {error.strerror}; free some space, then the same "

@@ -1,6 +1,7 @@
 import os
 import pickle
 import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -310,3 +311,19 @@ def test_a_folder_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> Non
     (tmp_path / "file").touch()
     with pytest.raises(SurrogateNASError, match="choose a folder that can be written"):
         write_table(tmp_path / "file" / "t.h5", SPEC)
+
+
+def test_a_table_that_is_being_written_is_locked(tmp_path: Path) -> None:
+    path = tmp_path / "locked.h5"
+    shutil.copy(Path(__file__).parent.parent / "data" / "table_v1.h5", path)
+    task = HDF5Benchmark(path).tasks[0]
+    code = f"import h5py; file = h5py.File({os.fspath(path)!r}, 'a'); print('open'); input()"
+    with subprocess.Popen(
+        [sys.executable, "-uc", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"open\n"
+        with pytest.raises(FormatError, match="is locked: another process holds it open"):
+            HDF5Benchmark(path)
+        child.communicate(b"\n")
+    HDF5Benchmark(path).task(task)
