@@ -87,6 +87,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "searchers.parameter_spaces": frozenset({"optuna"}),
     "searchers.parameters": frozenset({"optuna"}),
     "searchers.sampler": frozenset({"optuna"}),
+    "searchers.study_claims": frozenset({"optuna"}),
     "searchers.study_session": frozenset({"optuna"}),
 }
 

@@ -96,9 +96,10 @@ class SurrogateSampler(BaseSampler):
     a predictor that learnt from other tasks, which knows architectures alone, other parameters are
     no decisions and go to that sampler.
 
-    Nothing is suggested twice until the space is used up, which a warning says; only processes
-    that choose at the same moment, before either has written its choice to the storage, may choose
-    the same.
+    Nothing is suggested twice until the space is used up, which a warning says, also by several
+    threads, processes and machines at once: each writes its choice to the storage before it
+    suggests it, and chooses anew if another one has it. What others evaluate counts with its
+    predicted value.
 
     What it knows are the trials of the study: finished ones, also of other processes and of
     earlier runs; running and enqueued ones, which it does not suggest again; failed ones, which
@@ -203,7 +204,7 @@ class SurrogateSampler(BaseSampler):
             known = session.decided
             decisions = {name for name in search_space if known.get(name) == search_space[name]}
             if decisions - trial.system_attrs.get("fixed_params", {}).keys():
-                values = session.suggest(trial.number)
+                values = session.suggest(trial)
                 params = {name: value for name, value in values.items() if name in decisions}
         for name, distribution in search_space.items():
             if name not in decisions:

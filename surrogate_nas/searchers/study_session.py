@@ -23,6 +23,7 @@ from surrogate_nas.searchers.parameters import (
     decision_parameter,
     parameter,
 )
+from surrogate_nas.searchers.study_claims import StudyClaims, claimed_parameters
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.spaces.joint import JointSpace
 
@@ -30,6 +31,7 @@ WarmStart = TaskData | Study
 
 _FINE = 1_000  # numbers of a range, above which it is a grid
 _GRID = 101  # levels of that
+_ATTEMPTS = 100  # to suggest what no other trial has
 _RECENT = 10  # trials without a parameter, after which it counts as given up
 
 
@@ -62,6 +64,7 @@ class StudySession:
         self._looked_at: set[int] = set()
         self._beside: dict[str, Parameter] = {}
         self._follower = self._start()
+        self._claims = StudyClaims(self._storage, self._study_id)
 
     def is_of(self, study: Study) -> bool:
         """Whether this follows ``study``."""
@@ -79,10 +82,16 @@ class StudySession:
         """As `search_space` said last."""
         return dict(self._follower.parameters.distributions)
 
-    def suggest(self, number: int) -> dict[str, Any]:
-        """The parameters of the trial with this number."""
-        self._follower.follow(self._storage.get_all_trials(self._study_id, deepcopy=False))
-        return self._follower.suggest(number)
+    def suggest(self, trial: FrozenTrial) -> dict[str, Any]:
+        """The parameters of a trial, which no other one has."""
+        follower, fixed = self._follower, trial.system_attrs.get("fixed_params")
+        for _ in range(_ATTEMPTS):
+            follower.follow(self._storage.get_all_trials(self._study_id, deepcopy=False))
+            values, key = follower.suggest(trial.number)
+            if key is None or fixed or self._claims.hold(trial, values, key, follower.key_of):
+                break
+            follower.give_up(trial.number)
+        return values
 
     def _start(self) -> _Follower:
         parameters = self._architectures
@@ -167,9 +176,10 @@ class _Follower:
         self._used: set[Architecture] = set()  # keys that trials of the study have
         self._suggested: dict[int, Proposal] = {}  # by the number of the trial
         self._unused: list[Proposal] = []
+        self._claimed: dict[int, Architecture] = {}  # of trials that run, by number
 
-    def suggest(self, number: int) -> dict[str, Any]:
-        """The parameters of the trial with this number."""
+    def suggest(self, number: int) -> tuple[dict[str, Any], Architecture | None]:
+        """The parameters of the trial with this number, and their key, None for a repetition."""
         space = self._searcher.space
         while self._unused:
             proposal = self._unused.pop(0)
@@ -180,9 +190,19 @@ class _Follower:
                 (proposal,) = self._searcher.ask()
             except SpaceExhaustedError as error:
                 warnings.warn(f"{error}: now they are repeated at random", stacklevel=5)
-                return self._values(space.sample(self._searcher.rng))
+                return self._values(space.sample(self._searcher.rng)), None
         self._suggested[number] = proposal
-        return self._values(proposal.arch)
+        return self._values(proposal.arch), space.key(proposal.arch)
+
+    def give_up(self, number: int) -> None:
+        """Take note that another trial has what was suggested for this one."""
+        self._suggested.pop(number, None)
+
+    def key_of(self, frozen: FrozenTrial) -> Architecture | None:
+        """The key that a trial has, or that its process is about to suggest."""
+        fill = self._fill if frozen.state.is_finished() else frozenset()
+        arch = _read(self.parameters, frozen, fill)
+        return None if arch is None else self._searcher.space.key(arch)
 
     def _values(self, arch: Architecture) -> dict[str, Any]:
         """All parameters, but those beside the architecture that are inactive."""
@@ -270,6 +290,8 @@ class _Follower:
             self._used.add(self._searcher.space.key(arch))
             self._searcher.claim(arch)
             if not finished:
+                self._searcher.expect([arch])
+                self._claimed[frozen.number] = arch
                 return
             if proposal is None or proposal.arch != arch:
                 proposal = Proposal(frozen.number, arch)
@@ -277,9 +299,15 @@ class _Follower:
             if trial is None:
                 return
             self._searcher.tell([trial])
-        elif finished and proposal is not None and not self._has_decisions(frozen):
-            self._unused.append(proposal)
+        elif finished and not self._has_decisions(frozen):
+            claimed = self._claimed.get(frozen.number)
+            if proposal is None and claimed is not None:  # of another process that ended early
+                proposal = Proposal(frozen.number, claimed)
+            if proposal is not None:
+                self._used.discard(self._searcher.space.key(proposal.arch))
+                self._unused.append(proposal)
         if finished:
+            self._claimed.pop(frozen.number, None)
             self._told.add(frozen.number)
             self._suggested.pop(frozen.number, None)
 
@@ -351,7 +379,8 @@ def _read(
     parameters: Parameters, frozen: FrozenTrial, fill: frozenset[str] = frozenset()
 ) -> Architecture | None:
     """What the trial evaluates; None where it has not all decisions or is of another kind."""
-    params = frozen.system_attrs.get("fixed_params", {}) | frozen.params
+    fixed = frozen.system_attrs.get("fixed_params", {})
+    params = {**claimed_parameters(frozen), **fixed, **frozen.params}
     try:
         arch = parameters.read(params, fill=fill)
     except InvalidArgumentError:

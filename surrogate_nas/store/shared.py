@@ -140,8 +140,8 @@ class Shared(Stored):
             elif frozen.state == TrialState.PRUNED:
                 self._settled.add(frozen.number)
         for number, claim in list(self._active.items()):
-            if self._is_dead(number, claim):
-                self._withdraw(claim.trial_id, "its process died")
+            # A process may end right after its result, which the next look shows.
+            if self._is_dead(number, claim) and self._withdraw(claim.trial_id, "its process died"):
                 del self._active[number]
                 self._drop(number, claim.key, claim.proposal, died=True)
         mine = self._mine
@@ -304,10 +304,11 @@ class Shared(Stored):
                 time.sleep(_RETRY)
         self._mine.pop(number, None)
 
-    def _withdraw(self, trial_id: int, reason: str) -> None:
+    def _withdraw(self, trial_id: int, reason: str) -> bool:
+        """End a claim without a result; False if it was ended already."""
         template = create_trial(state=TrialState.PRUNED, user_attrs={"withdrawn": reason})
         with explained("the trial store"):
-            self._end(trial_id, template)
+            return self._end(trial_id, template)
 
     def _end(self, trial_id: int, result: FrozenTrial) -> bool:
         """End a running trial at once; False if it was ended already."""

@@ -22,6 +22,7 @@ from surrogate_nas.searchers.factory import make_searcher
 from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.store import Shared, Stored, open_storage
+from surrogate_nas.store import shared as module
 from tests.searchers.toys import ToySpace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -269,3 +270,21 @@ def test_kills(store: str, tmp_path: Path) -> None:
     assert {arch for arch, n in times.items() if n > 1} <= cut
     assert sum(times.values()) - 60 <= len(killed)
     assert not [t for t in trials_of(store) if t.state == TrialState.RUNNING]
+
+
+def test_a_process_that_ended_right_after_its_result(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who read the claim before the result must not take it for one that was left behind."""
+    far, near = shared(store, Slow()), shared(store, Slow())
+    far._me |= {"pid": 2**22 - 1, "started": "1"}  # no process
+    claimed = far.claim(Proposal(0, ODD), lambda older: True)
+    assert claimed is not None
+    before = [*near._study.get_trials()]
+    far.record(Trial(claimed, far.objective.evaluate(ODD)))
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "trials_of", lambda *_: before)
+        assert not near.news().ended
+        assert near.abandoned == []
+    assert near.claim(Proposal(0, ODD), lambda older: True) is None
+    assert [trial.arch for trial in near.news().finished] == [ODD]
