@@ -53,7 +53,7 @@ WORKFLOWS = {
     "setups": frozenset({"goals", "proxies", "search", "verify"}),
     "experiment": frozenset({"proxies"}),
     "compare": frozenset({"equal_methods", "experiment", "proxies"}),
-    "subjects": frozenset({"search", "verify"}),
+    "subjects": frozenset({"goals", "search", "verify"}),
     "report": frozenset({"comparisons", "search", "subjects"}),
     "evaluate": frozenset({"experiment", "proxies"}),
 }

@@ -53,7 +53,16 @@ def repeating(settings: Mapping[str, Any], *, space: str, trials: int) -> str | 
             words.append("--stop-early")
     else:
         return None
+    words += _goals(settings.get("goals") or (), settings.get("known") or ())
     words += ["--searcher", settings["searcher"]]
     words += ["--predictor", settings.get("predictor") or "none"]
     words += ["--trials", trials, "--batch", settings.get("batch", 5)]
     return typed([*words, "--seed", settings.get("seed", 0)])
+
+
+def _goals(goals: Sequence[str], known: Sequence[str]) -> list[object]:
+    """The options of several goals and limits."""
+    words: list[object] = []
+    for text in goals:
+        words += ["--limit" if "<=" in text or ">=" in text else "--goal", text]
+    return [*words, "--known", ",".join(known)] if known else words

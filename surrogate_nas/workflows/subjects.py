@@ -6,17 +6,19 @@ import json
 import math
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from surrogate_nas._version import library_versions
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.catalog import open_benchmark
 from surrogate_nas.errors import InvalidArgumentError, SurrogateNASError
-from surrogate_nas.evaluation import recorded
+from surrogate_nas.evaluation import Goal, recorded
 from surrogate_nas.records import SearchResult
 from surrogate_nas.records.verification import VerificationRecord
 from surrogate_nas.reporting.command import repeating, typed, without_passwords
 from surrogate_nas.reporting.html.subject import SearchSubject
+from surrogate_nas.workflows.goals import parse_limit
 from surrogate_nas.workflows.search import SearchOutcome
 
 if TYPE_CHECKING:
@@ -99,7 +101,7 @@ def of_store(store: str, name: str | None, space: str | os.PathLike[str] | None)
     storage = open_storage(store, new=False)
     study = read_study(storage, name, space=space)
     task, remarks = _task(study)
-    goals = task.goals if task is not None and len(study.goals) == 1 else study.goals
+    goals = _goals(study) if task is None else task.goals
     finished = finished_after(storage, study.name)
     seconds = [finished.get(trial.proposal.number, math.nan) for trial in study.trials]
     total = max((s for s in seconds if s == s), default=0.0)
@@ -147,6 +149,7 @@ def _task(study: Study) -> tuple[TabularTask | None, list[str]]:
         benchmark = open_benchmark(name)
         task = benchmark.task(settings["task"], isomorphs=settings.get("isomorphs", "separate"))
         same = task.fingerprint == settings.get("fingerprint")
+        task = _with_goals(task, study)
     except SurrogateNASError:
         same = False
     if same:
@@ -155,6 +158,23 @@ def _task(study: Study) -> tuple[TabularTask | None, list[str]]:
         f"The table {name} of this search is not at hand, so ranks and the best value of the "
         "table are left out."
     ]
+
+
+def _goals(study: Study) -> tuple[Goal, ...]:
+    """The goals with their limits, which studies keep as text."""
+    texts = study.settings.get("goals") or [goal.metric for goal in study.goals]
+    limits = [
+        None if text == goal.metric else parse_limit(text).limit
+        for text, goal in zip(texts, study.goals, strict=True)
+    ]
+    return tuple(replace(g, limit=limit) for g, limit in zip(study.goals, limits, strict=True))
+
+
+def _with_goals(task: TabularTask, study: Study) -> TabularTask:
+    goals = _goals(study)
+    if len(goals) == 1:
+        return task
+    return task.with_goals(goals, known=study.settings.get("known") or ())
 
 
 def _verification(storage: BaseStorage, study: Study) -> VerificationRecord | None:

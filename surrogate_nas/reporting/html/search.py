@@ -5,6 +5,7 @@ from __future__ import annotations
 from surrogate_nas.records import standing
 from surrogate_nas.reporting.html.belief import belief
 from surrogate_nas.reporting.html.decisions import decisions
+from surrogate_nas.reporting.html.front import front, limits
 from surrogate_nas.reporting.html.markup import join, tag
 from surrogate_nas.reporting.html.page import (
     Section,
@@ -24,6 +25,8 @@ from surrogate_nas.reporting.html.winners import all_trials, failures, verificat
 def search_report(subject: SearchSubject) -> tuple[str, list[str]]:
     """The page about a search, and the titles of its sections."""
     sections = [
+        front(subject),
+        limits(subject),
         progress(subject),
         winners(subject),
         decisions(subject),

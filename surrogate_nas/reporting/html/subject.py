@@ -13,6 +13,7 @@ from surrogate_nas._types import FloatArray
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.evaluation import Goal, Trial
 from surrogate_nas.records import SearchResult
+from surrogate_nas.records.results import keeps
 from surrogate_nas.records.verification import VerificationRecord
 from surrogate_nas.reporting.html.scales import digits_of, number
 from surrogate_nas.spaces.base import SearchSpace
@@ -76,10 +77,14 @@ class SearchSubject:
 
     @cached_property
     def whole(self) -> FloatArray:
-        """Values of the first goal at the largest budget; NaN for all other trials: (trials,)."""
-        budgets = [0 if t.evaluation is None else t.evaluation.budget for t in self.trials]
-        largest = max(budgets, default=0)
-        return np.asarray(np.where(np.array(budgets) == largest, self.values[:, 0], np.nan))
+        """Values of the first goal at the largest budget: (trials,).
+
+        NaN for all other trials, and for those that break a limit.
+        """
+        found = [t.evaluation for t in self.trials]
+        largest = max((e.budget for e in found if e is not None), default=0)
+        counts = [e is not None and e.budget == largest and keeps(self.goals, e) for e in found]
+        return np.asarray(np.where(counts, self.values[:, 0], np.nan))
 
     @cached_property
     def best_first(self) -> list[int]:

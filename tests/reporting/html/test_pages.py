@@ -206,6 +206,22 @@ def test_a_folder_without_a_comparison(tmp_path: Path, capsys: pytest.CaptureFix
     assert main(["report", "cell-bench", "--out", str(tmp_path / "no" / "x.html")]) == 2
 
 
+def test_several_goals_and_a_limit(tmp_path: Path) -> None:
+    store, page = tmp_path / "run.journal", tmp_path / "page.html"
+    command = ["search", "--benchmark", "cell-bench", "--task", "digits", "--predictor", "none"]
+    command += ["--goal", "accuracy", "--goal", "latency", "--limit", "parameters<=5000"]
+    assert main([*command, "--trials", "40", "--store", str(store), "--report", str(page)]) == 0
+    shown = assert_self_contained(page.read_text())
+    again = write_report(store, tmp_path / "again.html")
+    assert again.sections[:2] == ("Front", "Limits")
+    found = assert_self_contained((tmp_path / "again.html").read_text())
+    for text in ("true front of the table", "knee", "parameters<=5000", "Hypervolume"):
+        assert text in shown.text
+        assert text in found.text
+    text = next(t for t in found.texts if t.startswith("surrogate-nas search"))
+    assert "--goal accuracy --goal latency --limit 'parameters<=5000'" in text
+
+
 def test_passwords_are_not_shown() -> None:
     url = "postgresql://me:secret@host/db"
     assert without_passwords(url) == "postgresql://me:***@host/db"
