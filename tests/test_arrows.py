@@ -49,8 +49,8 @@ LAYER = {name: number for number, group in enumerate(LAYERS) for name in group}
 OPEN = frozenset({LAYER["errors"]})
 # The workflows that others may import.
 WORKFLOWS = {
-    "search": frozenset({"verify"}),
-    "setups": frozenset({"goals", "proxies", "search", "verify"}),
+    "search": frozenset({"export", "verify"}),
+    "setups": frozenset({"export", "goals", "proxies", "search", "verify"}),
     "experiment": frozenset({"proxies"}),
     "compare": frozenset({"equal_methods", "experiment", "proxies"}),
     "subjects": frozenset({"goals", "search", "verify"}),

@@ -14,7 +14,7 @@ from tests.scripts import load_script
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 # The other pages have tests of their own.
-PAGES = ["callbacks.md"]
+PAGES = ["callbacks.md", "export.md"]
 PRINTS = {"python", "console"}
 FILES = {"toml", "csv", "python"}
 blocks = load_script("blocks").blocks

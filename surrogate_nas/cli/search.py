@@ -14,6 +14,7 @@ from surrogate_nas.cli.console import (
     add_source_options,
     add_table_options,
     add_trial_options,
+    check_file,
     check_page,
     check_picture,
     names,
@@ -99,6 +100,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     option("--plot", type=Path, metavar="FILE.png", help="draw the best value so far")
     option("--report", type=Path, metavar="FILE.html", help="make a page about the search")
+    _add_training_options(parser)
+
+
+def _add_training_options(parser: argparse.ArgumentParser) -> None:
+    option = parser.add_argument
     option(
         "--verify",
         type=positive,
@@ -106,6 +112,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help=f"then really train the best K, {VERIFICATION_SEEDS} times each, as their table "
         "notes; with --benchmark or --task, the options of real training say how, where it notes "
         "nothing",
+    )
+    option(
+        "--export-best",
+        type=Path,
+        metavar="FILE.pt|FILE.onnx|FILE.pt2",
+        help="then train the best architecture, as its table notes or as in the search, and write "
+        "its network here, with a model card beside it",
     )
 
 
@@ -137,6 +150,8 @@ def run(arguments: argparse.Namespace) -> int:
     started = time.perf_counter()
     check_picture(arguments.plot, "--plot")
     check_page(arguments.report)
+    if arguments.export_best is not None:
+        check_file("--export-best", arguments.export_best)
     with only_json(arguments.json):
         from surrogate_nas.workflows.search import search_task
 
@@ -158,7 +173,8 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _show(setup, outcome)
     checked = outcome.verification
-    return _ending(outcome.result) if checked is None else finished(checked)
+    code = _ending(outcome.result) if checked is None else finished(checked)
+    return code or _exported(outcome)
 
 
 # Setup ----------------------------------------------------------------------------------------
@@ -223,6 +239,7 @@ def _options(arguments: argparse.Namespace) -> SearchOptions:
         store=arguments.store,
         share=arguments.share,
         verify=arguments.verify,
+        export=arguments.export_best,
         candidates=arguments.candidates,
         training=training_options(arguments),
     )
@@ -292,6 +309,23 @@ def _draw(path: Path, setup: SearchSetup, result: SearchResult) -> None:
     elif setup.task is not None:
         draw_search(path, setup.task, result, method=setup.shown)
         note(f"the picture is in {path}")
+
+
+def _exported(outcome: SearchOutcome) -> int:
+    """Tell the user where the best network is, and return the exit code."""
+    from surrogate_nas.records import ExportRecord
+
+    found = outcome.record.export
+    if not isinstance(found, ExportRecord):
+        return 0
+    if found.error is not None:
+        note(f"the best network was not exported: {' '.join(found.error.split())}")
+        return 1
+    note(
+        f"the network of {found.arch} (validation {found.validation_accuracy:.2f} %, test "
+        f"{found.test_accuracy:.2f} %) is in {found.path}, its card in {found.card}"
+    )
+    return 0
 
 
 def _ending(result: SearchResult) -> int:

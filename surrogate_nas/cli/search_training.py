@@ -60,7 +60,7 @@ def wanted(arguments: argparse.Namespace, method: Method) -> bool:
     """
     of_a_table = arguments.benchmark is not None or arguments.task is not None
     proxies = arguments.proxies is not None or method.features
-    builds = arguments.verify is not None or proxies
+    builds = arguments.verify is not None or arguments.export_best is not None or proxies
     if builds and (of_a_table or arguments.dataset is None):
         for name in ("space", "stop_early"):
             if getattr(arguments, name) is not None:

@@ -54,7 +54,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_network_options(parser)
     option("--checkpoint", type=Path, metavar="FILE", help="kept after each epoch, to go on from")
     option(
-        "--export", type=Path, metavar="FILE.pt|FILE.onnx", help="write the trained network here"
+        "--export",
+        type=Path,
+        metavar="FILE.pt|FILE.onnx|FILE.pt2",
+        help="write the trained network here, and a model card beside it",
     )
     option(
         "--draw", type=Path, metavar="FILE.svg|FILE.png", help="draw the architecture as a graph"
@@ -71,7 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
     with only_json(arguments.json):
         from surrogate_nas.spaces import open_space
         from surrogate_nas.training.datasets.base import open_dataset
-        from surrogate_nas.training.export import check_export, export_network
+        from surrogate_nas.training.export import check_export, export_network, try_export
+        from surrogate_nas.training.model_card import card_path
         from surrogate_nas.training.objective import TrainingObjective
 
         space = open_space(arguments.space)
@@ -83,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
             note(f"the drawing is in {arguments.draw}")
         dataset = open_dataset(arguments.dataset, arguments.data_dir)
         if arguments.export is not None:
-            check_export(arguments.export, dataset)
+            check_export(arguments.export)
         text = space.format(arch)
         with progress(f"{text} on {dataset.name}", arguments.epochs) as advance:
             objective = TrainingObjective(
@@ -97,6 +101,9 @@ def run(arguments: argparse.Namespace) -> int:
                 settings=arguments.settings,
                 watch=lambda point: advance(_progress(point)),
             )
+            if arguments.export is not None:
+                own = arguments.network is not None
+                try_export(arguments.export, objective.build(arch), dataset, own=own)
             training = objective.train(arch, checkpoint=arguments.checkpoint)
         if arguments.export is not None:
             export_network(
@@ -107,8 +114,9 @@ def run(arguments: argparse.Namespace) -> int:
                 architecture=text,
                 builder=arguments.network,
                 settings=arguments.settings,
+                facts=objective.facts(training, seed=arguments.seed),
             )
-            note(f"the network is in {arguments.export}")
+            note(f"the network is in {arguments.export}, its card in {card_path(arguments.export)}")
     record = _record(arguments, text, training)
     if arguments.json:
         write_json(record)

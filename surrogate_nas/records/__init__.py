@@ -20,6 +20,7 @@ from surrogate_nas.records.tables import BenchmarksRecord as BenchmarksRecord
 from surrogate_nas.records.tables import ImportRecord as ImportRecord
 from surrogate_nas.records.tables import TableRecord as TableRecord
 from surrogate_nas.records.training import BuildRecord as BuildRecord
+from surrogate_nas.records.training import ExportRecord as ExportRecord
 from surrogate_nas.records.training import FailedTraining as FailedTraining
 from surrogate_nas.records.training import SupernetPoint as SupernetPoint
 from surrogate_nas.records.training import SupernetRecord as SupernetRecord

@@ -19,6 +19,7 @@ from surrogate_nas.records.front import (
     own_values,
 )
 from surrogate_nas.records.results import SearchResult
+from surrogate_nas.records.training import ExportRecord
 from surrogate_nas.records.verification import VerificationRecord
 from surrogate_nas.spaces.base import SearchSpace
 
@@ -103,6 +104,8 @@ class SearchRecord(JsonRecord):
         weights: The guide's file of weights, or null.
         verification: Real trainings of the best, where they were asked for; null where the search
             was interrupted or every trial failed.
+        export: The best network as a file, where it was asked for; null where the search was
+            interrupted or every trial failed.
         seconds: How long it took.
         goals: What was optimised, where that or a limit was chosen.
         limits: What was limited.
@@ -133,6 +136,7 @@ class SearchRecord(JsonRecord):
     source_evaluations: int
     weights: str | None
     verification: VerificationRecord | Literal[Absence.ABSENT] | None = ABSENT
+    export: ExportRecord | Literal[Absence.ABSENT] | None = ABSENT
     seconds: SearchSeconds
     goals: tuple[GoalRecord, ...] | Literal[Absence.ABSENT] = ABSENT
     limits: tuple[LimitRecord, ...] | Literal[Absence.ABSENT] = ABSENT

@@ -40,6 +40,31 @@ class TrainingRecord(JsonRecord):
 
 
 @dataclass(frozen=True, slots=True)
+class ExportRecord(JsonRecord):
+    """The best network of a search, trained and written to a file.
+
+    Attributes:
+        path: The file.
+        card: The model card beside it; null where writing failed.
+        arch: In the notation of its space.
+        epochs: Length of the training.
+        seed: Of weights and order.
+        validation_accuracy: After the last epoch, in %; null where the training failed.
+        test_accuracy: Likewise.
+        error: Why the training or writing failed, or null.
+    """
+
+    path: Path
+    card: Path | None
+    arch: str
+    epochs: int
+    seed: int
+    validation_accuracy: float | None
+    test_accuracy: float | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class FailedTraining(JsonRecord):
     """A training that failed.
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import warnings
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,14 +13,18 @@ import torch
 from torch import Tensor, nn
 
 from surrogate_nas._types import FloatArray
-from surrogate_nas.errors import FormatError, InvalidArgumentError, MissingDependencyError
+from surrogate_nas.errors import FormatError, InvalidArgumentError
 from surrogate_nas.files import reason, replacing
 from surrogate_nas.spaces import open_space
+from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.spaces.custom import CustomSpace
 from surrogate_nas.training.checkpoints import read_checkpoint, write_checkpoint
 from surrogate_nas.training.datasets.base import Dataset
+from surrogate_nas.training.model_card import card_path, write_card
 from surrogate_nas.training.networks.base import NetworkTask, build_network
+from surrogate_nas.training.portable import PORTABLE, check_packages, write_portable
 
-SUFFIXES = (".pt", ".onnx")
+SUFFIXES = (".pt", *PORTABLE)
 _LABEL = "surrogate-nas network 1"
 
 
@@ -44,28 +47,39 @@ class Standardised(nn.Module):
         return logits
 
 
-def check_export(path: Path, dataset: Dataset) -> None:
-    """Check the file name's suffix for networks of this data set.
+def check_export(path: Path, *, option: str = "--export") -> None:
+    """Check the suffix of a file's name.
 
     Raises:
-        InvalidArgumentError: If it ends in none of `SUFFIXES`, or is .onnx for a graph.
+        InvalidArgumentError: If it ends in none of `SUFFIXES`.
         MissingDependencyError: If the kind needs a package that is not installed.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise InvalidArgumentError(
-            f"--export must end with {' or '.join(SUFFIXES)}, got {os.fspath(path)!r}"
+            f"{option} must end with {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}, "
+            f"got {os.fspath(path)!r}"
         )
-    if path.suffix.lower() == ".onnx":
-        if dataset.graph is not None:
-            raise InvalidArgumentError(
-                f"--export: the network of a graph can be a .pt file only, got {os.fspath(path)!r}"
-            )
-        try:
-            import onnxscript  # noqa: F401  (torch asks for it when it is too late)
-        except ImportError as error:
-            raise MissingDependencyError(
-                "an .onnx file needs the packages onnx and onnxscript: pip install onnx onnxscript"
-            ) from error
+    check_packages(path)
+
+
+def try_export(path: Path, network: nn.Module, dataset: Dataset, *, own: bool = False) -> None:
+    """Export a network that is not trained yet, so that a long training is not in vain.
+
+    The program's own networks of images can always be exported. Networks of graphs with some
+    designs, and a user's own, may have parts that ``.onnx`` and ``.pt2`` cannot hold.
+
+    Args:
+        path: The file; it is not written.
+        network: The network.
+        dataset: The data set.
+        own: Whether the network is built by a function of the user's own.
+
+    Raises:
+        InvalidArgumentError: See `export_network`.
+    """
+    if path.suffix.lower() in PORTABLE and (own or dataset.graph is not None):
+        with tempfile.TemporaryDirectory() as folder:
+            write_portable(Path(folder, path.name), _raw(_ready(network), dataset), dataset, path)
 
 
 def export_network(
@@ -73,33 +87,76 @@ def export_network(
     network: nn.Module,
     dataset: Dataset,
     *,
-    space: str,
+    space: str | SearchSpace,
     architecture: str,
     builder: str | None = None,
     settings: Mapping[str, Any] | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a trained network that takes raw images: ``.pt`` for `load_network`, or ``.onnx``.
+    """Write a trained network that takes raw images, and a model card beside it.
 
-    The network of a graph is written without changes.
+    ``.pt`` is for `load_network`, ``.onnx`` for ONNX Runtime and others, ``.pt2`` for
+    ``torch.export.load``. What the last two compute is compared with PyTorch first. The network of
+    a graph is written without changes.
 
     Args:
         path: The file.
         network: As `TrainingObjective.train` returns it.
         dataset: The data set of its training.
-        space: Name or TOML file of the space.
+        space: Name or TOML file of the space, or the space itself.
         architecture: The architecture in the space's notation.
         builder: Name of the function that built it, if that is not the space's default.
         settings: Sizes with which it was built.
+        facts: What the card tells of its search and training, see
+            `surrogate_nas.training.model_card.write_card`.
 
     Raises:
-        InvalidArgumentError: If the file cannot be written.
+        InvalidArgumentError: If the file cannot be written, or cannot hold this network.
     """
-    network = network.to("cpu", memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
-    if path.suffix.lower() == ".onnx":
-        _export_onnx(path, Standardised(network, dataset.moments).eval(), dataset.task)
-        return
+    network, difference = _ready(network), None
+    if path.suffix.lower() in PORTABLE:
+        with _replaced(path) as part:
+            difference = write_portable(part, _raw(network, dataset), dataset, path)
+    else:
+        _write_checkpoint(path, network, dataset, space, architecture, builder, settings)
+    try:
+        write_card(
+            path,
+            network,
+            dataset,
+            space=space if isinstance(space, str) else space.name,
+            architecture=architecture,
+            facts=facts or {},
+            difference=difference,
+        )
+    except OSError as error:
+        raise InvalidArgumentError(
+            f"cannot write {os.fspath(card_path(path))!r}: {reason(error)}"
+        ) from error
+
+
+def _ready(network: nn.Module) -> nn.Module:
+    """The network on the CPU in evaluation mode."""
+    return network.to("cpu", memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload,no-any-return]
+
+
+def _raw(network: nn.Module, dataset: Dataset) -> nn.Module:
+    """The network with the standardisation of raw images."""
+    return network if dataset.graph is not None else Standardised(network, dataset.moments).eval()
+
+
+def _write_checkpoint(
+    path: Path,
+    network: nn.Module,
+    dataset: Dataset,
+    space: str | SearchSpace,
+    architecture: str,
+    builder: str | None,
+    settings: Mapping[str, Any] | None,
+) -> None:
     content = {
-        "space": space,
+        "space": space if isinstance(space, str) else space.name,
+        "definition": space.definition if isinstance(space, CustomSpace) else None,
         "architecture": architecture,
         "builder": builder,
         "settings": dict(settings or {}),
@@ -124,8 +181,10 @@ def load_network(path: str | os.PathLike[str]) -> nn.Module:
     content = read_checkpoint(Path(path), _LABEL, torch.device("cpu"))
     if content is None:
         raise FormatError(f"there is no file {os.fspath(path)!r}")
+    definition = content.get("definition")  # older files have none
+    space = open_space(content["space"]) if definition is None else CustomSpace(definition)
     network = build_network(
-        open_space(content["space"]).parse(content["architecture"]),
+        space.parse(content["architecture"]),
         NetworkTask(tuple(content["shape"]), content["classes"]),
         network=content["builder"],
         settings=content["settings"],
@@ -137,23 +196,6 @@ def load_network(path: str | os.PathLike[str]) -> nn.Module:
     return Standardised(network, (mean, std)).eval()
 
 
-def _export_onnx(path: Path, network: nn.Module, task: NetworkTask) -> None:
-    example = torch.zeros((2, *task.shape))
-    batch = torch.export.Dim("batch")
-    with _quiet(logging.getLogger("torch.onnx")), _replaced(path) as part:
-        torch.onnx.export(
-            network,
-            (example,),
-            part,
-            input_names=["images"],
-            output_names=["logits"],
-            dynamic_shapes={"images": {0: batch}},
-            external_data=False,
-            verbose=False,
-            dynamo=True,
-        )
-
-
 @contextmanager
 def _replaced(path: Path) -> Iterator[Path]:
     try:
@@ -161,15 +203,3 @@ def _replaced(path: Path) -> Iterator[Path]:
             yield part
     except OSError as error:
         raise InvalidArgumentError(f"cannot write {os.fspath(path)!r}: {reason(error)}") from error
-
-
-@contextmanager
-def _quiet(logger: logging.Logger) -> Iterator[None]:
-    """Suppress warnings of torch's exporter that a user cannot act on."""
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            yield
-    finally:
-        logger.setLevel(level)

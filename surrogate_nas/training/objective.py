@@ -212,6 +212,27 @@ class TrainingObjective:
                 )
         return Training(network, curve, parameters, flops)
 
+    def facts(self, training: Training, *, seed: int | None = None) -> dict[str, Any]:
+        """How a network was trained and what it reached, for its model card.
+
+        Args:
+            training: What `train` returned.
+            seed: None for that of the constructor.
+        """
+        last = training.curve[-1] if training.curve else None
+        builder = self.network if isinstance(self.network, str | None) else "a function"
+        sizes = ", ".join(f"{key}={value}" for key, value in self.settings.items())
+        return {
+            "multiply-adds of one example": f"{training.flops:,}",
+            "built by": builder,
+            "settings": sizes or None,
+            "recipe": self.recipe.name,
+            "epochs": len(training.curve),
+            "seed": self.seed if seed is None else seed,
+            "validation accuracy": last and f"{last.validation_accuracy:.2f} %",
+            "test accuracy": last and f"{last.test_accuracy:.2f} %",
+        }
+
     def _identity(self, arch: Architecture) -> str:
         builder = self.network
         if builder is not None and not isinstance(builder, str):

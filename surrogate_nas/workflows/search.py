@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -14,7 +14,14 @@ from surrogate_nas._types import OnStep, Progress, no_progress
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Goal, KnowsCosts, Objective, Trial
-from surrogate_nas.records import ABSENT, SearchResult, Standing, standing
+from surrogate_nas.records import (
+    ABSENT,
+    Absence,
+    ExportRecord,
+    SearchResult,
+    Standing,
+    standing,
+)
 from surrogate_nas.records.front import Box
 from surrogate_nas.records.results import keeps
 from surrogate_nas.records.search import (
@@ -36,6 +43,7 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
     from surrogate_nas.training.proxies.table import ProxyTable
+    from surrogate_nas.workflows.export import ExportPlan
     from surrogate_nas.workflows.verify import Verification, VerificationPlan
 
 
@@ -52,6 +60,8 @@ class SearchOptions:
             the same options, see `surrogate_nas.store.Shared`; ``trials`` is their total.
         verify: Number of best architectures to train afterwards, `VERIFICATION_SEEDS` times each;
             None for none.
+        export: A file for the network of the best architecture, which is trained for it, see
+            `surrogate_nas.workflows.export`; None for none.
         candidates: What a guide compares, ``"all"`` or ``"visited"``, see
             `surrogate_nas.searchers.guided.Guided`; None for its default.
         training: How architectures are trained. In a search by training that is every trial. In a
@@ -67,6 +77,7 @@ class SearchOptions:
     store: str | os.PathLike[str] | None = None
     share: bool = False
     verify: int | None = None
+    export: str | os.PathLike[str] | None = None
     candidates: str | None = None
     training: TrainingOptions = field(default_factory=TrainingOptions)
 
@@ -116,6 +127,7 @@ class SearchSetup:
         task: The task of a table, or None.
         store: The storage that keeps trials, or None.
         verification: How the best are trained afterwards, or None.
+        export: How the best becomes a file, or None.
     """
 
     label: str
@@ -130,6 +142,7 @@ class SearchSetup:
     task: TabularTask | None = None
     store: BaseStorage | None = None
     verification: VerificationPlan | None = None
+    export: ExportPlan | None = None
 
     @property
     def goal(self) -> Goal:
@@ -237,10 +250,36 @@ def search_task(
             workers=options.workers,
             progress=progress,
         )
+    exported = _export(setup, result, progress)
     total = time.perf_counter() - started
     seconds = SearchSeconds(load=loaded - started, search=result.seconds, total=total)
     record = _record(setup, result, verification, seconds)
+    record = replace(record, export=exported)
     return SearchOutcome(result, record, verification, setup, tuple(steps.finished))
+
+
+def _export(
+    setup: SearchSetup, result: SearchResult, progress: Progress
+) -> ExportRecord | Literal[Absence.ABSENT] | None:
+    """Train and write the best network, if that was asked for and there is one."""
+    if setup.export is None:
+        return ABSENT
+    if result.best is None or result.stopped == "interrupted":
+        return None
+    from surrogate_nas.workflows.export import export_best
+
+    facts = _facts(setup, result)
+    return export_best(result.best, setup.export, goal=setup.goal, facts=facts, progress=progress)
+
+
+def _facts(setup: SearchSetup, result: SearchResult) -> dict[str, Any]:
+    """What a model card tells of the search."""
+    weights = None if setup.guide is None else setup.guide.weights
+    return {
+        "found by": f"{setup.shown}, {len(result.trials)} trials, seed {setup.options.seed}",
+        "searched": setup.label,
+        "weights of the guide": None if weights is None else os.path.basename(weights),
+    }
 
 
 def _record(

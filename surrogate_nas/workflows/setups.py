@@ -27,6 +27,7 @@ from surrogate_nas.workflows.search import SearchOptions, SearchSetup
 
 if TYPE_CHECKING:
     from surrogate_nas.training.objective import TrainingObjective
+    from surrogate_nas.workflows.export import ExportPlan
     from surrogate_nas.workflows.verify import VerificationPlan
 
 EPOCHS = 10
@@ -60,7 +61,7 @@ def table_setup(
     """
     options, method = options or SearchOptions(), _guided(method)
     check_arguments(task, **options.limits)
-    plan = None if options.verify is None else _table_verification(task, options, options.verify)
+    plan, export = _afterwards(task, options)
     guide = None
     if method.predictor is not None:
         guide = choose_predictor(
@@ -72,19 +73,19 @@ def table_setup(
     if networks is None and (options.proxies is not None or method.features):
         networks, _ = options.training.plan(_whole(task.space), task.training, epochs=1)
     features = search_proxies(options.proxies, method, guide, task.space, networks, on_step)
-    budgets = [b for b in task.budgets if options.budget is None or b <= options.budget]
     setup = SearchSetup(
         label=f"{task.benchmark}/{task.name}",
         where={"benchmark": task.benchmark, "task": task.name},
         space=task.space,
         objective=task,
         method=method,
-        searcher=_searcher(method, task.space, options, guide, budgets, features),
+        searcher=_searcher(method, task.space, options, guide, _budgets(task, options), features),
         guide=guide,
         features=features,
         options=options,
         task=task,
         verification=plan,
+        export=export,
     )
     settings = {
         "benchmark": task.benchmark,
@@ -98,6 +99,18 @@ def table_setup(
     return _kept(setup, task.benchmark, task.name, settings)
 
 
+def _budgets(task: TabularTask, options: SearchOptions) -> list[int]:
+    return [b for b in task.budgets if options.budget is None or b <= options.budget]
+
+
+def _afterwards(
+    task: TabularTask, options: SearchOptions
+) -> tuple[VerificationPlan | None, ExportPlan | None]:
+    """The real trainings after a search."""
+    plan = None if options.verify is None else _table_verification(task, options, options.verify)
+    return plan, None if options.export is None else _table_export(task, options, options.export)
+
+
 def _table_verification(task: TabularTask, options: SearchOptions, top: int) -> VerificationPlan:
     from surrogate_nas.workflows.verify import VerificationPlan
 
@@ -105,6 +118,16 @@ def _table_verification(task: TabularTask, options: SearchOptions, top: int) -> 
     training, plan = options.training.plan(_whole(task.space), task.training)
     seeds = range(plan["seeds"], plan["seeds"] + VERIFICATION_SEEDS)  # not those of the table
     return VerificationPlan(top, training, plan, seeds)
+
+
+def _table_export(
+    task: TabularTask, options: SearchOptions, path: str | os.PathLike[str]
+) -> ExportPlan:
+    from surrogate_nas.workflows.export import plan_export
+
+    _check_verified(task, options)
+    training, plan = options.training.plan(_whole(task.space), task.training)
+    return plan_export(path, training, plan, seed=plan["seeds"])  # not one of the table
 
 
 def _whole(space: SearchSpace) -> SearchSpace:
@@ -164,6 +187,7 @@ def training_setup(
         features=features,
         options=options,
         verification=_own_verification(training, plan, options),
+        export=_own_export(space, training, plan, options),
     )
     settings = {"task": dataset, **recorded(plan), "stop_early": stop_early}
     return _kept(setup, f"train {space_name}", dataset, settings | _goal_settings(objective))
@@ -210,6 +234,8 @@ def _with_goals(
 def _check_verified(objective: Objective, options: SearchOptions) -> None:
     if options.verify is not None:
         check_one_goal(objective.goals, "a verification")
+    if options.export is not None:
+        check_one_goal(objective.goals, "--export-best")
 
 
 def _goal_settings(objective: Objective) -> dict[str, Any]:
@@ -218,6 +244,23 @@ def _goal_settings(objective: Objective) -> dict[str, Any]:
         return {}
     known = sorted(getattr(objective, "known", ()))
     return {"goals": [goal.text for goal in objective.goals], "known": known}
+
+
+def _own_export(
+    space: str | os.PathLike[str] | SearchSpace,
+    training: TrainingObjective,
+    plan: Mapping[str, Any],
+    options: SearchOptions,
+) -> ExportPlan | None:
+    """The training of the best trial again: the same seed gives the same network."""
+    if options.export is None:
+        return None
+    from surrogate_nas.workflows.export import plan_export
+
+    to_the_end = copy.copy(training)
+    to_the_end.stop = None
+    named = None if isinstance(space, SearchSpace) else os.fspath(space)
+    return plan_export(options.export, to_the_end, plan, seed=options.seed, space=named)
 
 
 # Both -----------------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ def test_shows_the_result(capsys: pytest.CaptureFixture[str]) -> None:
         ([ARCH, "--settings", "channel=2"], "has no setting 'channel'"),
         ([ARCH, "--network", "nowhere:build"], "cannot load the network 'nowhere:build'"),
         ([ARCH, "--device", "gpu"], "device must be one of"),
-        ([ARCH, "--export", "model.txt"], "--export must end with .pt or .onnx"),
+        ([ARCH, "--export", "model.txt"], "--export must end with .pt, .onnx or .pt2"),
         ([ARCH, "--export", "/nowhere/model.pt"], "--export must be in a folder that exists"),
         ([ARCH, "--export", "folder.pt"], "--export must be a file, but 'folder.pt' is a folder"),
         ([ARCH, "--checkpoint", "folder.pt"], "--checkpoint must be a file"),

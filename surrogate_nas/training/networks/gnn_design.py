@@ -20,7 +20,7 @@ from surrogate_nas.training.networks.neighbours import (
 )
 
 _RESTART = 0.1  # of personalised PageRank: the share of the first state in each layer
-_REDUCE = {"add": "sum", "mean": "mean", "max": "amax", "min": "amin"}
+_REDUCE = {"add": "sum", "mean": "sum", "max": "amax", "min": "amin"}
 
 
 def build(
@@ -74,7 +74,12 @@ def aggregate(messages: Tensor, target: Tensor, nodes: int, how: str) -> Tensor:
     """Aggregate messages (m, k) at their targets (m,): (nodes, k), 0 for nodes without any."""
     index = target[:, None].expand_as(messages)
     joined = messages.new_zeros(nodes, messages.shape[1])
-    return joined.scatter_reduce(0, index, messages, _REDUCE[how], include_self=False)
+    joined = joined.scatter_reduce(0, index, messages, _REDUCE[how], include_self=False)
+    if how == "mean":  # not by scatter_reduce, whose mean torch's export to ONNX gets wrong
+        ones = messages.new_ones(target.shape[0])
+        count = messages.new_zeros(nodes).index_add(0, target, ones)
+        joined = joined / count.clamp(min=1)[:, None]
+    return joined
 
 
 class DesignNetwork(nn.Module):
@@ -144,8 +149,8 @@ class DesignNetwork(nn.Module):
             with torch.no_grad():
                 found = neighbours(self.design["neigh"], x, edge_index, self.nearest)
                 kind = self.design["norm"].removeprefix("rel_")
-                position = positions(kind, edge_index, len(x)) if kind in POSITIONS else None
-            self._kept = edge_index, Edges(found, degrees(found, len(x)), position)
+                position = positions(kind, edge_index, x.shape[0]) if kind in POSITIONS else None
+            self._kept = edge_index, Edges(found, degrees(found, x.shape[0]), position)
         return self._kept[1]
 
 
@@ -167,7 +172,7 @@ class DesignLayer(nn.Module):
         """States (nodes, channels_in) to (nodes, channels_out)."""
         source, target = edges.index
         weight = self._weights(x, edges)
-        joined = aggregate(weight[:, None] * x[source], target, len(x), self.agg)
+        joined = aggregate(weight[:, None] * x[source], target, x.shape[0], self.agg)
         if self.own is None:
             result: Tensor = self.passed(torch.cat([x, joined], dim=1))
         else:
@@ -217,7 +222,7 @@ class GraphGymNetwork(nn.Module):
         source, target = edge_index
         state = self.pre(x)
         for layer in self.layers:
-            passed = aggregate(layer(state)[source], target, len(x), self.agg)
+            passed = aggregate(layer(state)[source], target, x.shape[0], self.agg)
             match self.stage:
                 case "skipsum":
                     state = state + passed

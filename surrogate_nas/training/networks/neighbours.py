@@ -40,7 +40,7 @@ def neighbours(kind: str, x: Tensor, edge_index: Tensor, nearest: int) -> Tensor
         edge_index: int64 (2, m).
         nearest: Number of the nearest nodes.
     """
-    nodes = len(x)
+    nodes = x.shape[0]
     own = torch.arange(nodes, device=x.device).expand(2, nodes)
     if kind == "edge_index":
         found = edge_index
@@ -54,7 +54,8 @@ def neighbours(kind: str, x: Tensor, edge_index: Tensor, nearest: int) -> Tensor
         way = kind.removeprefix("edge_index_knn").removeprefix("_")
         position = positions(way, edge_index, nodes).to(x) if way else x
         unit = torch.nn.functional.normalize(position, dim=1)
-        close = (unit @ unit.T).fill_diagonal_(-torch.inf)
+        itself = torch.eye(nodes, dtype=torch.bool, device=x.device)
+        close = torch.where(itself, -torch.inf, unit @ unit.T)
         count = min(nearest, nodes - 1)
         source = close.topk(count, dim=1).indices.flatten()
         target = torch.arange(nodes, device=x.device).repeat_interleave(count)
@@ -65,7 +66,9 @@ def neighbours(kind: str, x: Tensor, edge_index: Tensor, nearest: int) -> Tensor
 
 def degrees(edge_index: Tensor, nodes: int) -> Tensor:
     """Number of edges that end at each node, at least 1: float (nodes,)."""
-    return torch.bincount(edge_index[1], minlength=nodes).clamp(min=1).float()
+    ones = torch.ones(edge_index.shape[1], device=edge_index.device)
+    counted = torch.zeros(nodes, device=edge_index.device).index_add(0, edge_index[1], ones)
+    return counted.clamp(min=1)
 
 
 def positions(kind: str, edge_index: Tensor, nodes: int) -> Tensor:
