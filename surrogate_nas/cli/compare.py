@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from surrogate_nas.cli.console import (
     add_trial_options,
+    check_file,
     check_page,
     names,
     note,
@@ -17,11 +20,15 @@ from surrogate_nas.cli.console import (
 )
 from surrogate_nas.cli.experiment_options import add_experiment_options, experiment
 
+if TYPE_CHECKING:
+    from surrogate_nas.benchmarks.base import TabularTask
+    from surrogate_nas.records import ComparisonRecord
+
 SUMMARY = "run search methods side by side"
 DESCRIPTION = """\
 Run every searcher on every task with every seed, on all cores. The folder gets runs.csv with
-every trial, compare.json, and pictures. A finished run is not repeated: the same command again
-goes on where it was stopped."""
+every trial, summary.csv, compare.json, and pictures. A finished run is not repeated: the same
+command again goes on where it was stopped."""
 EXAMPLE = """\
 surrogate-nas compare --task cora,arxiv --searcher random,evolution,evolution+gp \\
       --trials 100 --seeds 10 --out comparison"""
@@ -48,6 +55,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "run too",
     )
     option("--out", type=Path, required=True, metavar="DIR", help="folder of the results")
+    option(
+        "--plot-format",
+        choices=("png", "pdf", "svg"),
+        default="png",
+        help="of the pictures (default: %(default)s)",
+    )
+    option(
+        "--latex",
+        type=Path,
+        metavar="FILE.tex",
+        help="write a table for a paper: mean and standard error, the best in bold, and marks of "
+        "significance",
+    )
     option("--report", type=Path, metavar="FILE.html", help="make a page about the comparison")
     add_experiment_options(parser, seeds=10, repetitions="runs of each searcher on each task")
 
@@ -55,6 +75,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Compare, and report."""
     check_page(arguments.report)
+    if arguments.latex is not None:
+        check_file("--latex", arguments.latex)
     with only_json(arguments.json):
         from surrogate_nas.reporting.plots import draw_comparison
         from surrogate_nas.workflows.compare import compare, with_unguided
@@ -79,7 +101,10 @@ def run(arguments: argparse.Namespace) -> int:
                 on_step=note,
             )
         sizes = {name: len(task) for name, task in zip(wanted.tasks, tasks, strict=True)}
-        pictures = draw_comparison(arguments.out, record, sizes)
+        form = arguments.plot_format
+        pictures = draw_comparison(arguments.out, record, sizes, form=form)
+    if arguments.latex is not None:
+        _write_latex(arguments.latex, record, tasks)
     if arguments.json:
         write_json(record)
     else:
@@ -87,7 +112,19 @@ def run(arguments: argparse.Namespace) -> int:
 
         print_comparison(record)
     listed = ", ".join(path.name for path in pictures)
-    note(f"in {arguments.out}: runs.csv, compare.json, {listed}")
+    note(f"in {arguments.out}: runs.csv, summary.csv, compare.json, {listed}")
     if arguments.report is not None:
         write_page(arguments.out, arguments.report, arguments.command_line)
     return 0
+
+
+def _write_latex(path: Path, record: ComparisonRecord, tasks: Sequence[TabularTask]) -> None:
+    from surrogate_nas.files import cannot_write, write_text
+    from surrogate_nas.reporting.latex import latex_table
+
+    text = latex_table(record, {task.name: task.goal.maximise for task in tasks})
+    try:
+        write_text(path, text)
+    except OSError as error:
+        raise cannot_write(path, error, "the table") from error
+    note(f"the table is in {path}")

@@ -144,13 +144,16 @@ def _limit(axes: Axes, values: FloatArray, optimum: float) -> None:
     axes.set_ylim(low - margin, high + margin)
 
 
-def draw_comparison(folder: Path, result: ComparisonRecord, sizes: Mapping[str, int]) -> list[Path]:
+def draw_comparison(
+    folder: Path, result: ComparisonRecord, sizes: Mapping[str, int], *, form: str = "png"
+) -> list[Path]:
     """Draw anytime curves over trials and over cost, and the average ranks of the methods.
 
     Args:
         folder: Where the pictures go.
         result: Of `surrogate_nas.workflows.compare.compare`.
         sizes: Number of architectures of each task.
+        form: ``png``, ``pdf`` or ``svg``.
 
     Returns:
         The files.
@@ -161,7 +164,7 @@ def draw_comparison(folder: Path, result: ComparisonRecord, sizes: Mapping[str, 
     trials = np.arange(1, table.percent.shape[-1] + 1, dtype=np.float64)
     spent, percent = by_cost(table)
     title = result.benchmark
-    paths = [folder / name for name in ("by_trials.png", "by_cost.png", "ranks.png")]
+    paths = [folder / f"{name}.{form}" for name in ("by_trials", "by_cost", "ranks")]
     with mpl.rc_context(_STYLE):
         _save(_curves(table, trials, table.percent, "trials", title), paths[0])
         _save(_curves(table, spent, percent, "cost (epochs)", title), paths[1])
@@ -274,11 +277,15 @@ def _groups(names: list[str], same: set[frozenset[str]]) -> list[tuple[int, int]
 
 
 def _save(figure: Figure, path: Path) -> None:
+    import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     FigureCanvasAgg(figure)
+    form = path.suffix[1:].lower()
+    # No dates, so that the same result is the same file.
+    date = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form)
     try:
-        with writing(path) as file:
-            figure.savefig(file, dpi=150, format=path.suffix[1:].lower())
+        with writing(path) as file, mpl.rc_context({"svg.hashsalt": "surrogate-nas"}):
+            figure.savefig(file, dpi=150, format=form, metadata=date)
     except OSError as error:
         raise cannot_write(path, error, "the picture") from error

@@ -28,6 +28,7 @@ from surrogate_nas.records import ComparisonRecord, SearchResult, Standing, stan
 from surrogate_nas.records.base import plain
 from surrogate_nas.records.comparison import FailedRun, KeptRun, Run, TrialRow
 from surrogate_nas.reporting.statistics import against_unguided, summarise
+from surrogate_nas.reporting.summaries import summary_csv
 from surrogate_nas.run import check_arguments, search
 from surrogate_nas.searchers.candidates import Extent, extent, no_guide
 from surrogate_nas.searchers.factory import make_searcher
@@ -104,7 +105,8 @@ def compare(
     """Run every searcher on every task with every seed, and summarise.
 
     Each run is kept in ``out/runs`` as soon as it is finished, and never repeated. ``out`` also
-    gets ``runs.csv`` with every trial, and ``compare.json`` with what is returned.
+    gets ``runs.csv`` with every trial, ``summary.csv`` with means and standard errors, and
+    ``compare.json`` with what is returned.
 
     Args:
         experiment: The tasks and seeds.
@@ -146,8 +148,7 @@ def compare(
     if unguided:
         tests = against_unguided(runs, sizes, _alone(searchers))
         record = replace(record, against_unguided=tests)
-    _write(folder.parent / "compare.json", json.dumps(plain(record, finite=False)))
-    _write_csv(folder.parent / "runs.csv", kept)
+    _write_results(folder.parent, record, kept)
     return record
 
 
@@ -342,6 +343,12 @@ def _write(path: Path, text: str) -> None:
         write_text(path, text)
     except OSError as error:
         raise cannot_write(path, error) from error
+
+
+def _write_results(out: Path, record: ComparisonRecord, kept: Sequence[KeptRun]) -> None:
+    _write(out / "compare.json", json.dumps(plain(record, finite=False)))
+    _write_csv(out / "runs.csv", kept)
+    _write(out / "summary.csv", summary_csv(record))
 
 
 def _write_csv(path: Path, kept: Sequence[KeptRun]) -> None:

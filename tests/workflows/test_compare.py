@@ -75,7 +75,12 @@ def test_files(done: tuple[Path, ComparisonRecord]) -> None:
         "loss", "tests.searchers.toys:Linear", "1",
     )  # fmt: skip
     assert float(last["best_value"]) == min(float(row["value"]) for row in rows[-20:])
-    assert sorted(p.name for p in out.iterdir()) == ["compare.json", "runs", "runs.csv"]
+    assert sorted(p.name for p in out.iterdir()) == [
+        "compare.json",
+        "runs",
+        "runs.csv",
+        "summary.csv",
+    ]
 
 
 def test_searchers_alone_run_beside_the_guided_ones(
