@@ -51,8 +51,8 @@ OPEN = frozenset({LAYER["errors"]})
 WORKFLOWS = {
     "search": frozenset({"export", "verify"}),
     "setups": frozenset({"export", "goals", "proxies", "search", "verify"}),
-    "experiment": frozenset({"proxies"}),
-    "compare": frozenset({"equal_methods", "experiment", "proxies"}),
+    "experiment": frozenset({"goals", "proxies"}),
+    "compare": frozenset({"equal_methods", "experiment", "goals", "proxies"}),
     "subjects": frozenset({"goals", "search", "verify"}),
     "report": frozenset({"comparisons", "search", "subjects"}),
     "evaluate": frozenset({"experiment", "proxies"}),

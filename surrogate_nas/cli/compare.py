@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from surrogate_nas.cli.console import (
     write_page,
 )
 from surrogate_nas.cli.experiment_options import add_experiment_options, experiment
+from surrogate_nas.cli.goal_options import add_goal_options, wanted_goals
 
 if TYPE_CHECKING:
     from surrogate_nas.benchmarks.base import TabularTask
@@ -70,6 +72,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     option("--report", type=Path, metavar="FILE.html", help="make a page about the comparison")
     add_experiment_options(parser, seeds=10, repetitions="runs of each searcher on each task")
+    add_goal_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -81,12 +84,12 @@ def run(arguments: argparse.Namespace) -> int:
         from surrogate_nas.reporting.plots import draw_comparison
         from surrogate_nas.workflows.compare import compare, with_unguided
 
-        wanted = experiment(arguments)
+        wanted = replace(experiment(arguments), goals=wanted_goals(arguments))
         methods = arguments.searcher or (
             _METHODS if arguments.proxies is None else _METHODS_WITH_PROXIES
         )
         runs = with_unguided(methods, arguments.against_unguided)
-        total = len(wanted.tasks) * len(runs) * wanted.seeds
+        total = len(wanted.names) * len(runs) * wanted.seeds
         benchmark, tasks = wanted.open()
         with progress(f"compare on {benchmark.name}", total) as advance:
             record = compare(
@@ -100,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
                 on_run=advance,
                 on_step=note,
             )
-        sizes = {name: len(task) for name, task in zip(wanted.tasks, tasks, strict=True)}
+        sizes = {name: len(task) for name, task in zip(wanted.names, tasks, strict=True)}
         form = arguments.plot_format
         pictures = draw_comparison(arguments.out, record, sizes, form=form)
     if arguments.latex is not None:

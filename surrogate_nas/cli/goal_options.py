@@ -80,11 +80,11 @@ def wanted_goals(arguments: argparse.Namespace) -> WantedGoals:
     from surrogate_nas.workflows.goals import WantedGoals
 
     return WantedGoals(
-        goals=arguments.goal,
-        limits=arguments.limit,
-        minimise=arguments.minimise,
-        known=arguments.known,
-        weights=arguments.weights,
+        goals=tuple(arguments.goal),
+        limits=tuple(arguments.limit),
+        minimise=tuple(arguments.minimise),
+        known=tuple(arguments.known),
+        weights=None if arguments.weights is None else tuple(arguments.weights),
         scale=arguments.scale,
         each_task_a_goal=arguments.each_task_a_goal,
     )

@@ -34,6 +34,8 @@ class Run(JsonRecord):
         weights: The file of weights of the predictor, or null; earlier versions did not note it.
         candidates: Which architectures the guide compared: all, or those that its searcher
             visited; null without a guide. Earlier versions did not note it.
+        hypervolumes: Of several goals, the share of the true front's hypervolume that the trials
+            so far dominate.
     """
 
     task: str
@@ -48,6 +50,7 @@ class Run(JsonRecord):
     test: tuple[float | None, ...]
     weights: str | Literal[Absence.ABSENT] | None = ABSENT
     candidates: str | Literal[Absence.ABSENT] | None = ABSENT
+    hypervolumes: tuple[float, ...] | Literal[Absence.ABSENT] = ABSENT
 
     @property
     def method(self) -> str:
@@ -84,7 +87,8 @@ class MethodSummary(JsonRecord):
 
     Attributes:
         method: The searcher with its predictor.
-        mean_rank: Mean rank in the table of the best so far.
+        mean_rank: Mean rank in the table of the best so far; of several goals, what is missing to
+            the true front's hypervolume, in %, as in all that follows.
         median_rank: Likewise the median.
         mean_percent: Mean rank in % of the table.
         average_rank: Mean rank among the methods, 1 is best.

@@ -199,7 +199,10 @@ def _curves(table: Grid, x: FloatArray, percent: FloatArray, label: str, title: 
         ax.remove()
     for ax in axes[max(0, len(panels) - across) : len(panels)]:  # the lowest of each column
         ax.set_xlabel(label)
-    figure.supylabel("rank of the best so far (% of the table)", fontsize=10)
+    what = "missing hypervolume (% of the true front's)"
+    figure.supylabel(
+        what if table.several else "rank of the best so far (% of the table)", fontsize=10
+    )
     seeds = percent.shape[2]
     of = f"mean of {seeds} seeds, 95 % bootstrap bands" if seeds > 1 else "one seed"
     figure.suptitle(f"{title}: {of}", fontsize=11)

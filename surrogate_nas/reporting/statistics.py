@@ -31,9 +31,11 @@ class Grid:
         methods: Names.
         tasks: Names.
         ranks: Rank of the best so far, the number of rows before the first success:
-            float (methods, tasks, seeds, trials).
+            float (methods, tasks, seeds, trials). Of several goals, what is missing to the true
+            front's hypervolume, in %.
         percent: The same in % of the table.
         costs: Cost so far, of the same shape.
+        several: Whether the runs had several goals.
     """
 
     methods: tuple[str, ...]
@@ -41,6 +43,7 @@ class Grid:
     ranks: FloatArray
     percent: FloatArray
     costs: FloatArray
+    several: bool = False
 
 
 def grid(runs: Sequence[Run], sizes: Mapping[str, int]) -> Grid:
@@ -58,12 +61,22 @@ def grid(runs: Sequence[Run], sizes: Mapping[str, int]) -> Grid:
     every = [cells.get(key) for key in itertools.product(methods, tasks, seeds)]
     # A run that is missing, as it failed, found nothing at any cost.
     nothing = (np.nan,) * trials, (np.inf,) * trials
-    ranks = np.array([nothing[0] if run is None else run.ranks for run in every], dtype=np.float64)
+    shown = [nothing[0] if run is None else _shown(run) for run in every]
+    ranks = np.array(shown, dtype=np.float64)
     costs = np.array([nothing[1] if run is None else run.costs for run in every], dtype=np.float64)
     ranks, costs = ranks.reshape(shape), costs.reshape(shape)
-    rows = np.array([sizes[task] for task in tasks], dtype=np.float64)[:, None, None]
+    several = isinstance(runs[0].hypervolumes, tuple)
+    rows = np.array([100 if several else sizes[task] for task in tasks], dtype=np.float64)
+    rows = rows[:, None, None]
     ranks = np.where(np.isnan(ranks), rows, ranks)
-    return Grid(methods, tasks, ranks, 100 * ranks / rows, costs)
+    return Grid(methods, tasks, ranks, 100 * ranks / rows, costs, several)
+
+
+def _shown(run: Run) -> Sequence[float | None]:
+    """The ranks of a run; of several goals what is missing to the true front, in %."""
+    if not isinstance(run.hypervolumes, tuple):
+        return run.ranks
+    return [100 * (1 - share) for share in run.hypervolumes]
 
 
 def coinciding(table: Grid) -> list[tuple[str, ...]]:

@@ -194,15 +194,20 @@ def print_comparison(result: ComparisonRecord) -> None:
     at = summary.at
     tasks = len({row.task for row in summary.tasks})
     runs = len({(run.task, run.seed) for run in result.runs})
+    several = any(isinstance(run.hypervolumes, tuple) for run in result.runs)
+    what = "rank in the table of the best so far"
+    if several:
+        what = "what is missing to the true front's hypervolume, in %"
     console.print(
-        f"{result.benchmark}: rank in the table of the best so far, {counted(runs, 'run')} of "
+        f"{result.benchmark}: {what}, {counted(runs, 'run')} of "
         f"each method on {counted(tasks, 'task')}",
         style="bold",
     )
     heads = [f">{what} @{n}" for what in ("mean", "median") for n in at]
     table = _table("method", *heads, f">average rank @{at[-1]}")
     for row in summary.methods:
-        cells = [f"{v:,.1f}" for v in (*row.mean_rank, *row.median_rank)]
+        digits = 3 if several else 1
+        cells = [f"{v:,.{digits}f}" for v in (*row.mean_rank, *row.median_rank)]
         table.add_row(row.method, *cells, f"{row.average_rank[-1]:.2f}")
     console.print(table)
     for sentence in equal(result):

@@ -393,7 +393,7 @@ class FrontGuide:
         best = front.max(axis=0)
         span = best - front[nondominated(front)].min(axis=0)
         span = np.where(span > 0, span, 1.0)
-        weights = self.rng.dirichlet(np.ones(len(best)))
+        weights = np.random.default_rng(self._guided).dirichlet(np.ones(len(best)))
         score = tchebycheff((optimistic - best) / span, weights)
         doubtful = chance < 0.5
         score[doubtful] = score.min() - 1 + chance[doubtful]

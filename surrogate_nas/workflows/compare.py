@@ -18,15 +18,15 @@ import numpy as np
 from surrogate_nas._types import OnStep, silent
 from surrogate_nas._version import __version__
 from surrogate_nas.benchmarks.base import TabularTask
-from surrogate_nas.benchmarks.catalog import kept_task
 from surrogate_nas.checksums import sealed, unsealed
 from surrogate_nas.errors import InvalidArgumentError, SurrogateNASError
 from surrogate_nas.evaluation import Features
 from surrogate_nas.files import cannot_write, try_to_write, write_text
 from surrogate_nas.parallel import each
 from surrogate_nas.records import ComparisonRecord, SearchResult, Standing, standing
-from surrogate_nas.records.base import plain
+from surrogate_nas.records.base import ABSENT, plain
 from surrogate_nas.records.comparison import FailedRun, KeptRun, Run, TrialRow
+from surrogate_nas.records.front import Box
 from surrogate_nas.reporting.statistics import against_unguided, summarise
 from surrogate_nas.reporting.summaries import summary_csv
 from surrogate_nas.run import check_arguments, search
@@ -38,6 +38,7 @@ from surrogate_nas.training.proxies.table import ProxyTable
 from surrogate_nas.transfer import PredictorChoice, learns_from_others
 from surrogate_nas.workflows.equal_methods import expanded, groups, same_searches
 from surrogate_nas.workflows.experiment import Experiment
+from surrogate_nas.workflows.goals import WantedGoals, kept_goals
 from surrogate_nas.workflows.proxies import method_proxies, unread
 
 Guides = Mapping[tuple[str, str], PredictorChoice | None]
@@ -57,7 +58,8 @@ class RunSettings:
     """All settings on which one run depends.
 
     ``weights`` is the hash of the file's content; ``proxies`` identifies the values of the proxies;
-    ``candidates`` are None for the guide's default, and without a guide.
+    ``candidates`` are None for the guide's default, and without a guide; ``goals`` are None for the
+    task's own, and ``parts`` the tasks that are combined to one.
     """
 
     benchmark: str
@@ -72,6 +74,8 @@ class RunSettings:
     weights: str | None
     proxies: str | None = None
     candidates: str | None = None
+    goals: WantedGoals | None = None
+    parts: tuple[str, ...] = ()
     version: str = __version__
 
     @property
@@ -85,6 +89,8 @@ class RunSettings:
         settings = asdict(self)
         if self.candidates is None:  # as before there were any
             del settings["candidates"]
+        if self.goals is None:  # likewise
+            del settings["goals"], settings["parts"]
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
         readable = "".join(c if c.isalnum() or c in "+-." else "_" for c in self.method)
         return f"{self.task}-{readable}-{self.seed}-{digest[:16]}.json"
@@ -127,7 +133,7 @@ def compare(
     """
     methods = {text: Method.parse(text) for text in with_unguided(searchers, unguided)}
     opened, found = experiment.open()
-    tasks = dict(zip(experiment.tasks, found, strict=True))
+    tasks = dict(zip(experiment.names, found, strict=True))
     for task in found:
         check_arguments(task, trials=trials, batch=batch)
     _check_candidates(candidates, tasks, methods)
@@ -246,6 +252,8 @@ def _jobs(
             candidates=_named(limits["candidates"], tasks[name], methods[text]),
             weights=None if guide is None else guide.digest,
             proxies=None if (table := features[name, text]) is None else table.identity,
+            goals=None if experiment.goals == WantedGoals() else experiment.goals,
+            parts=tuple(experiment.tasks) if experiment.goals.combines else (),
         )
         for (name, text), guide in guides.items()
         for seed in range(experiment.seeds)
@@ -256,7 +264,7 @@ def _tell_same(first: Mapping[str, str], experiment: Experiment, on_run: OnStep)
     """Count the runs that another method's stand for."""
     for text, other in first.items():
         if text != other:
-            for name in experiment.tasks:
+            for name in experiment.names:
                 for seed in range(experiment.seeds):
                     on_run(f"{name} {text} seed {seed} is the same search as {other}")
 
@@ -381,7 +389,8 @@ def _run_and_keep(
 def _made(
     folder: Path, job: RunSettings, guide: PredictorChoice | None, features: Features | None
 ) -> KeptRun:
-    task = kept_task(job.benchmark, job.task, job.isomorphs, job.fingerprint)
+    names, wanted = job.parts or (job.task,), job.goals or WantedGoals()
+    task = kept_goals(job.benchmark, names, job.isomorphs, job.fingerprint, wanted)
     searcher = make_searcher(
         job.searcher,
         task.space,
@@ -424,6 +433,7 @@ def _kept_run(
             )
         )
     ends = _ends(job.trials, task.budgets[-1], result)
+    box = Box.of_task(task)
     run = Run(
         task=job.task,
         searcher=job.searcher,
@@ -437,6 +447,7 @@ def _kept_run(
         test=tuple(standings[i].test for i in ends),
         candidates=_compared(job, task),
         weights=None if guide is None else guide.weights,
+        hypervolumes=ABSENT if box is None else tuple(box.curve(result)[ends].tolist()),
     )
     return KeptRun(run, tuple(rows))
 

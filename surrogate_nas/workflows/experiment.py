@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from surrogate_nas._types import OnStep, silent
 from surrogate_nas.benchmarks.base import Benchmark, TabularTask
@@ -14,6 +14,7 @@ from surrogate_nas.parallel import cores
 from surrogate_nas.spaces.base import Isomorphs
 from surrogate_nas.training.proxies.table import ProxyTable
 from surrogate_nas.transfer import PredictorChoice, choose_predictor
+from surrogate_nas.workflows.goals import WantedGoals
 from surrogate_nas.workflows.proxies import task_proxies
 
 
@@ -34,6 +35,7 @@ class Experiment:
             `surrogate_nas.workflows.proxies.task_proxies`.
         dataset: Images for the proxies, where the table records none.
         data_dir: Where the files of the images are.
+        goals: What is optimised and limited. Where it combines tasks, all tasks are one.
     """
 
     benchmark: str
@@ -46,6 +48,12 @@ class Experiment:
     proxies: Sequence[str] | None = None
     dataset: str | None = None
     data_dir: str | os.PathLike[str] | None = None
+    goals: WantedGoals = field(default_factory=WantedGoals)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of what `open` opens."""
+        return ("+".join(self.tasks),) if self.goals.combines else tuple(self.tasks)
 
     def open(self) -> tuple[Benchmark, list[TabularTask]]:
         """The table, and the tasks in their order.
@@ -59,7 +67,10 @@ class Experiment:
         if len(self.tasks) == 0:
             raise InvalidArgumentError("tasks must have at least one entry, got none")
         opened = open_benchmark(self.benchmark)
-        return opened, [opened.task(name, isomorphs=self.isomorphs) for name in self.tasks]
+        tasks = [opened.task(name, isomorphs=self.isomorphs) for name in self.tasks]
+        if self.goals.combines:
+            return opened, [self.goals.of(tasks)]
+        return opened, [self.goals.of([task]) for task in tasks]
 
     @property
     def trains_learners(self) -> bool:

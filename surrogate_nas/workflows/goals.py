@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Sequence
@@ -9,9 +10,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from surrogate_nas.benchmarks.base import TabularTask
+from surrogate_nas.benchmarks.catalog import kept_task
 from surrogate_nas.benchmarks.combined import MeanScale, combined
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Goal, Objective
+from surrogate_nas.spaces.base import Isomorphs
 
 if TYPE_CHECKING:
     from surrogate_nas.training.objective import TrainingObjective
@@ -37,11 +40,11 @@ class WantedGoals:
         each_task_a_goal: Whether several tasks are so many goals instead.
     """
 
-    goals: Sequence[str] = ()
-    limits: Sequence[str] = ()
-    minimise: Sequence[str] = ()
-    known: Sequence[str] = ()
-    weights: Sequence[float] | None = None
+    goals: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+    minimise: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    weights: tuple[float, ...] | None = None
     scale: MeanScale = "raw"
     each_task_a_goal: bool = False
 
@@ -49,6 +52,11 @@ class WantedGoals:
     def chosen(self) -> bool:
         """Whether anything else than the task's own goal is wanted."""
         return bool(self.goals or self.limits or self.minimise or self.known)
+
+    @property
+    def combines(self) -> bool:
+        """Whether several tasks become one."""
+        return self.weights is not None or self.each_task_a_goal or self.scale != "raw"
 
     def of(self, tasks: Sequence[TabularTask]) -> TabularTask:
         """One task with these goals, of one task of a table or of several.
@@ -58,7 +66,7 @@ class WantedGoals:
                 fit the tasks, or no architecture can keep the known limits.
         """
         if len(tasks) == 1:
-            if self.weights is not None or self.each_task_a_goal or self.scale != "raw":
+            if self.combines:
                 raise InvalidArgumentError(
                     "weights, a scale and each task a goal are of several tasks, got the one task "
                     f"{tasks[0].name}; name others, too: --task {tasks[0].name},…"
@@ -93,7 +101,7 @@ class WantedGoals:
         if not self.chosen and not each:
             return task
         metrics = self.goals or ([] if each else [task.goal.metric])
-        goals = [*each, *(task.metric_goal(metric) for metric in metrics)]
+        goals: list[Goal] = [*each, *(task.metric_goal(metric) for metric in metrics)]
         for metric in self.minimise:
             task.metric_goal(metric)
         goals = [replace(g, maximise=False) if g.metric in self.minimise else g for g in goals]
@@ -103,6 +111,18 @@ class WantedGoals:
         found = task.with_goals(goals, known=list(dict.fromkeys([*self.known, *free])))
         check_feasible(found)
         return found
+
+
+@functools.lru_cache(maxsize=16)
+def kept_goals(
+    benchmark: str,
+    tasks: tuple[str, ...],
+    isomorphs: Isomorphs,
+    fingerprint: str,
+    wanted: WantedGoals,
+) -> TabularTask:
+    """A task with its goals, opened once in a process, see `kept_task`."""
+    return wanted.of([kept_task(benchmark, name, isomorphs, fingerprint) for name in tasks])
 
 
 def parse_limit(text: str) -> Goal:

@@ -162,6 +162,8 @@ def _ranks(record: ComparisonRecord, ordered: list[MethodSummary]) -> Html | Non
 def _curves(subject: ComparisonSubject, runs: Grid) -> Section:
     known = bool(subject.sizes)
     label = "rank of the best so far (% of the table)" if known else "rank of the best so far"
+    if runs.several:
+        label = "missing hypervolume (% of the true front's)"
     names = list(enumerate(runs.methods))
     trials = np.arange(1, runs.percent.shape[-1] + 1, dtype=np.float64)
     seeds = runs.percent.shape[2]
