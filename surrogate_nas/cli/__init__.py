@@ -16,6 +16,7 @@ from surrogate_nas.cli import (
     compare,
     evaluate,
     import_,
+    measure,
     meta_train,
     report,
     search,
@@ -38,6 +39,7 @@ _COMMANDS = (
     supernet,
     verify,
     build,
+    measure,
 )
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141

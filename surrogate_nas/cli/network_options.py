@@ -62,7 +62,7 @@ def add_network_options(
         option("--network", metavar="module:build", help=help_text)
     option(
         "--settings",
-        type=_settings,
+        type=sizes,
         default=None if later else {},
         metavar="NAME=N,…",
         help="sizes of the network, such as channels=8,cells=2",
@@ -109,7 +109,7 @@ def planned(
     return training_options(arguments, dataset=dataset).plan(space, noted)
 
 
-def _settings(text: str) -> dict[str, int | float]:
+def sizes(text: str) -> dict[str, int | float]:
     """Numbers by their names, comma-separated."""
     found: dict[str, int | float] = {}
     for part in text.split(","):

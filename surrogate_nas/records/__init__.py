@@ -9,6 +9,9 @@ from surrogate_nas.records.base import JsonRecord as JsonRecord
 from surrogate_nas.records.comparison import ComparisonRecord as ComparisonRecord
 from surrogate_nas.records.measurement import Measurement as Measurement
 from surrogate_nas.records.measurement import MeasurementRecord as MeasurementRecord
+from surrogate_nas.records.measuring import FailedNetwork as FailedNetwork
+from surrogate_nas.records.measuring import MeasuredNetwork as MeasuredNetwork
+from surrogate_nas.records.measuring import MeasuringRecord as MeasuringRecord
 from surrogate_nas.records.meta_training import MetaTrainingRecord as MetaTrainingRecord
 from surrogate_nas.records.report import ReportRecord as ReportRecord
 from surrogate_nas.records.results import SearchResult as SearchResult

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from surrogate_nas.records.base import ABSENT, Absence, JsonRecord
 from surrogate_nas.records.comparison import ComparisonRecord
 from surrogate_nas.records.measurement import MeasurementRecord
+from surrogate_nas.records.measuring import MeasuringRecord
 from surrogate_nas.records.meta_training import MetaTrainingRecord
 from surrogate_nas.records.report import ReportRecord
 from surrogate_nas.records.search import SearchRecord
@@ -34,6 +35,7 @@ ANSWERS: dict[str, type[JsonRecord]] = {
     "supernet": SupernetRecord,
     "verify": VerificationRecord,
     "build": BuildRecord,
+    "measure": MeasuringRecord,
 }
 """The record that ``surrogate-nas COMMAND --json`` prints, by command."""
 

@@ -68,7 +68,7 @@ def write_portable(part: Path, network: nn.Module, dataset: Dataset, path: Path)
     names = ["images"] if dataset.graph is None else ["features", "edges"]
     onnx = path.suffix.lower() == ".onnx"
     try:
-        with _quiet():
+        with quiet_export():
             (_write_onnx if onnx else _write_program)(part, network, examples[0], names)
             run = _onnx_runner(part) if onnx else _program_runner(part)
             difference = max(_difference(run, network, inputs) for inputs in examples)
@@ -176,7 +176,7 @@ def _first_line(error: Exception) -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_export() -> Iterator[None]:
     """Suppress warnings of torch's exporters that a user cannot act on."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnx_ir")]
     loggers.append(logging.getLogger("onnxscript"))

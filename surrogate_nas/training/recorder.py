@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 import statistics
 import time
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -13,6 +11,7 @@ from torch import nn
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.training.datasets.base import Dataset
 from surrogate_nas.training.devices import find_device
+from surrogate_nas.training.machine import machine_of
 from surrogate_nas.training.objective import TrainingObjective
 from surrogate_nas.training.record import Record
 
@@ -36,12 +35,7 @@ class TrainingRecorder:
 
     def machine(self, device: str) -> dict[str, str]:
         """Processor with its vector instructions, and version of torch."""
-        where = find_device(device)
-        if where.type == "cuda":
-            processor = torch.cuda.get_device_name(where)
-        else:
-            processor = f"{_processor()}, {torch.backends.cpu.get_cpu_capability()}"
-        return {"processor": processor, "torch": torch.__version__}
+        return machine_of(find_device(device))
 
     def record(self, arch: Architecture, seed: int, device: str) -> Record:
         """Train once.
@@ -78,15 +72,3 @@ def latency(network: nn.Module, dataset: Dataset) -> float:
         network(*(tensor.to(where) for tensor in inputs)).cpu()
         passes.append(time.perf_counter() - start)
     return 1000 * statistics.median(passes[_WARM_UP:])
-
-
-def _processor() -> str:
-    """Name, family and model: several generations share a name on virtual machines."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    found = {key.strip(): value.strip() for key, _, value in (x.partition(":") for x in lines)}
-    if "model name" not in found:
-        return platform.machine()
-    return f"{found['model name']} (family {found.get('cpu family')}, model {found.get('model')})"

@@ -40,6 +40,10 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "supernet": ("--settings", "channels=1,stem_stride=2", "--device", "cpu", "--epochs", "1"),
     "verify": ("run.journal", "--top", "1", "--seeds", "1", "--workers", "1", *SMALL),
     "build": (*SMALL, "--count", "2", "--workers", "1", "--out", "built.h5"),
+    "measure": (
+        *("--count", "2", "--settings", "channels=2", "--device", "cpu", "--repeats", "2"),
+        *("--shape", "1,8,8", "--out", "cpu.h5"),
+    ),
 }
 """A small run of each command, in an empty folder."""
 
