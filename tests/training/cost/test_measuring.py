@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -82,7 +83,7 @@ def test_onnx_runtime_computes_the_same_network() -> None:
     ("wrong", "told"),
     [({"repeats": 0}, "repeats must be at least 1"), ({"runtime": "jax"}, "one of eager, compile")],
 )
-def test_wrong_settings_are_refused(wrong: dict[str, int], told: str) -> None:
+def test_wrong_settings_are_refused(wrong: dict[str, Any], told: str) -> None:
     with pytest.raises(InvalidArgumentError, match=told):
         MeasuringSettings(**wrong)
 
