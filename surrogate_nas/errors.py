@@ -14,6 +14,10 @@ class InvalidArgumentError(SurrogateNASError, ValueError):
     """An argument breaks a rule."""
 
 
+class WrongValueError(InvalidArgumentError):
+    """A function that is to be optimised returned what is no number."""
+
+
 _MOST_NAMES = 200  # that a message lists
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.returned import returned_number
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.spaces.ranges import checked_choices
 from surrogate_nas.stopping import MedianStopping
@@ -463,11 +464,12 @@ class FunctionObjective:
             value = self.function(arch, report) if self._reports else self.function(arch)
         except _Stopped as stopped:
             value = stopped.value
+        number = returned_number(value)
         if isinstance(self.stop, MedianStopping):
             self.stop.learn(curve)
         sign = self.goals[0].sign
         return Evaluation(
-            (sign * float(value),),
+            (sign * number,),
             cost=float(epochs) if self._reports else 1.0,
             budget=epochs,
             seed=seed,

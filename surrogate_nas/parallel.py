@@ -8,14 +8,18 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Any, Protocol, Self, TypeVar
 
 from surrogate_nas.errors import SurrogateNASError
+from surrogate_nas.limits import LOOK, TrialLimits, WorkerEnded, reason_of
 
 D = TypeVar("D")
 T = TypeVar("T")
@@ -84,10 +88,25 @@ class Pool:
     """
 
     def __init__(
-        self, workers: int, setup: Callable[..., object] | None = None, *arguments: Any
+        self,
+        workers: int,
+        setup: Callable[..., object] | None = None,
+        *arguments: Any,
+        limits: TrialLimits | None = None,
     ) -> None:
-        """Plan ``workers`` processes, each of which calls ``setup(*arguments)`` once."""
+        """Plan ``workers`` processes, each of which calls ``setup(*arguments)`` once.
+
+        Args:
+            workers: Most processes at once.
+            setup: Prepares a process.
+            arguments: Of ``setup``.
+            limits: Of each job; a process that exceeds them is ended.
+        """
         self._workers = workers
+        self._limits = limits or TrialLimits()
+        self._begun: dict[Future[Any], float] = {}
+        self._processes: dict[ProcessPoolExecutor, BaseProcess] = {}
+        self._reasons: dict[Future[Any], str] = {}
         self._setup = (setup, arguments)
         self._context = multiprocessing.get_context("spawn")
         # The processes hold the other end; it breaks when this process ends or closes its own.
@@ -113,6 +132,10 @@ class Pool:
             executor = self._idle.pop() if self._idle else self._start()
             future = executor.submit(function, *arguments)
         self._busy[future] = executor
+        self._begun[future] = time.monotonic()
+        started: Any = getattr(executor, "_processes", None) or {}
+        for process in started.values():  # one, that of the job
+            self._processes[executor] = process
         return future
 
     def _start(self) -> ProcessPoolExecutor:
@@ -128,18 +151,51 @@ class Pool:
         Raises:
             SurrogateNASError: If a process could not be started.
         """
-        done = wait(self._busy, return_when=FIRST_COMPLETED).done
+        done = self._wait()
         finished = [future for future in self._busy if future in done]
         for future in finished:
             executor = self._busy.pop(future)
+            del self._begun[future]
             if not isinstance(future.exception(), BrokenProcessPool):
                 self._idle.append(executor)
-            elif self._started.pop(executor).exception() is not None:
+                continue
+            process = self._processes.pop(executor, None)
+            self._reasons.setdefault(future, reason_of(process))
+            if self._started.pop(executor).exception() is not None:
                 raise SurrogateNASError(
                     "a worker process could not start (its reason is above); a script needs "
                     'its main part below `if __name__ == "__main__":`, or workers=1'
                 )
         return finished
+
+    def _wait(self) -> set[Future[Any]]:
+        """Wait until a job is done; end the processes that exceed the limits."""
+        while True:
+            pause = LOOK if self._limits else None
+            done = wait(self._busy, timeout=pause, return_when=FIRST_COMPLETED).done
+            if done:
+                return done
+            for future, executor in self._busy.items():
+                if not self._started[executor].done():  # it is still loading
+                    self._begun[future] = time.monotonic()
+                process = self._processes.get(executor)
+                if process is None or future in self._reasons:
+                    continue
+                reason = self._limits.exceeded(process, self._begun[future])
+                if reason is not None:
+                    self._reasons[future] = reason
+                    process.kill()
+
+    def result(self, future: Future[R]) -> R:
+        """The result of a job that is done, or its exception.
+
+        Raises:
+            WorkerEnded: If its process ended before; the message says why.
+        """
+        try:
+            return future.result()
+        except BrokenProcessPool as error:
+            raise WorkerEnded(self._reasons.pop(future, str(error))) from error
 
     def __enter__(self) -> Self:
         return self
@@ -165,6 +221,10 @@ class Workers(Protocol):
 
     def wait(self) -> Sequence[Any]:
         """Wait until a job is done, and return the futures of those that are."""
+        ...
+
+    def result(self, future: Any) -> Any:
+        """The result of a job that is done, or its exception."""
         ...
 
 
@@ -203,7 +263,7 @@ def dispatch(
         for future in workers.wait():
             job, device = running.pop(future)
             idle.append(device)
-            yield job, future.result
+            yield job, partial(workers.result, future)
 
 
 def each(function: Callable[[T], R], jobs: Sequence[T], *, workers: int) -> Iterator[tuple[int, R]]:

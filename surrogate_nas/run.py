@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-import pickle
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Collection, Generator, Iterable, Sequence
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
+from surrogate_nas.attempts import Evaluate, EvaluationJob, attempt, attempts, evaluations
 from surrogate_nas.callbacks.base import SearchCallback, SearchStart, watched
 from surrogate_nas.errors import (
     InvalidArgumentError,
-    MissingDependencyError,
     SpaceExhaustedError,
-    UnknownNameError,
+    WrongValueError,
 )
 from surrogate_nas.evaluation import (
     Budgeted,
     KnowsCosts,
     Objective,
-    PlacedObjective,
     Proposal,
     Stopping,
     Trial,
 )
-from surrogate_nas.parallel import Pool, dispatch, one_thread
+from surrogate_nas.limits import TrialLimits
+from surrogate_nas.parallel import one_thread
 from surrogate_nas.records import SearchResult, Stop
 from surrogate_nas.searchers.base import Searcher
 from surrogate_nas.sharing import Board, SharedSearch
@@ -38,7 +36,7 @@ from surrogate_nas.spaces.base import Architecture, SearchSpace
 __all__ = ["SearchResult", "check_arguments", "search"]
 
 Callback = Callable[[Trial], None]
-EvaluationJob = tuple[Proposal, int | None, int | None]  # with budget and seed
+_WRONG = f"{WrongValueError.__name__}: "
 
 
 @runtime_checkable
@@ -83,6 +81,7 @@ def search(
     workers: int = 1,
     budget: int | None = None,
     callbacks: Iterable[Callback] = (),
+    limits: TrialLimits | None = None,
 ) -> SearchResult:
     """Let a searcher propose and an objective evaluate, ``trials`` times.
 
@@ -90,7 +89,9 @@ def search(
     budgets makes more evaluations, at the same cost in epochs.
 
     An exception of the objective is a failed trial, as is an evaluation with another number of
-    values than there are goals, or with one that is not finite. The searcher never sees hidden
+    values than there are goals, or with one that is not finite. A function that returns no number
+    at the first trial ends the search; if every trial failed, a warning tells the first reason. The
+    searcher never sees hidden
     metrics. A keyboard interrupt ends the search early; what was evaluated is in the result. An
     objective that remembers trials (`surrogate_nas.store.Stored`) is resumed.
 
@@ -105,8 +106,11 @@ def search(
         budget: Epochs of an evaluation; None for the largest. A proposal's own budget wins.
         callbacks: Called with each finished trial, in order. Those of the class
             `surrogate_nas.callbacks.SearchCallback` are also told when the search begins and ends.
+        limits: Time and memory of each evaluation, which then runs in another process, also with
+            one worker. Beyond them the process is ended, and the trial failed.
 
     Raises:
+        WrongValueError: If the objective returned no number at the first trial.
         InvalidArgumentError: If an argument is out of range, the space has fewer than
             ``trials`` architectures, or the searcher serves one goal and the objective has
             several.
@@ -128,10 +132,13 @@ def search(
     watchers = [callback for callback in called if isinstance(callback, SearchCallback)]
     with owned(memory):
         loop = _Loop(searcher, inner, memory, trials, batch, budget, called)
+        loop.limits = limits
         with watched(watchers, loop.begun(workers)):
             result = _run(loop, workers)
     for callback in watchers:
         callback.on_end(result)
+    if result.failure is not None:
+        warnings.warn(result.failure, stacklevel=2)
     return result
 
 
@@ -223,6 +230,7 @@ class _Loop:
         self.warm: set[tuple[Architecture, int | None]] = set()
         self.queue: deque[Proposal] = deque()  # of several processes
         self.under_way = 0  # in the unit of ``left``
+        self.limits: TrialLimits | None = None
 
     def begun(self, workers: int) -> SearchStart:
         """What callbacks are told when the search begins."""
@@ -241,6 +249,10 @@ class _Loop:
 
     def run_here(self) -> None:
         """Evaluate batch after batch, replaying what is known."""
+        with attempts(self.objective, self.limits) as evaluate:
+            self._run_batches(evaluate)
+
+    def _run_batches(self, evaluate: Evaluate) -> None:
         over = self.left <= 0
         while not over:
             # Always a whole batch, so that a larger number of trials continues the same search.
@@ -256,7 +268,7 @@ class _Loop:
                 if trial is None:
                     if self._cost(proposal) > self.left or self._key(proposal) in self.warm:
                         continue
-                    trial = attempt(self.objective, proposal, budget=self._budget_of(proposal))
+                    trial = evaluate((proposal, self._budget_of(proposal), None))
                     self._record(trial)
                 self._finish(trial)
                 told.append(trial)
@@ -303,7 +315,8 @@ class _Loop:
 
     def run_in_processes(self, workers: int) -> None:
         """Keep every process busy, and tell each result as it arrives."""
-        found = evaluations(self.objective, self._next, workers=min(workers, self.trials))
+        workers = min(workers, self.trials)
+        found = evaluations(self.objective, self._next, workers=workers, limits=self.limits)
         self._warm_start()
         with contextlib.closing(found):
             for trial in found:
@@ -338,7 +351,7 @@ class _Loop:
         """Evaluate what this process can claim, until the study has all its trials."""
         shared = SharedSearch(self.searcher, board, self.left, self._cost, self._tell, self._finish)
         try:
-            if workers > 1:
+            if workers > 1 or self.limits:
                 self._share_in_processes(shared, min(workers, self.trials))
                 return
             while (proposal := shared.next()) is not None:
@@ -355,7 +368,8 @@ class _Loop:
             self.under_way += 1
             return proposal, self._budget_of(proposal), None
 
-        with contextlib.closing(evaluations(self.objective, take, workers=workers)) as found:
+        made = evaluations(self.objective, take, workers=workers, limits=self.limits)
+        with contextlib.closing(made) as found:
             for trial in found:
                 self.under_way -= 1
                 shared.record(trial)
@@ -376,6 +390,8 @@ class _Loop:
             self.searcher.tell([_stripped(trial) for trial in trials])
 
     def _record(self, trial: Trial) -> None:
+        if not self.done and (trial.error or "").startswith(_WRONG):
+            raise WrongValueError((trial.error or "").removeprefix(_WRONG))
         if self.memory is not None:
             self.memory.record(trial)
 
@@ -391,85 +407,3 @@ def _stripped(trial: Trial) -> Trial:
     if trial.evaluation is None or not trial.evaluation.hidden:
         return trial
     return replace(trial, evaluation=replace(trial.evaluation, hidden={}))
-
-
-def attempt(
-    objective: Objective, proposal: Proposal, *, budget: int | None = None, seed: int | None = None
-) -> Trial:
-    """Evaluate a proposal once; a failure is a trial with the reason.
-
-    Raises:
-        UnknownNameError: If a name is wrong, since every trial would fail.
-        MissingDependencyError: If a package is missing, since every trial would fail.
-    """
-    try:
-        evaluation = objective.evaluate(proposal.arch, budget=budget, seed=seed)
-        wanted, given = [goal.metric for goal in objective.goals], len(evaluation.values)
-        if given != len(wanted):
-            raise InvalidArgumentError(
-                f"an evaluation must have a value for each goal ({', '.join(wanted)}), got {given}"
-            )
-        return Trial(proposal, evaluation)
-    except (UnknownNameError, MissingDependencyError):
-        raise
-    except Exception as error:
-        return Trial(proposal, error=f"{type(error).__name__}: {error}")
-
-
-def evaluations(
-    objective: Objective, take: Callable[[], EvaluationJob | None], *, workers: int
-) -> Generator[Trial, None, None]:
-    """Evaluate in other processes, which share the devices of a `PlacedObjective`.
-
-    Args:
-        objective: Sent to each process.
-        take: Returns the next job, see `surrogate_nas.parallel.dispatch`.
-        workers: Number of processes.
-
-    Returns:
-        Trials in the order in which they finish; closing the iterator ends the processes.
-
-    Raises:
-        InvalidArgumentError: If the objective cannot be sent.
-    """
-    try:
-        sent = pickle.dumps(objective)
-    except Exception as error:
-        raise InvalidArgumentError(
-            f"workers must be 1 for an objective that cannot be pickled ({error})"
-        ) from error
-    devices: list[str | None] = [None]
-    if isinstance(objective, PlacedObjective):
-        devices = [*objective.devices()]
-    return _evaluations(sent, take, workers, devices)
-
-
-def _evaluations(
-    sent: bytes,
-    take: Callable[[], EvaluationJob | None],
-    workers: int,
-    devices: Sequence[str | None],
-) -> Generator[Trial, None, None]:
-    with Pool(workers, _receive, sent) as pool:
-        for (proposal, _, _), result in dispatch(pool, _evaluate_there, take, devices):
-            try:
-                trial = result()
-            except BrokenProcessPool:
-                reason = "BrokenProcessPool: the process that evaluated it died"
-                trial = Trial(proposal, error=reason)
-            yield trial
-
-
-_received: Objective
-
-
-def _receive(sent: bytes) -> None:
-    global _received
-    _received = pickle.loads(sent)
-
-
-def _evaluate_there(job: EvaluationJob, device: str | None) -> Trial:
-    (proposal, budget, seed), objective = job, _received
-    if device is not None and isinstance(objective, PlacedObjective):
-        objective = objective.on(device)
-    return attempt(objective, proposal, budget=budget, seed=seed)

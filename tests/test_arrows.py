@@ -28,14 +28,16 @@ FOLDERS = {
 # The components in their order: a component imports those of the groups before its own. Every
 # module of surrogate_nas/ has its place here; a new one needs one.
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"_types", "_version", "checksums", "errors", "pickle_sharing"}),
+    frozenset(
+        {"_types", "_version", "checksums", "errors", "limits", "pickle_sharing", "returned"}
+    ),
     frozenset({"files", "fronts", "parallel", "pickles", "registry", "stopping"}),
     frozenset({"spaces"}),
     frozenset({"evaluation"}),
     frozenset({"benchmarks", "predictors", "store", "training"}),
     frozenset({"searchers"}),
     frozenset({"records", "sharing"}),
-    frozenset({"callbacks"}),
+    frozenset({"attempts", "callbacks"}),
     frozenset({"run"}),
     frozenset({"transfer"}),
     frozenset({"reporting"}),

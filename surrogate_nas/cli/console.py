@@ -48,6 +48,17 @@ def _integer(text: str, least: int) -> int:
     return number
 
 
+def above_zero(text: str) -> float:
+    """A finite number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a number above 0, got {text!r}")
+    return number
+
+
 def names(text: str) -> list[str]:
     """A list, comma-separated."""
     found = [part.strip() for part in text.split(",")]
@@ -97,6 +108,22 @@ def add_trial_options(parser: argparse.ArgumentParser) -> None:
         choices=("all", "visited"),
         help="what a guide compares: all architectures, or those that its searcher visits on the "
         "predictions, so that guided searchers differ (default: all where they can be listed)",
+    )
+
+
+def add_limit_options(parser: argparse.ArgumentParser) -> None:
+    """The options that limit what a trial takes."""
+    parser.add_argument(
+        "--trial-timeout",
+        type=above_zero,
+        metavar="SECONDS",
+        help="a trial that takes longer is ended, and failed (default: none)",
+    )
+    parser.add_argument(
+        "--trial-memory",
+        type=above_zero,
+        metavar="GB",
+        help="a trial whose process takes more memory is ended, and failed (default: none)",
     )
 
 

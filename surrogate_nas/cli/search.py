@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from surrogate_nas.cli import search_training
 from surrogate_nas.cli.console import (
     BENCHMARK,
+    add_limit_options,
     add_source_options,
     add_table_options,
     add_trial_options,
@@ -86,6 +88,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="default: the largest that is recorded; with --dataset the same as --epochs",
     )
     option("--seed", type=natural, default=0, metavar="N", help="default: %(default)s")
+    add_limit_options(parser)
     option(
         "--store",
         metavar="URL",
@@ -152,6 +155,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_page(arguments.report)
     if arguments.export_best is not None:
         check_file("--export-best", arguments.export_best)
+    warnings.filterwarnings("ignore", "every trial failed")  # it is told at the end
     with only_json(arguments.json):
         from surrogate_nas.workflows.search import search_task
 
@@ -341,10 +345,9 @@ def _ending(result: SearchResult) -> int:
         raise KeyboardInterrupt
     if result.stopped == "exhausted":
         note(f"the space is used up after {counted(len(result.trials), 'trial')}")
-    if result.best is None and result.trials:
-        reasons = [trial.error for trial in result.trials if trial.error is not None]
-        if len(reasons) == len(result.trials):
-            note(f"every trial failed; the first reason was: {' '.join(reasons[0].split())}")
+    if result.incumbent is None and result.trials:
+        if result.failure is not None:
+            note(result.failure)
         else:
             for limit in limit_records(result, ()):
                 note(unmet(limit))

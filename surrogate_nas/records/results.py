@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -101,15 +102,33 @@ class SearchResult:
         return sum(not keeps(self.goals, evaluation) for evaluation in done)
 
     @property
+    def failure(self) -> str | None:
+        """That every trial failed, and the first reason; None where that is not so."""
+        if not self.trials or any(trial.error is None for trial in self.trials):
+            return None
+        reason = " ".join((self.trials[0].error or "").split())
+        return f"every trial failed; the first reason was: {reason}"
+
+    @property
     def best(self) -> Trial | None:
-        """The best trial by validation, or None if every trial failed or violates a limit."""
+        """The best trial by validation, or None if every trial failed or violates a limit.
+
+        If every trial failed, a warning says so, with the first reason.
+        """
+        if self.failure is not None:
+            warnings.warn(self.failure, stacklevel=2)
+        return self.incumbent
+
+    @property
+    def incumbent(self) -> Trial | None:
+        """The same as `best`, without a warning."""
         last = self.incumbents[-1] if self.trials else None
         return None if last is None else self.trials[last]
 
     @property
     def value(self) -> float | None:
         """Value of the best trial, larger is better."""
-        return None if self.best is None else self.best.value
+        return None if self.incumbent is None else self.incumbent.value
 
     @cached_property
     def curve(self) -> FloatArray:
@@ -174,8 +193,10 @@ class SearchResult:
         failed = sum(trial.error is not None for trial in self.trials)
         if failed:
             parts.append(f"{failed} failed")
-        if self.best is not None and self.best.evaluation is not None:
-            values = zip(self.goals, self.best.evaluation.values, strict=True)
+        if self.failure is not None:
+            parts.append(self.failure)
+        if self.incumbent is not None and self.incumbent.evaluation is not None:
+            values = zip(self.goals, self.incumbent.evaluation.values, strict=True)
             found = ", ".join(f"{goal.metric} {goal.sign * value:.6g}" for goal, value in values)
             parts.append(f"best {found}")
         if self.stopped is not None:

@@ -168,7 +168,7 @@ def trial_records(space: SearchSpace, goal: Goal, result: SearchResult) -> tuple
 
 def best_record(space: SearchSpace, goal: Goal, result: SearchResult) -> BestRecord | None:
     """The best trial by the first goal, or None if every trial failed or violates a limit."""
-    best = result.best
+    best = result.incumbent
     if best is None or best.evaluation is None:
         return None
     return BestRecord(

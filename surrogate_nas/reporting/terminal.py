@@ -65,7 +65,7 @@ def print_search(
     console = _console()
     console.print(f"{task.benchmark} / {task.name}: {method}, seed {seed}", style="bold")
     _print_best(console, task, result)
-    goal, best = task.goal, result.best
+    goal, best = task.goal, result.incumbent
     if best is not None and best.value is not None:
         found = standing(task, best)
         line = f"best {goal.metric} {_number(goal.sign * best.value)}"

@@ -115,6 +115,10 @@ class Cluster:
         done, _ = self._ray.wait(list(self._busy), num_returns=1)
         return [self._busy.pop(reference) for reference in done]
 
+    def result(self, job: _Job[R]) -> R:
+        """The result of a job that is done, or its exception."""
+        return job.result()
+
 
 def _check_reachable(address: str) -> None:
     """Check within seconds that the cluster can be reached, for which Ray takes minutes."""

@@ -14,6 +14,7 @@ from surrogate_nas._types import OnStep, Progress, no_progress
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Goal, KnowsCosts, Objective, Trial
+from surrogate_nas.limits import TrialLimits
 from surrogate_nas.records import (
     ABSENT,
     Absence,
@@ -66,6 +67,8 @@ class SearchOptions:
             `surrogate_nas.searchers.guided.Guided`; None for its default.
         training: How architectures are trained. In a search by training that is every trial. In a
             search of a table it overrides the table's settings, for verification and proxies.
+        trial_timeout: Seconds after which a trial is ended, and failed; None for none.
+        trial_memory: Gigabytes of its process from which on a trial is ended, and failed.
     """
 
     trials: int = 100
@@ -80,6 +83,8 @@ class SearchOptions:
     export: str | os.PathLike[str] | None = None
     candidates: str | None = None
     training: TrainingOptions = field(default_factory=TrainingOptions)
+    trial_timeout: float | None = None
+    trial_memory: float | None = None
 
     def __post_init__(self) -> None:
         if self.share and self.store is None:
@@ -101,6 +106,11 @@ class SearchOptions:
             [self.seed, int(np.random.SeedSequence().generate_state(1)[0])]
         )
         return int(own.generate_state(1)[0])
+
+    @property
+    def trial_limits(self) -> TrialLimits:
+        """Time and memory of each trial."""
+        return TrialLimits(self.trial_timeout, self.trial_memory)
 
     @property
     def limits(self) -> dict[str, Any]:
@@ -232,12 +242,16 @@ def search_task(
     with progress(setup.title, options.trials) as advance:
         steps = _Steps(setup, advance)
         result = search(
-            setup.searcher, setup.objective, **options.limits, callbacks=[steps.after, *callbacks]
+            setup.searcher,
+            setup.objective,
+            **options.limits,
+            callbacks=[steps.after, *callbacks],
+            limits=options.trial_limits,
         )
     verification = None
     if (
         setup.verification is not None
-        and result.best is not None
+        and result.incumbent is not None
         and result.stopped != "interrupted"
     ):
         from surrogate_nas.workflows.verify import verify_trials
@@ -264,12 +278,14 @@ def _export(
     """Train and write the best network, if that was asked for and there is one."""
     if setup.export is None:
         return ABSENT
-    if result.best is None or result.stopped == "interrupted":
+    if result.incumbent is None or result.stopped == "interrupted":
         return None
     from surrogate_nas.workflows.export import export_best
 
     facts = _facts(setup, result)
-    return export_best(result.best, setup.export, goal=setup.goal, facts=facts, progress=progress)
+    return export_best(
+        result.incumbent, setup.export, goal=setup.goal, facts=facts, progress=progress
+    )
 
 
 def _facts(setup: SearchSetup, result: SearchResult) -> dict[str, Any]:
@@ -290,7 +306,7 @@ def _record(
 ) -> SearchRecord:
     task, guide, features = setup.task, setup.guide, setup.features
     several = sum(goal.limit is None for goal in result.goals) > 1
-    at = Standing() if task is None else standing(task, result.best)
+    at = Standing() if task is None else standing(task, result.incumbent)
     checked = None if verification is None else verification.record()
     return SearchRecord(
         **setup.where,

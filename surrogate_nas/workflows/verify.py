@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from surrogate_nas._types import OnStep, Progress, no_progress, silent
+from surrogate_nas.attempts import EvaluationJob, attempt, evaluations
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Goal, Proposal, Trial, check_one_goal
 from surrogate_nas.parallel import default_workers, one_thread
 from surrogate_nas.predictors.metrics import kendall_tau
 from surrogate_nas.records.verification import VerificationRecord, VerifiedArchitecture
 from surrogate_nas.reporting.terminal import counted
-from surrogate_nas.run import EvaluationJob, Remembering, attempt, evaluations, owned
+from surrogate_nas.run import Remembering, owned
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.training.objective import TrainingObjective
 from surrogate_nas.training.plan import study_of

@@ -213,7 +213,7 @@ def test_several_goals_and_a_limit(tmp_path: Path) -> None:
     assert main([*command, "--trials", "40", "--store", str(store), "--report", str(page)]) == 0
     shown = assert_self_contained(page.read_text())
     again = write_report(store, tmp_path / "again.html")
-    assert again.sections[:2] == ("Front", "Limits")
+    assert again.sections[:2] == ("Front", "TrialLimits")
     found = assert_self_contained((tmp_path / "again.html").read_text())
     for text in ("true front of the table", "knee", "parameters<=5000", "Hypervolume"):
         assert text in shown.text
