@@ -14,7 +14,17 @@ from tests.scripts import load_script
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 # The other pages have tests of their own.
-PAGES = ["callbacks.md", "export.md"]
+PAGES = [
+    "index.md",
+    "callbacks.md",
+    "export.md",
+    "formats.md",
+    "protocol.md",
+    "reproducibility.md",
+    "tutorials/compare.md",
+    "tutorials/optuna.md",
+    "tutorials/predictors.md",
+]
 PRINTS = {"python", "console"}
 FILES = {"toml", "csv", "python"}
 blocks = load_script("blocks").blocks

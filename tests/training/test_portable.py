@@ -34,7 +34,7 @@ onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
 
 IMAGES = squares(size=8)
-SPACES = ["dense-cell", "graphgym", "nas-bench-graph", "nasbench201", "transformer"]
+SPACES = ["graphgym", "nas-bench-graph", "nasbench201"]
 
 
 def outputs(path: Path, inputs: tuple[Tensor, ...]) -> Any:
