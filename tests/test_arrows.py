@@ -90,6 +90,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "searchers.parameters": frozenset({"optuna"}),
     "searchers.sampler": frozenset({"optuna"}),
     "searchers.study_claims": frozenset({"optuna"}),
+    "searchers.study_reader": frozenset({"optuna"}),
     "searchers.study_session": frozenset({"optuna"}),
 }
 

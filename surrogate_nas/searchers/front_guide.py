@@ -26,7 +26,8 @@ from surrogate_nas.spaces.base import Architecture, SearchSpace
 _GROWTH = 4 / 3  # of the number of trials from one complete fit to the next
 _FEW = 5  # successful trials before a predictor without a prior is trusted
 _FAR = 3.0  # standard deviations beyond which an improvement is neglected
-_MIXED = 3  # guided proposals of which one is by a scalarisation
+_FIRST = 15  # guided proposals that are all by the expected improvement
+_MIXED = 2  # later ones of which one is by a scalarisation
 _BEST = 10  # architectures of the front whose neighbours become candidates
 
 
@@ -373,7 +374,8 @@ class FrontGuide:
         worst, best = every.min(axis=0), every.max(axis=0)
         beyond = worst - 0.1 * np.where(best > worst, best - worst, 1.0)
         score = np.zeros(len(choices))
-        scalar = mean.shape[1] > MOST_EXACT or self._guided % _MIXED == 0
+        late = self._guided > _FIRST
+        scalar = mean.shape[1] > MOST_EXACT or (late and self._guided % _MIXED == 0)
         if not scalar:
             open_ = chance > 0
             for row in front:

@@ -23,6 +23,7 @@ from surrogate_nas.predictors.base import Predictor
 from surrogate_nas.searchers.base import Searcher
 from surrogate_nas.searchers.factory import MakePredictor, make_searcher
 from surrogate_nas.searchers.parameters import Parameter
+from surrogate_nas.searchers.study_reader import Constraints
 from surrogate_nas.searchers.study_session import (
     StudySession,
     WarmStart,
@@ -109,6 +110,9 @@ class SurrogateSampler(BaseSampler):
     Fixed decisions (``enqueue_trial``, ``PartialFixedSampler``) replace those it suggests, without
     regard to the others: restrict the space instead (`SearchSpace.restricted`).
 
+    A study of several directions is searched for its front, and ``constraints_func`` says which
+    trials are feasible.
+
     Example:
         >>> import optuna
         >>> from surrogate_nas.spaces import open_space
@@ -133,6 +137,7 @@ class SurrogateSampler(BaseSampler):
         seed: int | None = None,
         warm_start: WarmStart | None = None,
         independent_sampler: BaseSampler | None = None,
+        constraints_func: Constraints | None = None,
     ) -> None:
         """Sample architectures of ``space``.
 
@@ -147,6 +152,8 @@ class SurrogateSampler(BaseSampler):
                 suggested again. A study of the same direction, whose parameters are matched by
                 name, or a table's rows. A warning says what is left out, and which parameters
                 beside the architecture are missing: such trials count as with the middle.
+            constraints_func: As of Optuna's own samplers: given a finished trial, it returns
+                numbers, as many for each trial, and a trial is feasible if none is above 0.
             independent_sampler: For all parameters that are not the architecture's; None to
                 search them, too, and for a random one where that is not possible.
 
@@ -164,6 +171,7 @@ class SurrogateSampler(BaseSampler):
         self.searcher = searcher
         self.seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
         self.warm_start = warm_start
+        self.constraints_func = constraints_func
         self._independent = independent_sampler or RandomSampler(
             seed=int(np.random.SeedSequence(self.seed).generate_state(1)[0])
         )
@@ -188,8 +196,6 @@ class SurrogateSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
         """The decisions: of the space from the first trial on, later what is beside them, too."""
-        if len(study.directions) > 1:  # refused where something is to be sampled
-            return dict(parameters_of(self.space).distributions)
         with self._lock:
             return self._session_of(study).search_space()
 
@@ -197,7 +203,6 @@ class SurrogateSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """An architecture for the decisions in ``search_space``; the rest independently."""
-        _refuse_several_objectives(study)
         params: dict[str, Any] = {}
         with self._lock:
             session = self._session_of(study)
@@ -219,7 +224,6 @@ class SurrogateSampler(BaseSampler):
         param_distribution: BaseDistribution,
     ) -> Any:
         """A parameter that is no decision, by the independent sampler."""
-        _refuse_several_objectives(study)
         return self._independent.sample_independent(study, trial, param_name, param_distribution)
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
@@ -243,17 +247,14 @@ class SurrogateSampler(BaseSampler):
     def _session_of(self, study: Study) -> StudySession:
         if self._session is None or not self._session.is_of(study):
             self._session = StudySession(
-                study, self.space, self._make_searcher, self.warm_start, joint=self._joint
+                study,
+                self.space,
+                self._make_searcher,
+                self.warm_start,
+                joint=self._joint,
+                constraints=self.constraints_func,
             )
         return self._session
 
     def _make_searcher(self, space: SearchSpace) -> Searcher:
         return make_searcher(self.searcher, space, seed=self.seed, predictor=self.predictor)
-
-
-def _refuse_several_objectives(study: Study) -> None:
-    if len(study.directions) > 1:
-        raise InvalidArgumentError(
-            "SurrogateSampler needs a study with one direction, got "
-            f"{len(study.directions)} directions; optimise one value, or take another sampler"
-        )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from optuna import Study
 from optuna.distributions import BaseDistribution
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from surrogate_nas.errors import InvalidArgumentError, SpaceExhaustedError
@@ -24,6 +22,7 @@ from surrogate_nas.searchers.parameters import (
     parameter,
 )
 from surrogate_nas.searchers.study_claims import StudyClaims, claimed_parameters
+from surrogate_nas.searchers.study_reader import Constraints, StudyReader
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.spaces.joint import JointSpace
 
@@ -50,12 +49,13 @@ class StudySession:
         warm_start: WarmStart | None,
         *,
         joint: bool,
+        constraints: Constraints | None = None,
     ) -> None:
         """Follow ``study`` by the searchers that ``make`` makes of a space."""
         # Not the study itself: for each of its brackets, Hyperband hands out another one.
         self._storage = study._storage
         self._study_id = study._study_id
-        self._direction = study.directions[0]
+        self._reader = StudyReader(study, constraints)
         self._make = make
         self._warm_start = warm_start
         self._joint = joint
@@ -73,7 +73,7 @@ class StudySession:
     def search_space(self) -> dict[str, BaseDistribution]:
         """The parameters that are decisions now, by name."""
         trials = self._storage.get_all_trials(self._study_id, deepcopy=False)
-        if self._notice(trials):
+        if self._notice(trials) | self._reader.count_constraints(trials):
             self._follower = self._start()
         return self.decided
 
@@ -100,7 +100,9 @@ class StudySession:
             space = JointSpace(parameters.space, [each.decision for each in listed])
             parameters = Parameters(space, [*parameters.listed, *listed])
         fill = frozenset(self._beside)
-        follower = _Follower(parameters, self._make(parameters.space), self._direction, fill)
+        searcher = self._make(parameters.space)
+        searcher.pursue(self._reader.goals)
+        follower = _Follower(parameters, searcher, self._reader.anew(), fill)
         follower.learn_from(self._warm_start)
         return follower
 
@@ -164,14 +166,13 @@ class _Follower:
         self,
         parameters: Parameters,
         searcher: Searcher,
-        direction: StudyDirection,
+        reader: StudyReader,
         fill: frozenset[str],
     ) -> None:
         self.parameters = parameters
         self._searcher = searcher
-        self._direction = direction
         self._fill = fill  # parameters that trials may lack
-        self._reader = _Reader(direction)
+        self._reader = reader
         self._told: set[int] = set()  # numbers of the study's trials
         self._used: set[Architecture] = set()  # keys that trials of the study have
         self._suggested: dict[int, Proposal] = {}  # by the number of the trial
@@ -218,6 +219,11 @@ class _Follower:
     def learn_from(self, warm_start: WarmStart | None) -> None:
         """Learn from results of before."""
         if isinstance(warm_start, TaskData):
+            if len(self._reader.directions) > 1:
+                raise InvalidArgumentError(
+                    "warm_start must be a study of the same directions, because TaskData has one "
+                    f"value for each architecture and the study {len(self._reader.directions)}"
+                )
             self._searcher.tell(self._rows(warm_start))
             self._reader.worst = float(warm_start.values.min())
         elif warm_start is not None:
@@ -234,11 +240,7 @@ class _Follower:
             yield Trial(Proposal(number, arch), Evaluation((float(value),)))
 
     def _learn_from_study(self, study: Study) -> None:
-        if study.directions != [self._direction]:
-            raise InvalidArgumentError(
-                f"warm_start must be a study that is to {self._direction.name.lower()} one value, "
-                f"got the directions {[d.name.lower() for d in study.directions]}"
-            )
+        self._reader.check_directions(study)
         missing: dict[str, int] = {}
         left_out = 0
         for frozen in study.get_trials(deepcopy=False):
@@ -314,27 +316,6 @@ class _Follower:
     def _has_decisions(self, frozen: FrozenTrial) -> bool:
         """Whether the trial suggested any decision."""
         return any(name in frozen.params for name in self.parameters.distributions)
-
-
-class _Reader:
-    """The results of Optuna's trials as ours."""
-
-    def __init__(self, direction: StudyDirection) -> None:
-        self._sign = 1 if direction == StudyDirection.MAXIMIZE else -1
-        self.worst = math.inf  # value of the finished trials
-
-    def read(self, frozen: FrozenTrial, proposal: Proposal) -> Trial | None:
-        """A finished trial; None for a pruned one as long as no value can be compared with it."""
-        if frozen.state == TrialState.FAIL or frozen.value is None:
-            return Trial(proposal, error=frozen.state.name.lower())
-        value = self._sign * frozen.value
-        if not math.isfinite(value):
-            return Trial(proposal, error=f"the value is {frozen.value}")
-        if frozen.state == TrialState.COMPLETE:
-            self.worst = min(self.worst, value)
-        elif math.isinf(self.worst):
-            return None
-        return Trial(proposal, Evaluation((max(value, self.worst),)))
 
 
 def _beside(name: str, distribution: BaseDistribution) -> Parameter:

@@ -19,8 +19,8 @@ from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner
 from optuna.samplers import BaseSampler, PartialFixedSampler, RandomSampler
 from optuna.testing.pytest_samplers import (
     BasicSamplerTestCase,
+    MultiObjectiveSamplerTestCase,
     RelativeSamplerTestCase,
-    SingleOnlySamplerTestCase,
 )
 from optuna.trial import FrozenTrial, TrialState
 from scipy.stats import rankdata
@@ -50,7 +50,7 @@ Direction = Literal["maximize", "minimize"]
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
-class TestPublished(BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySamplerTestCase):
+class TestPublished(BasicSamplerTestCase, RelativeSamplerTestCase, MultiObjectiveSamplerTestCase):
     @pytest.fixture
     def sampler(self) -> Callable[[], BaseSampler]:
         return lambda: SurrogateSampler(SPACE, Linear(), seed=0)
@@ -385,8 +385,44 @@ def test_names_and_objectives_are_checked() -> None:
         with pytest.raises(InvalidArgumentError, match=f"seed must be .* got {seed}"):
             SurrogateSampler(SPACE, "none", seed=seed)  # type: ignore[arg-type]
     SurrogateSampler(SPACE, "none", seed=np.int64(3))  # type: ignore[arg-type]
-    study = optuna.create_study(directions=["maximize", "minimize"], sampler=new())
-    with pytest.raises(InvalidArgumentError, match="one direction, got 2"):
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.parametrize("limited", [False, True])
+def test_a_study_of_several_directions_is_searched_for_its_front(limited: bool) -> None:
+    def two(trial: optuna.Trial) -> tuple[float, float]:
+        choices = suggest_architecture(trial, SPACE).choices
+        if choices[0] == 2:
+            raise optuna.TrialPruned
+        trial.set_user_attr("last", choices[-1])
+        return float(sum(choices)), float(choices[0] + choices[1])
+
+    def beyond(trial: optuna.trial.FrozenTrial) -> list[float]:
+        return [trial.user_attrs["last"] - 0.5]
+
+    sampler = SurrogateSampler(
+        SPACE, Linear(seed=0), seed=0, constraints_func=beyond if limited else None
+    )
+    study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
+    study.optimize(two, n_trials=60)
+    found = architectures(study)
+    assert len(set(found)) == len(found) == 60
+    done = [trial for trial in study.trials if trial.state == optuna.trial.TrialState.COMPLETE]
+    kept = [trial for trial in done if not limited or beyond(trial)[0] <= 0]
+    best = {0: 0.0, 1: 0.0}
+    for trial in kept:
+        best[int(trial.values[1])] = max(best.get(int(trial.values[1]), 0), trial.values[0])
+    most = 1 + 4 + (0 if limited else 2)  # of the other decisions
+    assert best[0] == most
+    assert best[1] == most + 1
+    if limited:
+        assert len(kept) > len(done) / 2
+
+
+def test_values_of_a_table_are_no_warm_start_of_several_directions() -> None:
+    sampler = SurrogateSampler(SPACE, "none", warm_start=known(9))
+    study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
+    with pytest.raises(InvalidArgumentError, match="a study of the same directions"):
         suggest_architecture(study.ask(), SPACE)
 
 
