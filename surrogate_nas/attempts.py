@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 
+from surrogate_nas.cluster import Cluster, ClusterOptions
 from surrogate_nas.errors import InvalidArgumentError, MissingDependencyError, UnknownNameError
 from surrogate_nas.evaluation import Objective, PlacedObjective, Proposal, Trial
 from surrogate_nas.limits import TrialLimits
@@ -72,6 +73,7 @@ def evaluations(
     *,
     workers: int,
     limits: TrialLimits | None = None,
+    cluster: ClusterOptions | None = None,
 ) -> Generator[Trial, None, None]:
     """Evaluate in other processes, which share the devices of a `PlacedObjective`.
 
@@ -79,16 +81,26 @@ def evaluations(
         objective: Sent to each process.
         take: Returns the next job, see `surrogate_nas.parallel.dispatch`.
         workers: Number of processes.
-        limits: Of each evaluation.
+        limits: Of each evaluation; not on a cluster.
+        cluster: Evaluates in place of processes of this machine.
 
     Returns:
         Trials in the order in which they finish; closing the iterator ends the processes.
 
     Raises:
-        InvalidArgumentError: If the objective cannot be sent.
+        InvalidArgumentError: If the objective cannot be sent, or limits are wanted on a cluster.
     """
     sent, devices = _sent(objective)
-    return _evaluations(sent, take, workers, devices, limits)
+    if cluster is None:
+        return _evaluations(Pool(workers, _receive, sent, limits=limits), take, devices)
+    if limits:
+        raise InvalidArgumentError(
+            "limits of time and memory (--trial-timeout, --trial-memory) are for processes of this "
+            "machine; leave them out with a Ray cluster"
+        )
+    if isinstance(objective, PlacedObjective):  # a cluster shows each process its own GPUs
+        devices = ["auto" if cluster.gpus else "cpu"]
+    return _evaluations(Cluster(cluster, _receive, sent), take, devices)
 
 
 def _sent(objective: Objective) -> tuple[bytes, Sequence[str | None]]:
@@ -106,18 +118,16 @@ def _sent(objective: Objective) -> tuple[bytes, Sequence[str | None]]:
 
 
 def _evaluations(
-    sent: bytes,
+    pool: Pool | Cluster,
     take: Callable[[], EvaluationJob | None],
-    workers: int,
     devices: Sequence[str | None],
-    limits: TrialLimits | None,
 ) -> Generator[Trial, None, None]:
-    with Pool(workers, _receive, sent, limits=limits) as pool:
+    with pool:
         yield from _trials(pool, take, devices)
 
 
 def _trials(
-    pool: Pool, take: Callable[[], EvaluationJob | None], devices: Sequence[str | None]
+    pool: Pool | Cluster, take: Callable[[], EvaluationJob | None], devices: Sequence[str | None]
 ) -> Iterator[Trial]:
     for (proposal, _, _), result in dispatch(pool, _evaluate_there, take, devices):
         try:

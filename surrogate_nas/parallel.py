@@ -220,7 +220,7 @@ class Workers(Protocol):
         ...
 
     def wait(self) -> Sequence[Any]:
-        """Wait until a job is done, and return the futures of those that are."""
+        """Wait until a job is done or there is more room; the futures of those that are done."""
         ...
 
     def result(self, future: Any) -> Any:
@@ -254,7 +254,8 @@ def dispatch(
     ahead: T | None = None
     while True:
         while workers.free and (following := take() if ahead is None else ahead) is not None:
-            ahead, device = None, idle.pop()
+            device = idle.pop() if idle else devices[len(running) % len(devices)]
+            ahead = None
             running[workers.submit(function, following, device)] = following, device
         if not running:
             return

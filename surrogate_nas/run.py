@@ -6,13 +6,14 @@ import contextlib
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 from surrogate_nas.attempts import Evaluate, EvaluationJob, attempt, attempts, evaluations
 from surrogate_nas.callbacks.base import SearchCallback, SearchStart, watched
+from surrogate_nas.cluster import ClusterOptions
 from surrogate_nas.errors import (
     InvalidArgumentError,
     SpaceExhaustedError,
@@ -82,6 +83,7 @@ def search(
     budget: int | None = None,
     callbacks: Iterable[Callback] = (),
     limits: TrialLimits | None = None,
+    cluster: ClusterOptions | None = None,
 ) -> SearchResult:
     """Let a searcher propose and an objective evaluate, ``trials`` times.
 
@@ -108,6 +110,7 @@ def search(
             `surrogate_nas.callbacks.SearchCallback` are also told when the search begins and ends.
         limits: Time and memory of each evaluation, which then runs in another process, also with
             one worker. Beyond them the process is ended, and the trial failed.
+        cluster: Evaluates, in place of ``workers`` on this machine; the searcher stays here.
 
     Raises:
         WrongValueError: If the objective returned no number at the first trial.
@@ -132,7 +135,7 @@ def search(
     watchers = [callback for callback in called if isinstance(callback, SearchCallback)]
     with owned(memory):
         loop = _Loop(searcher, inner, memory, trials, batch, budget, called)
-        loop.limits = limits
+        loop.limits, loop.cluster = limits, cluster
         with watched(watchers, loop.begun(workers)):
             result = _run(loop, workers)
     for callback in watchers:
@@ -143,6 +146,7 @@ def search(
 
 
 def _run(loop: _Loop, workers: int) -> SearchResult:
+    cluster = loop.cluster
     stopped: Stop | None = None
     start = time.perf_counter()
     try:
@@ -150,7 +154,7 @@ def _run(loop: _Loop, workers: int) -> SearchResult:
             board: object = loop.memory
             if isinstance(board, Board):
                 loop.run_shared(board, workers)
-            elif workers == 1:
+            elif workers == 1 and cluster is None:
                 loop.run_here()
             else:
                 loop.run_in_processes(workers)
@@ -231,6 +235,7 @@ class _Loop:
         self.queue: deque[Proposal] = deque()  # of several processes
         self.under_way = 0  # in the unit of ``left``
         self.limits: TrialLimits | None = None
+        self.cluster: ClusterOptions | None = None
 
     def begun(self, workers: int) -> SearchStart:
         """What callbacks are told when the search begins."""
@@ -316,7 +321,7 @@ class _Loop:
     def run_in_processes(self, workers: int) -> None:
         """Keep every process busy, and tell each result as it arrives."""
         workers = min(workers, self.trials)
-        found = evaluations(self.objective, self._next, workers=workers, limits=self.limits)
+        found = self._evaluations(self._next, workers)
         self._warm_start()
         with contextlib.closing(found):
             for trial in found:
@@ -351,7 +356,7 @@ class _Loop:
         """Evaluate what this process can claim, until the study has all its trials."""
         shared = SharedSearch(self.searcher, board, self.left, self._cost, self._tell, self._finish)
         try:
-            if workers > 1 or self.limits:
+            if workers > 1 or self.limits or self.cluster is not None:
                 self._share_in_processes(shared, min(workers, self.trials))
                 return
             while (proposal := shared.next()) is not None:
@@ -368,11 +373,17 @@ class _Loop:
             self.under_way += 1
             return proposal, self._budget_of(proposal), None
 
-        made = evaluations(self.objective, take, workers=workers, limits=self.limits)
-        with contextlib.closing(made) as found:
+        with contextlib.closing(self._evaluations(take, workers)) as found:
             for trial in found:
                 self.under_way -= 1
                 shared.record(trial)
+
+    def _evaluations(
+        self, take: Callable[[], EvaluationJob | None], workers: int
+    ) -> Generator[Trial, None, None]:
+        return evaluations(
+            self.objective, take, workers=workers, limits=self.limits, cluster=self.cluster
+        )
 
     # Both ------------------------------------------------------------------------------------
 

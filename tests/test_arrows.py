@@ -31,7 +31,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset(
         {"_types", "_version", "checksums", "errors", "limits", "pickle_sharing", "returned"}
     ),
-    frozenset({"files", "fronts", "parallel", "pickles", "registry", "stopping"}),
+    frozenset({"cluster", "files", "fronts", "parallel", "pickles", "registry", "stopping"}),
     frozenset({"spaces"}),
     frozenset({"evaluation"}),
     frozenset({"benchmarks", "predictors", "store", "training"}),

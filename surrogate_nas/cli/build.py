@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from surrogate_nas.cli.cluster_options import add_cluster_options, cluster_options
 from surrogate_nas.cli.console import (
     names,
     natural,
@@ -23,7 +24,6 @@ from surrogate_nas.cli.network_options import (
     add_space_option,
     planned,
 )
-from surrogate_nas.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,30 +80,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="W",
         help="processes of one thread (default: one a GPU, or else a core)",
     )
-    option(
-        "--ray",
-        metavar="ADDRESS",
-        help="train on a Ray cluster: its address, or local for one that is started here",
-    )
-    option(
-        "--gpus-per-trial",
-        type=float,
-        metavar="G",
-        help="GPUs of each training there (default: none)",
-    )
     option("--out", type=Path, required=True, metavar="TABLE.h5", help="the table")
+    add_cluster_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Build, and report.
-
-    Raises:
-        InvalidArgumentError: If GPUs are asked for without a cluster.
-    """
-    if arguments.gpus_per_trial is not None and arguments.ray is None:
-        raise InvalidArgumentError(
-            "--gpus-per-trial is for trainings on a cluster; name --ray, too"
-        )
+    """Build, and report."""
+    cluster = cluster_options(arguments)
     with only_json(arguments.json):
         from surrogate_nas.spaces import open_space
         from surrogate_nas.training.recorder import TrainingRecorder
@@ -121,8 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
             out=arguments.out,
             seeds=arguments.seeds,
             workers=arguments.workers,
-            ray=arguments.ray,
-            gpus_per_trial=arguments.gpus_per_trial or 0.0,
+            cluster=cluster,
         )
     record = _record(arguments, built)
     if arguments.json:

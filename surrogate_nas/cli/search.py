@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from surrogate_nas.cli import search_training
+from surrogate_nas.cli.cluster_options import add_cluster_options, cluster_options
 from surrogate_nas.cli.console import (
     BENCHMARK,
     add_limit_options,
@@ -77,9 +78,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     option(
         "--workers",
         type=positive,
-        default=1,
         metavar="N",
-        help="processes that evaluate, and that --verify trains in (default: %(default)s)",
+        help="processes that evaluate, and that --verify trains in (default: 1)",
     )
     option(
         "--budget",
@@ -101,6 +101,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="work on the search in --store together with other processes, on this and on other "
         "machines, each started with the same command; --trials is the total of all",
     )
+    add_cluster_options(parser)
     option("--plot", type=Path, metavar="FILE.png", help="draw the best value so far")
     option("--report", type=Path, metavar="FILE.html", help="make a page about the search")
     _add_training_options(parser)
@@ -236,12 +237,13 @@ def _options(arguments: argparse.Namespace) -> SearchOptions:
     return SearchOptions(
         trials=arguments.trials,
         batch=arguments.batch,
-        workers=arguments.workers,
+        workers=arguments.workers or 1,
         budget=arguments.budget,
         seed=arguments.seed,
         proxies=arguments.proxies,
         store=arguments.store,
         share=arguments.share,
+        cluster=cluster_options(arguments),
         verify=arguments.verify,
         export=arguments.export_best,
         candidates=arguments.candidates,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from surrogate_nas.cli import cluster_options
 from surrogate_nas.cli.console import positive
 from surrogate_nas.cli.network_options import (
     KNOWN_DATASETS,
@@ -27,6 +28,7 @@ _ONLY_HERE = (
     "network",
     "settings",
     "stop_early",
+    *cluster_options.NAMES,
 )
 
 

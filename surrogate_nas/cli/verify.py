@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from surrogate_nas.cli.cluster_options import add_cluster_options, cluster_options
 from surrogate_nas.cli.console import natural, note, only_json, positive, progress, write_json
 from surrogate_nas.cli.network_options import (
     add_data_dir_option,
@@ -58,10 +59,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="W",
         help="processes of one thread (default: one a GPU, or else a core)",
     )
+    add_cluster_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, and report."""
+    cluster = cluster_options(arguments)
     with only_json(arguments.json):
         from surrogate_nas.store import open_storage, read_study
         from surrogate_nas.training.plan import recorded_training
@@ -79,6 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
             goals=study.goals,
             store=storage,
             workers=arguments.workers,
+            cluster=cluster,
             progress=progress,
         )
     record = checked.record()

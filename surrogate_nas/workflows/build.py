@@ -18,6 +18,7 @@ import numpy as np
 from surrogate_nas._types import FloatArray, IntArray, OnStep, silent
 from surrogate_nas._version import __version__
 from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec, write_table
+from surrogate_nas.cluster import Cluster, ClusterOptions
 from surrogate_nas.errors import (
     InvalidArgumentError,
     MissingDependencyError,
@@ -27,7 +28,6 @@ from surrogate_nas.errors import (
 from surrogate_nas.evaluation import Goal, recorded
 from surrogate_nas.parallel import Pool, default_workers, dispatch
 from surrogate_nas.spaces.base import Architecture, SearchSpace
-from surrogate_nas.training.cluster import Cluster
 from surrogate_nas.training.log import Key, TrainingLog
 from surrogate_nas.training.record import Record, Recorder
 
@@ -88,8 +88,7 @@ def build(
     out: str | os.PathLike[str],
     seeds: int = 1,
     workers: int | None = None,
-    ray: str | None = None,
-    gpus_per_trial: float = 0.0,
+    cluster: ClusterOptions | None = None,
     licence: str = "",
     on_step: OnStep = silent,
 ) -> Built:
@@ -105,10 +104,8 @@ def build(
         choices: Encodings to train, one for each network: int (n, decisions), see `choose`.
         out: The table, a file that ends with .h5.
         seeds: Number of trainings of each architecture on each task.
-        workers: Number of processes, of one thread each; None for one a GPU, or a core, of this
-            machine or of the cluster.
-        ray: Address of a Ray cluster that trains, or ``local`` to start one here.
-        gpus_per_trial: Number of GPUs of each training on the cluster.
+        workers: Number of processes, of one thread each; None for one a GPU, or a core.
+        cluster: A Ray cluster that trains, in place of ``workers``.
         licence: Licence of the table.
         on_step: Called with a text for each training, earlier ones included.
 
@@ -130,7 +127,7 @@ def build(
             on_step("was there")
         if missing:
             recorders = {name: task.recorder for name, task in tasks.items()}
-            pool, devices = _pool(recorders, workers, len(missing), ray, gpus_per_trial)
+            pool, devices = _pool(recorders, workers, len(missing), cluster)
             with pool:
                 _train(space, pool, devices, missing, log, on_step)
         write_table(path, _spec(path.stem, space, tasks, choices, seeds, licence, log))
@@ -219,8 +216,7 @@ def _pool(
     recorders: Mapping[str, Recorder],
     workers: int | None,
     most: int,
-    ray: str | None,
-    gpus: float,
+    cluster: ClusterOptions | None,
 ) -> tuple[Pool | Cluster, Sequence[str]]:
     """Processes that know the recorders, and the devices to which trainings are dispatched."""
     try:
@@ -230,8 +226,8 @@ def _pool(
             f"the trainings cannot be sent to other processes ({error}); functions must be those "
             "of a module"
         ) from error
-    if ray is not None:  # which shows each process its own GPUs
-        return Cluster(ray, workers, gpus, _receive, sent), ["auto" if gpus else "cpu"]
+    if cluster is not None:  # which shows each process its own GPUs
+        return Cluster(cluster, _receive, sent), ["auto" if cluster.gpus else "cpu"]
     devices = next(iter(recorders.values())).devices()
     return Pool(min(workers or default_workers(devices), most), _receive, sent), devices
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from surrogate_nas._types import OnStep, Progress, no_progress
 from surrogate_nas.benchmarks.base import TabularTask
+from surrogate_nas.cluster import ClusterOptions
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Goal, KnowsCosts, Objective, Trial
 from surrogate_nas.limits import TrialLimits
@@ -59,6 +60,7 @@ class SearchOptions:
         store: Keeps the trials, see `surrogate_nas.store.open_storage`; None keeps none.
         share: Whether other processes may work on the same stored search at once, each started with
             the same options, see `surrogate_nas.store.Shared`; ``trials`` is their total.
+        cluster: A Ray cluster where networks are trained, in place of ``workers``; None for none.
         verify: Number of best architectures to train afterwards, `VERIFICATION_SEEDS` times each;
             None for none.
         export: A file for the network of the best architecture, which is trained for it, see
@@ -79,6 +81,7 @@ class SearchOptions:
     proxies: Sequence[str] | None = None
     store: str | os.PathLike[str] | None = None
     share: bool = False
+    cluster: ClusterOptions | None = None
     verify: int | None = None
     export: str | os.PathLike[str] | None = None
     candidates: str | None = None
@@ -247,6 +250,7 @@ def search_task(
             **options.limits,
             callbacks=[steps.after, *callbacks],
             limits=options.trial_limits,
+            cluster=options.cluster if setup.task is None else None,
         )
     verification = None
     if (
@@ -262,6 +266,7 @@ def search_task(
             goals=setup.objective.goals,
             store=setup.store,
             workers=options.workers,
+            cluster=options.cluster,
             progress=progress,
         )
     exported = _export(setup, result, progress)

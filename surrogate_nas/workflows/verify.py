@@ -18,6 +18,7 @@ import numpy as np
 
 from surrogate_nas._types import OnStep, Progress, no_progress, silent
 from surrogate_nas.attempts import EvaluationJob, attempt, evaluations
+from surrogate_nas.cluster import ClusterOptions
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Goal, Proposal, Trial, check_one_goal
 from surrogate_nas.parallel import default_workers, one_thread
@@ -156,6 +157,7 @@ def verify_trials(
     goals: Sequence[Goal],
     store: BaseStorage | None = None,
     workers: int | None = 1,
+    cluster: ClusterOptions | None = None,
     progress: Progress = no_progress,
 ) -> Verification:
     """Train the best trials of a search, see `verify`.
@@ -166,6 +168,7 @@ def verify_trials(
         goals: The goals of the search.
         store: Keeps the trainings in a separate study; those that it holds are not repeated.
         workers: See `verify`.
+        cluster: See `verify`.
         progress: Shows the trainings.
 
     Raises:
@@ -187,6 +190,7 @@ def verify_trials(
             goal=goals[0],
             seeds=plan.seeds,
             workers=workers,
+            cluster=cluster,
             memory=memory,
             on_step=advance,
         )
@@ -199,6 +203,7 @@ def verify(
     goal: Goal,
     seeds: Sequence[int],
     workers: int | None = 1,
+    cluster: ClusterOptions | None = None,
     memory: Remembering | None = None,
     on_step: OnStep = silent,
 ) -> Verification:
@@ -213,6 +218,7 @@ def verify(
         seeds: Seeds of the trainings.
         workers: Number of processes; None for one a GPU, or else a core. More than one needs a
             main module that can be imported (``if __name__ == "__main__":``).
+        cluster: A Ray cluster that trains, in place of ``workers``.
         memory: Keeps the trainings, such as `surrogate_nas.store.Stored`; those that it holds are
             not repeated.
         on_step: Called with a text after each training.
@@ -228,7 +234,7 @@ def verify(
     done: dict[_Job, Trial] = {}
     interrupted = False
     try:
-        trainings = _trainings(training, jobs, workers, memory)
+        trainings = _trainings(training, jobs, workers, cluster, memory)
         with one_thread(), owned(memory), closing(trainings) as trials:
             for trial in trials:
                 arch, seed = _job(trial)
@@ -264,6 +270,7 @@ def _trainings(
     training: TrainingObjective,
     jobs: Sequence[_Job],
     workers: int | None,
+    cluster: ClusterOptions | None,
     memory: Remembering | None,
 ) -> Generator[Trial, None, None]:
     """Yield the known trainings, then make and keep the missing ones."""
@@ -274,7 +281,7 @@ def _trainings(
         for number, (arch, seed) in enumerate(jobs)
         if (arch, seed) not in known
     ]
-    with closing(_train(training, missing, workers)) as trials:
+    with closing(_train(training, missing, workers, cluster)) as trials:
         for trial in trials:
             if memory is not None:
                 memory.record(trial)
@@ -282,12 +289,22 @@ def _trainings(
 
 
 def _train(
-    training: TrainingObjective, proposals: Sequence[Proposal], workers: int | None
+    training: TrainingObjective,
+    proposals: Sequence[Proposal],
+    workers: int | None,
+    cluster: ClusterOptions | None,
 ) -> Generator[Trial, None, None]:
-    workers = min(workers or default_workers(training.devices()), len(proposals))
     jobs: deque[EvaluationJob] = deque((p, None, p.info["seed"]) for p in proposals)
+
+    def take() -> EvaluationJob | None:
+        return jobs.popleft() if jobs else None
+
+    if cluster is not None and jobs:
+        yield from evaluations(training, take, workers=1, cluster=cluster)
+        return
+    workers = min(workers or default_workers(training.devices()), len(proposals))
     if workers > 1:
-        yield from evaluations(training, lambda: jobs.popleft() if jobs else None, workers=workers)
+        yield from evaluations(training, take, workers=workers)
     for proposal, _, seed in jobs:
         yield attempt(training, proposal, seed=seed)
 
