@@ -1,141 +1,123 @@
-"""The gain by guidance in a space of 8**20 architectures; run by ``scripts/large-spaces``.
+"""The gain by guidance in spaces that cannot be listed; run by ``scripts/large-spaces``.
 
-The space is a chain of 20 layers with 8 operations each. The functions are made up from their
-seeds, see `Landscape`. Each method searches each function with several seeds. The value of a search
-is that of its incumbent, without noise. Methods with a guide are compared with evolution
-alone by a one-sided Wilcoxon test over all pairs of function and seed.
+The settings are
+
+- ``chain``: 20 layers with 8 operations each, 8**20 architectures;
+- ``numbers``: 10 decisions of 10 ordered values;
+- ``nasbench101``: the whole space of NAS-Bench-101, without its table;
+- ``hierarchical``: the space of that name.
+
+Their functions are made up, see `large_functions`: each seed is another function, searched with
+that seed. The value of a search is that of its incumbent, without noise. A searcher with a guide is
+compared with the same searcher alone by a one-sided Wilcoxon test over all seeds. Times are of the
+processor.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
+import json
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
+from large_functions import SETTINGS, made
 
-from surrogate_nas._types import FloatArray, IntArray
-from surrogate_nas.evaluation import FunctionObjective
-from surrogate_nas.parallel import one_thread
+from surrogate_nas._types import FloatArray
+from surrogate_nas.parallel import each
 from surrogate_nas.reporting.statistics import signed_rank
 from surrogate_nas.run import search
 from surrogate_nas.searchers.factory import make_searcher
-from surrogate_nas.spaces.base import Architecture
-from surrogate_nas.spaces.custom import CustomSpace
 
-LAYERS = 20
 AT = (50, 100, 200)
-PLAIN = "evolution"
-GUIDED = ("evolution+gp", "evolution+xgboost")
+SEARCHERS = ("evolution", "genetic", "local", "reinforce", "gradient", "optuna:tpe")
+GUIDES = ("none", "gp", "xgboost")
 
-_NOISE = 0.3  # noise of a measurement, in standard deviations of the function
-
-DEFINITION = f"""
-name = "chain-8-20"
-graph = "chain"
-decisions = {LAYERS}
-options = ["skip", "conv1", "conv3", "conv5", "sep3", "sep5", "avg3", "max3"]
-
-[operations]
-conv1 = {{operation = "conv", kernel = 1}}
-conv3 = {{operation = "conv", kernel = 3}}
-conv5 = {{operation = "conv", kernel = 5}}
-sep3 = {{operation = "separable_conv", kernel = 3}}
-sep5 = {{operation = "separable_conv", kernel = 5}}
-avg3 = {{operation = "avg_pool", kernel = 3}}
-max3 = {{operation = "max_pool", kernel = 3}}
-"""
+Job = tuple[str, str, int]
+"""Setting, method and seed."""
 
 
-class Landscape:
-    """A function of the chain whose optimum is 0.
-
-    The value is a sum of effects. An operation has an effect that is the same in all layers, one
-    that grows along the chain, and one of its layer. Two consecutive operations have a pairwise
-    effect. All are Gaussian, with standard deviations 0.5, 0.5, 1 and 1. Values are divided by
-    their standard deviation over the space, and measured with noise of standard deviation 0.3.
-    The optimum is found by dynamic programming.
-    """
-
-    def __init__(self, space: CustomSpace, seed: int) -> None:
-        """Draw the effects and the noise from ``seed``."""
-        rng = np.random.default_rng(seed)
-        options = space.sizes[0]
-        depth = np.linspace(-1, 1, LAYERS)[:, None]
-        shared, slope = 0.5 * rng.normal(size=(2, options))
-        self._single = shared + depth * slope + rng.normal(size=(LAYERS, options))
-        self._pairs = rng.normal(size=(LAYERS - 1, options, options))
-        best = self._single[0]
-        for single, pairs in zip(self._single[1:], self._pairs, strict=True):
-            best = (best[:, None] + pairs).max(axis=0) + single
-        self._best = float(best.max())
-        self._scale = float(self._worth(space.sample_choices(rng, 10_000)).std())
-        self._rng = rng
-
-    def _worth(self, choices: IntArray) -> FloatArray:
-        layers = np.arange(LAYERS)
-        alone = self._single[layers, choices].sum(axis=1)
-        pairs = self._pairs[layers[:-1], choices[:, :-1], choices[:, 1:]].sum(axis=1)
-        return np.asarray(alone + pairs)
-
-    def values(self, choices: IntArray) -> FloatArray:
-        """Values without noise, 0 for the optimum and less for all others: (n,)."""
-        return (self._worth(np.asarray(choices)) - self._best) / self._scale
-
-    def measure(self, arch: Architecture) -> float:
-        """A value with noise."""
-        return float(self.values(np.array([arch.choices]))[0] + self._rng.normal(scale=_NOISE))
-
-
-def run(method: str, function: int, seed: int, trials: int) -> tuple[FloatArray, float]:
+def run(setting: str, method: str, seed: int, trials: int) -> tuple[FloatArray, float]:
     """Values of the incumbent after each trial, without noise: (trials,), and the seconds."""
-    space = CustomSpace(DEFINITION)
-    landscape = Landscape(space, function)
-    objective = FunctionObjective(space, landscape.measure)
-    start = time.perf_counter()
+    space, function, objective = made(setting, seed)
+    start = time.process_time()
     result = search(make_searcher(method, space, seed=seed), objective, trials=trials)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     measured = np.array([-np.inf if t.value is None else t.value for t in result.trials])
-    true = landscape.values(np.array([trial.arch.choices for trial in result.trials]))
+    true = function.values(np.array([trial.arch.choices for trial in result.trials]))
     first = np.maximum.accumulate(measured)
     incumbent = [int(np.flatnonzero(measured == best)[0]) for best in first.tolist()]
     return true[incumbent], seconds
 
 
-def report(found: dict[str, FloatArray], at: Sequence[int]) -> None:
-    """Print means, and whether guides are better than `PLAIN`."""
-    for method, values in found.items():
-        for trials in at:
-            reached = values[:, trials - 1]
-            line = f"{method}, {trials} trials: mean {reached.mean():.2f}"
-            if method != PLAIN and PLAIN in found:
-                alone = found[PLAIN][:, trials - 1]
-                line += f", p = {signed_rank(reached, alone, 'greater'):.1g} against {PLAIN}"
-            print(line, flush=True)
+def _run(trials: int, job: Job) -> tuple[list[float], float]:
+    values, seconds = run(*job, trials)
+    return values.tolist(), seconds
+
+
+def measured(
+    jobs: Sequence[Job], trials: int, *, workers: int, out: Path | None
+) -> dict[Job, tuple[FloatArray, float]]:
+    """Results of all jobs; those in a file of an earlier call are not repeated."""
+    found: dict[Job, tuple[FloatArray, float]] = {}
+    if out is not None and out.exists():
+        for line in out.read_text(encoding="utf-8").splitlines():
+            setting, method, seed, values, seconds = json.loads(line)
+            found[setting, method, seed] = np.array(values), seconds
+    todo = [job for job in jobs if job not in found]
+    for position, (values, seconds) in each(functools.partial(_run, trials), todo, workers=workers):
+        found[todo[position]] = np.array(values), seconds
+        if out is not None:
+            with out.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([*todo[position], values, seconds]) + "\n")
+    return found
+
+
+def report(found: dict[Job, tuple[FloatArray, float]], jobs: Sequence[Job], trials: int) -> None:
+    """Print means, times, and whether guided searchers are better than the same ones alone."""
+    at = [n for n in AT if n <= trials] or [trials]
+    seeds = sorted({seed for *_, seed in jobs})
+    for setting, method in dict.fromkeys((setting, method) for setting, method, _ in jobs):
+        values = np.stack([found[setting, method, seed][0] for seed in seeds])
+        seconds = sum(found[setting, method, seed][1] for seed in seeds)
+        line = f"{setting} {method}: {1000 * seconds / len(seeds) / trials:.0f} ms a trial"
+        alone = method.partition("+")[0]
+        for n in at:
+            reached = values[:, n - 1]
+            line += f"; {n} trials {reached.mean():.2f}"
+            if method != alone and (setting, alone, seeds[0]) in jobs:
+                plain = np.array([found[setting, alone, seed][0][n - 1] for seed in seeds])
+                line += f" (p = {signed_rank(reached, plain, 'greater'):.1g})"
+        print(line, flush=True)
 
 
 def main() -> None:
-    """Run all methods on all functions with all seeds."""
+    """Run all methods in all settings with all seeds."""
     parser = argparse.ArgumentParser(
         prog="scripts/large-spaces",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--functions", type=int, default=5)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--trials", type=int, default=max(AT))
-    parser.add_argument("--method", action="append", help="default: evolution, alone and guided")
+    option = parser.add_argument
+    option("--setting", action="append", choices=SETTINGS, help="repeats; default: all")
+    option("--searcher", action="append", help=f"repeats; default: {', '.join(SEARCHERS)}")
+    option("--guide", action="append", help=f"repeats; default: {', '.join(GUIDES)}")
+    option("--seeds", type=int, default=20)
+    option("--trials", type=int, default=max(AT))
+    option("--processes", type=int, default=1)
+    option("--out", type=Path, help="a file of JSON lines that keeps results")
     arguments = parser.parse_args()
-    at = [trials for trials in AT if trials <= arguments.trials] or [arguments.trials]
-    found: dict[str, FloatArray] = {}
-    for method in arguments.method or (PLAIN, *GUIDED):
-        pairs = [(f, s) for f in range(arguments.functions) for s in range(arguments.seeds)]
-        with one_thread():
-            runs = [run(method, function, seed, arguments.trials) for function, seed in pairs]
-        found[method] = np.stack([values for values, _ in runs])
-        step = 1000 * sum(seconds for _, seconds in runs) / len(runs) / arguments.trials
-        print(f"{method}: {step:.0f} ms a trial", flush=True)
-    report(found, at)
+    jobs = [
+        (setting, searcher if guide == "none" else f"{searcher}+{guide}", seed)
+        for setting in arguments.setting or SETTINGS
+        for searcher in arguments.searcher or SEARCHERS
+        for guide in arguments.guide or GUIDES
+        for seed in range(arguments.seeds)
+    ]
+    found = measured(jobs, arguments.trials, workers=arguments.processes, out=arguments.out)
+    report(found, jobs, arguments.trials)
 
 
 if __name__ == "__main__":

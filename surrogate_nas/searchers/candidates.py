@@ -15,13 +15,19 @@ from surrogate_nas.searchers.predicted import PredictedObjective
 from surrogate_nas.spaces.base import SearchSpace, frozen
 from surrogate_nas.spaces.rows import distinct
 
-BEST = 5
-"""Known architectures whose neighbours become candidates."""
+BEST = 10
+"""Known architectures that are varied and crossed."""
 
-_KEPT = 5  # proposals that choose from the same candidates
-_CLIMB = 6  # steps of a climb to further candidates
-_STEP = 100  # candidates that one step adds at most
-_STARTS = 3  # candidates whose neighbours a step adds
+_NEAR = 3  # of them, those whose neighbours become candidates
+_VARIED = 60  # mutations of the best, and as many crossovers
+_FRESH = 20  # draws from the space
+_KEPT = 5  # proposals for which the same visits are compared
+_STARTS = 3  # most promising candidates from which local search climbs
+_CLIMB = 3  # its steps
+_LEFT = 300  # most promising candidates that are compared in the end
+_LONGER = 4  # times as many steps before the first result, as there are no other candidates
+_HEAVY = 100  # nodes and paths of a graph from which on predictions take long
+_SEEN = 64  # graphs that tell
 
 Extent = Literal["all", "visited"]
 """What a guide compares: all architectures of a space, or those that its searcher visits."""
@@ -63,9 +69,28 @@ def no_guide(methods: str) -> InvalidArgumentError:
 
 
 class Candidates:
-    """Gathers what a guide compares, and keeps it for some proposals.
+    """Gathers what a guide compares where not all architectures are compared.
 
-    See `surrogate_nas.searchers.guided.Guided` for what the candidates are.
+    In a space that cannot be listed, candidates are
+
+    - the architectures that a fork of the inner searcher visits on the predictions,
+    - the neighbours of the best known ones, their mutations at distances from two on, and their
+      crossovers,
+    - some draws from the space,
+    - and, from the most promising of all of these, what steepest ascent of the acquisition function
+      compares in three steps, each over all changes of one decision.
+
+    They are gathered anew for each choice; only the visits are kept for five proposals. Where
+    graphs have so many nodes or paths that their features take long, all are kept for five
+    proposals, and fewer climbs are shorter. In a space that can be listed there are only the
+    visits, so that searchers differ.
+
+    Tried on chains of 8**20 architectures, with a process on decisions, 8 functions, evolution
+    alone being at -2.9 after 150 trials: candidates that are kept for five proposals -2.1, for two
+    -1.8, for one -1.4 to -1.5. Steepest ascent from three starts -1.4, as many steps from the best
+    three of all candidates so far -2.1, decision by decision -1.5 in seven times as many calls.
+    One standard deviation of exploration -2.4, two -2.1, three -1.6, four -1.8. Long visits of the
+    inner searcher in place of the other candidates are no better, and take longer.
     """
 
     def __init__(
@@ -112,46 +137,96 @@ class Candidates:
                 and ``to_value``.
         """
         if to_value is None and predicted is None:
-            return self._visited(None, PredictedObjective(self.space, self.predictor))
-        if self._proposals_left <= 0:
-            objective = predicted
-            if objective is None:
-                objective = PredictedObjective(self.space, self.predictor, to_value or np.asarray)
-            if self.space.enumerable:  # by choice, so that searchers differ
-                candidates = self._visited(None, objective)
-            else:
-                candidates = self._visited(best, objective)
-            if (
-                self.predictor.conditions and not self.space.enumerable
-            ):  # others generalise too poorly for a climb
-                candidates = self._climbed(candidates, compare)
-            self._kept = frozen(candidates)
+            objective = PredictedObjective(self.space, self.predictor)
+            return self._distinct(self.inner.visit(objective, _LONGER * self.steps))
+        if predicted is None:
+            predicted = PredictedObjective(self.space, self.predictor, to_value or np.asarray)
+        heavy = not self.space.enumerable and _is_heavy(self.space)
+        renewed = self._proposals_left <= 0
+        if renewed:
+            self._kept = self.inner.visit(predicted, self.steps)
             self._proposals_left = _KEPT
         self._proposals_left -= self.proposals
-        return self._kept
-
-    def _climbed(self, candidates: IntArray, compare: Compare) -> IntArray:
-        """Candidates (n, decisions), and those that local search adds to them.
-
-        Each step adds some neighbours of the most promising candidates so far.
-        """
-        score = compare(candidates)
-        for _ in range(_CLIMB):
-            starts = candidates[np.argsort(-score, kind="stable")[:_STARTS]]
-            near = self.space.keys(self.space.neighbour_choices(starts))
-            near = near[distinct(self.space, near)[0]]
-            near = near[np.isin(self.space.index(near), self.space.index(candidates), invert=True)]
-            if len(near) > _STEP:
-                near = near[np.sort(self.rng.choice(len(near), size=_STEP, replace=False))]
-            if not len(near):
-                break
-            candidates = np.concatenate([candidates, near])
-            score = np.append(score, compare(near))
+        if self.space.enumerable:  # by choice
+            return self._distinct(self._kept)
+        if heavy and not renewed:
+            return self._kept
+        near = self.space.neighbour_choices(best[:_NEAR])
+        fresh = self.space.sample_choices(self.rng, _FRESH)
+        candidates = self._distinct(np.concatenate([self._kept, near, self._varied(best), fresh]))
+        starts, steps = (_STARTS - 1, _CLIMB - 1) if heavy else (_STARTS, _CLIMB)
+        candidates = self._climbed(candidates, compare, starts, steps)
+        if heavy:
+            self._kept = candidates
         return candidates
 
-    def _visited(self, best: IntArray | None, objective: PredictedObjective) -> IntArray:
-        """Keys of the best architectures' neighbours, and those that the inner searcher visits."""
-        parts = [] if best is None else [self.space.neighbour_choices(best)]
-        parts.append(self.inner.visit(objective, self.steps))
-        keys = self.space.keys(np.concatenate(parts))
-        return keys[distinct(self.space, keys)[0]]
+    def _varied(self, best: IntArray) -> IntArray:
+        """Mutations and mutated crossovers of the best architectures (m, decisions)."""
+        space, rng = self.space, self.rng
+        parents = [space.architecture(row) for row in best]
+        found = []
+        for _ in range(_VARIED):
+            mutant = parents[rng.integers(len(parents))]
+            for _ in range(1 + int(rng.geometric(0.5))):
+                mutant = space.mutate(mutant, rng)
+            a, b = rng.integers(len(parents), size=2).tolist()
+            child = space.mutate(space.crossover(parents[a], parents[b], rng), rng)
+            found += [mutant.choices, child.choices]
+        return np.array(found, dtype=np.int16)
+
+    def _climbed(self, candidates: IntArray, compare: Compare, starts: int, steps: int) -> IntArray:
+        """The most promising of candidates (n, decisions) and of what climbs from some compare."""
+        score = compare(candidates)
+        chosen = np.argsort(-score, kind="stable")[:starts]
+        now, reached = candidates[chosen], score[chosen]
+        met, scores = [candidates], [score]
+        for _ in range(steps):
+            parts = [self.space.keys(self.space.neighbour_choices(row[None])) for row in now]
+            ends = np.cumsum([len(part) for part in parts])
+            near = np.concatenate(parts)
+            found = compare(near) if len(near) else np.zeros(0)
+            met.append(near)
+            scores.append(found)
+            rising = []
+            for climb, end in enumerate(ends.tolist()):
+                own = found[end - len(parts[climb]) : end]
+                if len(own) and own.max() > reached[climb]:
+                    rising.append(climb)
+                    now[climb] = parts[climb][own.argmax()]
+                    reached[climb] = own.max()
+            if not rising:
+                break
+            now, reached = now[rising], reached[rising]
+        candidates, score = np.concatenate(met), np.concatenate(scores)
+        first = distinct(self.space, candidates)[0]
+        best = first[np.argsort(-score[first], kind="stable")[:_LEFT]]
+        return frozen(candidates[best])
+
+    def _distinct(self, choices: IntArray) -> IntArray:
+        keys = self.space.keys(choices)
+        return frozen(keys[distinct(self.space, keys)[0]])
+
+
+def _is_heavy(space: SearchSpace) -> bool:
+    """Whether graphs of a space have many nodes or paths from input to output, in the mean."""
+    key = space.identity
+    if key not in _WEIGHTS:
+        _WEIGHTS[key] = _weight(space)
+    return _WEIGHTS[key] > _HEAVY
+
+
+_WEIGHTS: dict[str, float] = {}
+"""What `_weight` found, by the identity of the space."""
+
+
+def _weight(space: SearchSpace) -> float:
+    """The mean number of nodes and paths of a graph; 0 in a space without graphs."""
+    try:
+        graphs = space.graphs(space.sample_choices(np.random.default_rng(0), _SEEN)).pruned()
+    except NotImplementedError:
+        return 0.0
+    paths = np.zeros(len(graphs.op))
+    paths[graphs.offsets[:-1]] = 1
+    for source, target in graphs.edges.T.tolist():  # by target, so sources are complete
+        paths[target] += paths[source]
+    return (len(graphs.op) + float(paths[graphs.offsets[1:] - 1].sum())) / len(graphs)

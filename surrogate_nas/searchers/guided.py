@@ -66,18 +66,14 @@ class Guided(Searcher):
     The inner searcher is told every real trial, and proposes until there are enough of them. From
     then on candidates are compared by an acquisition function (see
     `surrogate_nas.searchers.acquisition`). In a space, or a part of one, that can be listed, all
-    architectures are candidates. Elsewhere the candidates are
+    architectures are candidates, unless only those are wanted that the inner searcher visits.
+    Elsewhere candidates are gathered around these visits and the best known architectures, and
+    improved by local search, see `surrogate_nas.searchers.candidates.Candidates`.
 
-    - the architectures that a fork of the inner searcher visits on the predictions,
-    - the neighbours of the best known architectures,
-    - and, if the predictor conditions on new rows, what local search from the most promising of
-      these visits.
-
-    Several proposals are chosen from the same candidates there. The acquisition function is the
-    upper confidence bound. Only for the first ten proposals of a predictor with a prior it is the
-    expected improvement, which soon tries architectures about which the sources disagree. Before
-    the first result a predictor with a prior proposes the best by its mean, no two of them
-    neighbours.
+    The acquisition function is the upper confidence bound. Only for the first ten proposals of a
+    predictor with a prior it is the expected improvement, which soon tries architectures about
+    which the sources disagree. Before the first result a predictor with a prior proposes the best
+    by its mean, no two of them neighbours.
 
     The predictor learns warped values (see `surrogate_nas.predictors.scores.warped`), so that units
     and outliers do not matter and uncertainty is symmetric. One that conditions on new rows at
@@ -136,14 +132,14 @@ class Guided(Searcher):
             refit_every: Number of proposals, or of new results, for one update; None for 5, or for
                 1 where it conditions on new rows.
             exploration: How many standard deviations the upper confidence bound is above the mean;
-                None for 1 where the predictor conditions on new rows without a prior (2 where the
+                None for 1 where the predictor conditions on new rows without a prior (3 where the
                 space cannot be listed), else for 1.25.
             inner_every: Number of proposals of which one is the inner searcher's own, so that a
                 predictor which is wrong about a region does not exclude it; 0 for none of them.
                 None for 5, or for 0 where it conditions on new rows.
-            steps: Steps of the inner searcher's fork where the space cannot be listed; None for
-                400, or for 200 where it conditions on new rows, as local search adds candidates
-                then.
+            steps: Steps of the inner searcher's fork where not all architectures are compared;
+                None for 100 where the space cannot be listed, as other candidates are added there,
+                else for 400, or for 200 where the predictor conditions on new rows.
             acquisition: How candidates are compared, one of
                 `surrogate_nas.searchers.acquisition.ACQUISITIONS`; None for the defaults above.
             labels: With more trials than this, the predictor learns from a part of them.
@@ -164,9 +160,9 @@ class Guided(Searcher):
         if exploration is None:
             exploration = 1.25
             if predictor.conditions and not predictor.has_prior:
-                exploration = 1.0 if inner.space.enumerable else 2.0
+                exploration = 1.0 if inner.space.enumerable else 3.0
         if steps is None:
-            steps = 200 if predictor.conditions else 400
+            steps = (200 if predictor.conditions else 400) if inner.space.enumerable else 100
         if inner_every is None:
             inner_every = 0 if predictor.conditions else 5
         for name, value, least in (

@@ -137,8 +137,9 @@ def test_candidates_of_a_large_space_come_from_the_inner_search_and_the_best() -
     inner = RegularizedEvolution(LARGE, seed=1)
     searcher = Guided(inner, predictor, initial=30, steps=200)
     known = run(searcher, total, 30)
+    predictor.asked.clear()
     searcher.ask()
-    candidates = {tuple(row) for row in predictor.asked[-1].tolist()}
+    candidates = {tuple(row) for asked in predictor.asked for row in asked.tolist()}
     assert 200 <= len(candidates) < 1000
     best = max(known, key=total)
     near = {tuple(row) for row in LARGE.neighbour_choices(np.array([best.choices])).tolist()}

@@ -90,7 +90,7 @@ def test_a_climb_finds_the_best_of_a_sum() -> None:
         options[:, i] = np.arange(8)
         found = [effect(Architecture(space.name, tuple(row))) for row in options.tolist()]
         optimum = options[[int(np.argmax(found))]]
-    assert best == pytest.approx(effect(Architecture(space.name, tuple(optimum[0].tolist()))))
+    assert best >= effect(Architecture(space.name, tuple(optimum[0].tolist()))) - 1e-5
 
 
 def test_a_fork_that_uses_up_its_space_is_not_the_end() -> None:
