@@ -1,11 +1,13 @@
 """What pip makes of this tree: the wheel, the editable install, the pinned versions."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -162,11 +164,67 @@ def test_wheel(tmp_path: Path) -> None:
     assert_wheel_is_complete(build_wheel(tree, tmp_path / "wheels"), tmp_path)
 
 
-def test_wheel_by_way_of_an_sdist_made_without_symlinks(tmp_path: Path) -> None:
-    (tmp_path / "tree").mkdir()
-    tree = copy_of_the_tree(tmp_path / "tree", symlinks=False)
-    sdist = build_by_hook("build_sdist", tree, tmp_path / "sdist")
-    assert_wheel_is_complete(build_wheel(sdist, tmp_path / "wheels"), tmp_path)
+@pytest.fixture(scope="module")
+def distributions(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """An sdist of a checkout without symbolic links, and the wheel that is made of it."""
+    folder = tmp_path_factory.mktemp("distributions")
+    (folder / "tree").mkdir()
+    tree = copy_of_the_tree(folder / "tree", symlinks=False)
+    sdist = build_by_hook("build_sdist", tree, folder / "sdist")
+    return sdist, build_wheel(sdist, folder / "wheels")
+
+
+def test_wheel_by_way_of_an_sdist_made_without_symlinks(
+    distributions: tuple[Path, Path], tmp_path: Path
+) -> None:
+    assert_wheel_is_complete(distributions[1], tmp_path)
+
+
+def test_distributions_pass_the_checks_of_the_index(
+    distributions: tuple[Path, Path], tmp_path: Path
+) -> None:
+    said = run(sys.executable, "-m", "twine", "check", "--strict", *distributions, cwd=tmp_path)
+    assert said.count("PASSED") == 2
+    # A file may be in a wheel twice only where it is empty, as some __init__.py are.
+    said = run(
+        sys.executable, "-m", "check_wheel_contents", "--toplevel", "surrogate_nas",
+        distributions[1], cwd=tmp_path,
+    )  # fmt: skip
+    assert said.rstrip().endswith("OK")
+
+
+def test_distributions_suit_every_file_system(distributions: tuple[Path, Path]) -> None:
+    sdist, wheel = distributions
+    with tarfile.open(sdist) as archive:
+        members = archive.getmembers()
+    assert all(member.isreg() or member.isdir() for member in members)
+    for names in ([member.name for member in members], zipfile.ZipFile(wheel).namelist()):
+        assert not [name for name in names if set(name) & set('<>:"\\|?*') or len(name) > 160]
+        assert len({name.lower() for name in names}) == len(names)
+
+
+def test_a_wheel_runs_without_symbolic_links_and_without_a_shell(
+    distributions: tuple[Path, Path], tmp_path: Path
+) -> None:
+    site, empty = tmp_path / "site", tmp_path / "empty"
+    empty.mkdir()
+    run(
+        sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile",
+        "--target", site, distributions[1], cwd=tmp_path,
+    )  # fmt: skip
+    assert not [path for path in site.rglob("*") if path.is_symlink()]
+    alone = {"PYTHONPATH": str(site), "PATH": str(empty), "SURROGATE_NAS_HOME": str(empty)}
+    code = "import surrogate_nas; print(surrogate_nas.__file__)"
+    where = run(sys.executable, "-c", code, cwd=empty, **alone).strip()
+    assert Path(where).is_relative_to(site)
+    program = (sys.executable, "-m", "surrogate_nas")
+    assert "search one task" in run(*program, "--help", cwd=empty, **alone)
+    search = ("search", "--benchmark", "cell-bench", "--task", "digits", "--predictor", "gp")
+    said = run(*program, *search, "--trials", "8", "--json", cwd=empty, **alone)
+    assert len(json.loads(said)["trials"]) == 8
+    # The entry point that pip makes a program of on every system.
+    (console,) = site.glob("surrogate_nas-*.dist-info/entry_points.txt")
+    assert "surrogate-nas = surrogate_nas.cli:main" in console.read_text(encoding="utf-8")
 
 
 def test_editable_install_without_symlinks(tmp_path: Path) -> None:
