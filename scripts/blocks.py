@@ -18,7 +18,8 @@ class Block(NamedTuple):
     Attributes:
         language: The word after the fence.
         text: The content.
-        file: The file that the line before it names last, with a colon at its end; or None.
+        file: The file that the line before it names last, with a colon or (where it is no Python)
+            a comma at its end; or None.
         needs: The module that a comment before it asks for, or None.
     """
 
@@ -39,7 +40,8 @@ def blocks(page: str) -> list[Block]:
     found = []
     for match in _BLOCK.finditer(page):
         before = match["before"]
-        named = _FILE.search(before) if before.rstrip().endswith(":") else None
+        told = before.rstrip()[-1:] in ((":",) if match["language"] == "python" else (":", ","))
+        named = _FILE.search(before) if told else None
         needs = _NEEDS.search(before)
         found.append(
             Block(
