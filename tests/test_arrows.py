@@ -54,6 +54,7 @@ WORKFLOWS = {
     "search": frozenset({"export", "verify"}),
     "setups": frozenset({"export", "goals", "proxies", "search", "verify"}),
     "experiment": frozenset({"goals", "proxies"}),
+    "retry": frozenset({"build"}),
     "compare": frozenset({"equal_methods", "experiment", "goals", "proxies"}),
     "subjects": frozenset({"goals", "search", "verify"}),
     "report": frozenset({"comparisons", "search", "subjects"}),

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from surrogate_nas.cli.cluster_options import add_cluster_options, cluster_options
 from surrogate_nas.cli.console import (
+    add_accept_option,
+    add_limit_options,
     names,
     natural,
     note,
@@ -80,6 +82,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="W",
         help="processes of one thread (default: one a GPU, or else a core)",
     )
+    add_limit_options(parser)
+    add_accept_option(parser)
     option("--out", type=Path, required=True, metavar="TABLE.h5", help="the table")
     add_cluster_options(parser)
 
@@ -88,6 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Build, and report."""
     cluster = cluster_options(arguments)
     with only_json(arguments.json):
+        from surrogate_nas.limits import TrialLimits
         from surrogate_nas.spaces import open_space
         from surrogate_nas.training.recorder import TrainingRecorder
         from surrogate_nas.workflows.build import Task, choose
@@ -105,6 +110,8 @@ def run(arguments: argparse.Namespace) -> int:
             seeds=arguments.seeds,
             workers=arguments.workers,
             cluster=cluster,
+            accept=arguments.accept,
+            limits=TrialLimits(arguments.trial_timeout, arguments.trial_memory),
         )
     record = _record(arguments, built)
     if arguments.json:
@@ -163,8 +170,8 @@ def _show(built: BuildRecord) -> None:
     failed = built.failed
     if failed:
         print(
-            f"{len(failed):,} of {built.trainings:,} trainings failed; to repeat them, delete "
-            f"their lines from {built.log}:"
+            f"{len(failed):,} of {built.trainings:,} trainings failed; to repeat them: "
+            f"surrogate-nas retry {built.path}"
         )
     for failure in failed[:_SHOWN]:
         print(f"  {failure.task} {failure.arch} seed {failure.seed}: {failure.error}")

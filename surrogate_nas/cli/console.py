@@ -127,6 +127,18 @@ def add_limit_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_accept_option(parser: argparse.ArgumentParser) -> None:
+    """The option that accepts another setting than the recorded one."""
+    parser.add_argument(
+        "--accept",
+        choices=("network",),
+        action="append",
+        default=[],
+        help="go on although --network has another name than before: a repaired module that "
+        "builds the same networks",
+    )
+
+
 def add_source_options(parser: argparse.ArgumentParser) -> None:
     """The options that say from which other tasks a meta-learner has learnt."""
     group = parser.add_mutually_exclusive_group()

@@ -13,6 +13,7 @@ from surrogate_nas.cli import search_training
 from surrogate_nas.cli.cluster_options import add_cluster_options, cluster_options
 from surrogate_nas.cli.console import (
     BENCHMARK,
+    add_accept_option,
     add_limit_options,
     add_source_options,
     add_table_options,
@@ -89,6 +90,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     option("--seed", type=natural, default=0, metavar="N", help="default: %(default)s")
     add_limit_options(parser)
+    add_accept_option(parser)
     option(
         "--store",
         metavar="URL",
@@ -242,6 +244,9 @@ def _options(arguments: argparse.Namespace) -> SearchOptions:
         seed=arguments.seed,
         proxies=arguments.proxies,
         store=arguments.store,
+        trial_timeout=arguments.trial_timeout,
+        trial_memory=arguments.trial_memory,
+        accept=arguments.accept,
         share=arguments.share,
         cluster=cluster_options(arguments),
         verify=arguments.verify,

@@ -18,6 +18,7 @@ from surrogate_nas.records.results import SearchResult as SearchResult
 from surrogate_nas.records.results import Standing as Standing
 from surrogate_nas.records.results import Stop as Stop
 from surrogate_nas.records.results import standing as standing
+from surrogate_nas.records.retry import RetryRecord as RetryRecord
 from surrogate_nas.records.search import SearchRecord as SearchRecord
 from surrogate_nas.records.tables import BenchmarksRecord as BenchmarksRecord
 from surrogate_nas.records.tables import ImportRecord as ImportRecord

@@ -18,6 +18,7 @@ from surrogate_nas.records.measurement import MeasurementRecord
 from surrogate_nas.records.measuring import MeasuringRecord
 from surrogate_nas.records.meta_training import MetaTrainingRecord
 from surrogate_nas.records.report import ReportRecord
+from surrogate_nas.records.retry import RetryRecord
 from surrogate_nas.records.search import SearchRecord
 from surrogate_nas.records.tables import BenchmarksRecord, ImportRecord
 from surrogate_nas.records.training import BuildRecord, SupernetRecord, TrainingRecord
@@ -29,6 +30,7 @@ ANSWERS: dict[str, type[JsonRecord]] = {
     "search": SearchRecord,
     "compare": ComparisonRecord,
     "report": ReportRecord,
+    "retry": RetryRecord,
     "meta-train": MetaTrainingRecord,
     "evaluate": MeasurementRecord,
     "train": TrainingRecord,

@@ -159,13 +159,21 @@ class TrialFormat:
 
 
 def once(space: SearchSpace, trials: Sequence[Trial]) -> tuple[Trial, ...]:
-    """Trials without repetitions: of equal keys, budgets and seeds the first that succeeded."""
+    """Trials without repetitions: of equal keys, budgets and seeds the first that succeeded.
+
+    It has the position of the first of them. A failure may know no seed; any success replaces it.
+    """
     if not trials:
         return ()
     keys = space.keys(np.array([trial.arch.choices for trial in trials]))
     found: dict[Any, Trial] = {}
+    replaced: dict[Any, Any] = {}  # the key of a failure without seed, by that of its success
     for row, trial in zip(keys.tolist(), trials, strict=True):
-        key = tuple(row), trial.proposal.budget, trial.proposal.info.get("seed")
+        at, seed = (tuple(row), trial.proposal.budget), trial.proposal.info.get("seed")
+        key = replaced.get((*at, seed), (*at, seed))
+        bare = found.get((*at, None))
+        if trial.evaluation is not None and bare is not None and bare.evaluation is None:
+            key = replaced[*at, seed] = (*at, None)
         before = found.get(key)
         if before is None or (before.evaluation is None and trial.evaluation is not None):
             found[key] = trial

@@ -137,6 +137,16 @@ class Stored:
             if key not in stored:
                 self._study.set_user_attr(key, value)
 
+    def accept(self, settings: Mapping[str, Any]) -> None:
+        """Change recorded settings, which later searches must then repeat.
+
+        Raises:
+            StoreError: If they cannot be written.
+        """
+        with quiet(), explained(f"study {self.name!r}"):
+            for key, value in settings.items():
+                self._study.set_user_attr(key, value)
+
     def evaluate(
         self, arch: Architecture, *, budget: int | None = None, seed: int | None = None
     ) -> Evaluation:

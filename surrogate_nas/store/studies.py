@@ -85,6 +85,20 @@ def read_study(
     return Study(name, opened, goals, settings, trials)
 
 
+def accept_settings(storage: BaseStorage, name: str, settings: Mapping[str, Any]) -> None:
+    """Change recorded settings of a study, if it exists.
+
+    Raises:
+        StoreError: If they cannot be written.
+    """
+    with quiet(), explained("the trial store"):
+        if name in {study.study_name for study in storage.get_all_studies()}:
+            study = optuna.load_study(study_name=name, storage=storage)
+            for key, value in settings.items():
+                if study.user_attrs.get(key) != value:
+                    study.set_user_attr(key, value)
+
+
 def _is_search(settings: Mapping[str, Any]) -> bool:
     return "decisions" in settings and "searcher" in settings
 

@@ -7,8 +7,9 @@ disk before the next one begins. An incomplete last line is cut off.
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -80,12 +81,35 @@ class TrainingLog:
         self._file.close()
         self._lock.release()
 
-    def begin(self, space: str, trainings: Mapping[str, Mapping[str, Any]]) -> None:
+    @property
+    def space(self) -> str | None:
+        """Identity of the space; None if the log is new."""
+        return self._space
+
+    @property
+    def trainings(self) -> Mapping[str, Mapping[str, Any]]:
+        """The settings of the trainings of each task."""
+        return self._trainings
+
+    def failures(self, reason: str | None = None) -> list[Key]:
+        """The failed trainings in whose reasons a regular expression is found; None for all."""
+        wanted = re.compile(reason or "")
+        return [
+            key for key, out in self.done.items() if isinstance(out, str) and wanted.search(out)
+        ]
+
+    def begin(
+        self,
+        space: str,
+        trainings: Mapping[str, Mapping[str, Any]],
+        accept: Collection[str] = (),
+    ) -> None:
         """Write the space and the settings of trainings, unless the log has them.
 
         Args:
             space: The identity of the space.
             trainings: For each task the settings of its trainings, as JSON values.
+            accept: Names of settings that may be others than before, which they then replace.
 
         Raises:
             InvalidArgumentError: If the log is of another space, or of other settings.
@@ -102,9 +126,13 @@ class TrainingLog:
             if old is None:
                 self._write({"task": task, "training": new})
             else:
-                for key in sorted(new.keys() | old.keys()):
-                    if old.get(key) != new.get(key):
+                keys = sorted(new.keys() | old.keys())
+                other = [key for key in keys if old.get(key) != new.get(key)]
+                for key in other:
+                    if key not in accept:
                         self._refuse(f"{key}={old.get(key)!r} of {task}", f"{new.get(key)!r}")
+                if other:
+                    self._write({"task": task, "training": new})
 
     def add(self, key: Key, outcome: Record | str, machine: Mapping[str, str] | None) -> None:
         """Write a finished training and its machine; they are on the disk when this returns."""

@@ -6,7 +6,7 @@ import os
 import pickle
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +26,7 @@ from surrogate_nas.errors import (
     UnknownNameError,
 )
 from surrogate_nas.evaluation import Goal, recorded
+from surrogate_nas.limits import TrialLimits
 from surrogate_nas.parallel import Pool, default_workers, dispatch
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.training.log import Key, TrainingLog
@@ -35,7 +36,6 @@ _GOAL = Goal("accuracy", unit="%")
 _PARAMETERS, _FLOPS = Goal("parameters", maximise=False), Goal("flops", maximise=False)
 _LATENCY = Goal("latency", maximise=False, unit="ms")
 _SECONDS = Goal("seconds", maximise=False, unit="s")
-_DIED = "BrokenProcessPool: the process that trained it died, perhaps for want of memory"
 _TRIES = 1000  # draws without a new architecture
 
 
@@ -90,6 +90,9 @@ def build(
     workers: int | None = None,
     cluster: ClusterOptions | None = None,
     licence: str = "",
+    retry: str | None = None,
+    accept: Collection[str] = (),
+    limits: TrialLimits | None = None,
     on_step: OnStep = silent,
 ) -> Built:
     """Train architectures on tasks with seeds 0, 1, …, and write a table of all epochs.
@@ -107,12 +110,15 @@ def build(
         workers: Number of processes, of one thread each; None for one a GPU, or a core.
         cluster: A Ray cluster that trains, in place of ``workers``.
         licence: Licence of the table.
+        retry: A regular expression: earlier failures whose reasons it is found in are tried again;
+            None for none.
+        accept: Recorded settings that may be others than before: ``"network"``.
+        limits: Time and memory of each training, on this machine.
         on_step: Called with a text for each training, earlier ones included.
 
     Raises:
-        InvalidArgumentError: If an argument is out of range, or the log is of other trainings.
-        SurrogateNASError: If every training of a task failed, another process builds the table,
-            or a file cannot be written.
+        SurrogateNASError: If an argument is out of range, the log is of other trainings, every
+            training of a task failed, another process builds the table, or a file is not written.
     """
     started = time.perf_counter()
     path = Path(out)
@@ -121,19 +127,27 @@ def build(
     jobs = [(task, row, seed) for seed in range(seeds) for row in rows for task in tasks]
     settings = {name: recorded(task.training) for name, task in tasks.items()}
     with TrainingLog(log_of(path)) as log:
-        log.begin(space.identity, settings)
-        missing = [key for key in jobs if key not in log.done]
-        for _ in range(len(jobs) - len(missing)):
-            on_step("was there")
+        log.begin(space.identity, settings, accept)
+        missing = _missing(log, jobs, retry)
+        _step_over(len(jobs) - len(missing), on_step)
         if missing:
-            recorders = {name: task.recorder for name, task in tasks.items()}
-            pool, devices = _pool(recorders, workers, len(missing), cluster)
+            pool, devices = _pool(tasks, workers, len(missing), cluster, limits)
             with pool:
                 _train(space, pool, devices, missing, log, on_step)
         write_table(path, _spec(path.stem, space, tasks, choices, seeds, licence, log))
         failed = _failed(space, jobs, log)
     seconds = time.perf_counter() - started
     return Built(path, log.path, len(choices), len(jobs), len(missing), failed, seconds)
+
+
+def _step_over(steps: int, on_step: OnStep) -> None:
+    for _ in range(steps):
+        on_step("was there")
+
+
+def _missing(log: TrainingLog, jobs: Sequence[Key], retry: str | None) -> list[Key]:
+    again = set() if retry is None else set(log.failures(retry))
+    return [key for key in jobs if key not in log.done or key in again]
 
 
 def _failed(
@@ -213,12 +227,14 @@ def _sampled(space: SearchSpace, count: int, rng: np.random.Generator) -> IntArr
 
 
 def _pool(
-    recorders: Mapping[str, Recorder],
+    tasks: Mapping[str, Task],
     workers: int | None,
     most: int,
     cluster: ClusterOptions | None,
+    limits: TrialLimits | None,
 ) -> tuple[Pool | Cluster, Sequence[str]]:
     """Processes that know the recorders, and the devices to which trainings are dispatched."""
+    recorders = {name: task.recorder for name, task in tasks.items()}
     try:
         sent = pickle.dumps(recorders)
     except Exception as error:
@@ -229,7 +245,8 @@ def _pool(
     if cluster is not None:  # which shows each process its own GPUs
         return Cluster(cluster, _receive, sent), ["auto" if cluster.gpus else "cpu"]
     devices = next(iter(recorders.values())).devices()
-    return Pool(min(workers or default_workers(devices), most), _receive, sent), devices
+    workers = min(workers or default_workers(devices), most)
+    return Pool(workers, _receive, sent, limits=limits), devices
 
 
 def _train(
@@ -250,8 +267,8 @@ def _train(
     ):
         try:
             outcome, machine = result()
-        except BrokenProcessPool:
-            outcome, machine = _DIED, None
+        except BrokenProcessPool as error:
+            outcome, machine = str(error), None
         log.add(key, outcome, machine)
         on_step(_step(space, key, outcome))
 
@@ -287,7 +304,7 @@ def _train_there(space: str, key: Key, device: str) -> tuple[Record | str, Mappi
         return recorder.record(Architecture(space, choices), seed, device), machine
     except (UnknownNameError, MissingDependencyError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # of the user's functions
         return f"{type(error).__name__}: {error}", machine
 
 
@@ -330,7 +347,7 @@ def _task(name: str, task: Task, choices: IntArray, seeds: int, log: TrainingLog
     if np.isnan(curves["validation"][..., -1]).all():
         raise SurrogateNASError(
             f"every training of {name!r} failed, so there is no table; the first reason was: "
-            f"{reason} (all are in {log.path}; delete their lines to repeat them)"
+            f"{reason} (all are in {log.path}; `surrogate-nas retry` tries them again)"
         )
     return TaskSpec(
         name=name,

@@ -71,6 +71,8 @@ class SearchOptions:
             search of a table it overrides the table's settings, for verification and proxies.
         trial_timeout: Seconds after which a trial is ended, and failed; None for none.
         trial_memory: Gigabytes of its process from which on a trial is ended, and failed.
+        accept: Settings of a stored search that may differ from the recorded ones, which they then
+            replace: ``"network"``, where a repaired module of another name builds the same.
     """
 
     trials: int = 100
@@ -88,6 +90,7 @@ class SearchOptions:
     training: TrainingOptions = field(default_factory=TrainingOptions)
     trial_timeout: float | None = None
     trial_memory: float | None = None
+    accept: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if self.share and self.store is None:

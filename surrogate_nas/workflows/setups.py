@@ -299,14 +299,16 @@ def _kept(
     options, guide = setup.options, setup.guide
     if options.store is None:
         return setup
-    from surrogate_nas.store import Shared, Stored, open_storage, study_name
+    from surrogate_nas.store import Shared, Stored, accept_settings, open_storage, study_name
 
     predictor = None if guide is None else guide.name
     store = open_storage(options.store)
+    name = study_name(benchmark, task, setup.method.name, predictor, options.seed)
+    accept_settings(store, name, {key: settings[key] for key in options.accept if key in settings})
     stored = (Shared if options.share else Stored)(
         setup.objective,
         store,
-        name=study_name(benchmark, task, setup.method.name, predictor, options.seed),
+        name=name,
         settings={
             **settings,
             "searcher": setup.method.name,

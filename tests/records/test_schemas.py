@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         *("--predictor", "transfer-ridge", "--out", "w.safetensors"),
     ),
     "report": ("cell-bench", "--out", "report.html"),
+    "retry": ("run.journal",),
     "evaluate": (
         *("--benchmark", "cell-bench", "--task", "digits", "--seeds", "1", "--workers", "1"),
         *("--predictor", "gp", "--train-sizes", "20,624"),
@@ -86,7 +87,7 @@ def test_answers_keep_to_their_schema(
     Path("cells.csv").write_text(
         "cell,value\nconv3x3-conv3x3-skip-skip,1\nskip-skip-skip-skip,2\n", encoding="utf-8"
     )
-    if command == "verify":
+    if command in ("verify", "retry"):
         answered(capsys, "search", *TRAINED)
     answer = answered(capsys, command, *COMMANDS[command])
     assert ANSWERS[command].from_json(answer).to_json() == answer
