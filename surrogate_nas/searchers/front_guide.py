@@ -31,6 +31,10 @@ _MIXED = 2  # later ones of which one is by a scalarisation
 _BEST = 10  # architectures of the front whose neighbours become candidates
 
 
+Free = Callable[[IntArray], BoolArray]
+"""Which keys (n, decisions) were neither proposed nor told: bool (n,)."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Predicted:
     """Predictions of all goals, in the scales of scores: each float (n, goals).
@@ -229,22 +233,22 @@ class FrontGuide:
             self._told.setdefault(key, None)
         self._news += 1
 
-    def candidate(self, seen: Callable[[Architecture], bool]) -> Architecture:
-        """The next architecture; ``seen`` tells whether one was proposed already."""
+    def candidate(self, free: Free) -> Architecture:
+        """The next architecture; ``free`` tells which keys were not proposed yet."""
         if self.succeeded < max(self.initial, 1):
             return self.inner.ask(1)[0].arch
         self._guided += 1
         if not self.inner_every or self._guided % self.inner_every:
             if self._news >= self.refit_every or not self._plan:
-                self._replan(seen)
+                self._replan(free)
             while self._plan:
                 arch, means = self._plan.popleft()
-                if not seen(arch):
+                if free(np.array([arch.choices]))[0]:
                     self._believed[arch] = means
                     return arch
         return self.inner.ask(1)[0].arch
 
-    def _replan(self, seen: Callable[[Architecture], bool]) -> None:
+    def _replan(self, free: Free) -> None:
         """Fit, predict, and line up the next proposals."""
         self._news = 0
         if self.all_candidates:
@@ -256,10 +260,10 @@ class FrontGuide:
             done = [arch for arch, values in self._told.items() if values is not None]
             best = np.array([done[i].choices for i in front[:_BEST].tolist()])
             candidates = self._candidates.gathered(
-                best, None, lambda choices: self._score(choices, known, seen), PredictedGoals(self)
+                best, None, lambda choices: self._score(choices, known, free), PredictedGoals(self)
             )
         mean = self.predicted(candidates).mean
-        chosen = most_promising(candidates, self._score(candidates, known, seen), self.refit_every)
+        chosen = most_promising(candidates, self._score(candidates, known, free), self.refit_every)
         archs = [Architecture(self.space.name, tuple(candidates[i].tolist())) for i in chosen]
         self._plan = deque(zip(archs, map(tuple, mean[chosen].tolist()), strict=True))
         values = self._scales[0].to_values(mean[chosen, 0]).tolist()
@@ -362,9 +366,7 @@ class FrontGuide:
             own[:, i] = std[:, i]
         return _Predicted(mean, own, std)
 
-    def _score(
-        self, choices: IntArray, known: _Known, seen: Callable[[Architecture], bool]
-    ) -> FloatArray:
+    def _score(self, choices: IntArray, known: _Known, free: Free) -> FloatArray:
         """Acquisition values of keys (n, decisions), minus infinity where they were proposed."""
         found = self.predicted(choices)
         chance = keeping(found, known.least)
@@ -373,7 +375,8 @@ class FrontGuide:
         every = known.scores[:, self.free]
         worst, best = every.min(axis=0), every.max(axis=0)
         beyond = worst - 0.1 * np.where(best > worst, best - worst, 1.0)
-        score = np.zeros(len(choices))
+        new = free(choices)
+        score: FloatArray = np.zeros(len(choices))
         late = self._guided > _FIRST
         scalar = mean.shape[1] > MOST_EXACT or (late and self._guided % _MIXED == 0)
         if not scalar:
@@ -383,8 +386,10 @@ class FrontGuide:
             at = np.flatnonzero(open_)
             gain = expected_hypervolume_improvement(mean[at], own[at], front, beyond)
             score[at] = gain * chance[at]
+            score[~new] = 0.0
         if scalar or score.max(initial=0) <= 0:
-            return self._scalarised(mean + self.exploration * own, chance, front, every)
+            score = self._scalarised(mean + self.exploration * own, chance, front, every)
+        score[~new] = -np.inf
         return score
 
     def _scalarised(

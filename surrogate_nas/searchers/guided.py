@@ -276,7 +276,7 @@ class Guided(Searcher):
 
     def _candidate(self) -> Architecture:
         if self._front is not None:
-            return self._front.candidate(self.seen)
+            return self._front.candidate(self._free)
         if self._succeeded < self.initial:
             return self.inner.ask(1)[0].arch
         self._guided += 1
