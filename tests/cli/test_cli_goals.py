@@ -89,8 +89,8 @@ def test_several_tasks_are_one_or_so_many_goals(capsys: pytest.CaptureFixture[st
 
 
 def test_compare_tells_hypervolumes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    command = ("compare", *TABLE, "--task", "easy", *TWO, "--searcher", "random,nsga2")
-    command += ("--trials", "40", "--seeds", "2", "--workers", "1", "--out", str(tmp_path))
+    command = ["compare", *TABLE, "--task", "easy", *TWO, "--searcher", "random,nsga2"]
+    command += ["--trials", "40", "--seeds", "2", "--workers", "1", "--out", str(tmp_path)]
     found = answered(capsys, *command)
     for run in found["runs"]:
         shares = run["hypervolumes"]
