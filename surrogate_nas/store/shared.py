@@ -9,11 +9,12 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages.journal._storage import JournalOperation
 from optuna.trial import FrozenTrial, TrialState, create_trial
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from surrogate_nas._version import library_versions
 from surrogate_nas.errors import StoreError
@@ -29,8 +30,9 @@ from surrogate_nas.store.stored import Stored
 
 _DEATHS = 5  # of processes that evaluated one architecture, after which it counts as failed
 _SKEW = 900.0  # seconds by which clocks of machines may differ
-_OUTAGE, _RETRY = 600.0, 5.0  # seconds for which a result is kept while the storage fails
+_OUTAGE, _RETRY = 600.0, 5.0  # seconds for which a storage that fails is tried again
 
+R = TypeVar("R")
 _Key = tuple[Architecture, int | None]
 
 
@@ -124,8 +126,7 @@ class Shared(Stored):
 
     def _look(self) -> News:
         """What happened in the study since the last look."""
-        with quiet(), explained(f"study {self.name!r}"):
-            trials = trials_of(self._study, self.name)
+        trials = self._patiently(lambda: trials_of(self._study, self.name))
         finished: list[Trial] = []
         before, self._active = self._active, {}
         for frozen in trials:
@@ -242,10 +243,9 @@ class Shared(Stored):
         Raises:
             StoreError: If the storage cannot be read or written.
         """
-        with quiet(), explained(f"study {self.name!r}"):
-            process = {**self._me, "time": time.time()}
-            template = self._format.running(proposal, {"claim": process})
-            trial_id = self._study._storage.create_new_trial(self._study._study_id, template)
+        template = self._format.running(proposal, {"claim": {**self._me, "time": time.time()}})
+        storage, study_id = self._study._storage, self._study._study_id
+        trial_id = self._patiently(lambda: storage.create_new_trial(study_id, template))
         self._claiming = trial_id
         key = self._key(proposal)
         self._dropped.pop(key, None)
@@ -282,27 +282,34 @@ class Shared(Stored):
         return self._deaths.get(self._key(proposal), 0) >= _DEATHS
 
     def record(self, trial: Trial) -> None:
-        """Write the result of a claim, all of it or nothing; keep it while the storage fails.
+        """Write the result of a claim, all of it or nothing.
 
         Raises:
-            StoreError: If it cannot be written for ten minutes.
+            StoreError: If it cannot be written, and cannot for ten minutes in an outage.
         """
         number = trial.proposal.number
         trial_id = self._mine.get(number)
+        template = self._format.freeze(trial)
+
+        def write() -> None:
+            if trial_id is None or not self._end(trial_id, template):
+                self._study.add_trial(template)  # it was given to another process
+
+        self._patiently(write)
+        self._mine.pop(number, None)
+
+    def _patiently(self, action: Callable[[], R]) -> R:
+        """Do something with the storage, again and again while that cannot be reached."""
         end = time.monotonic() + _OUTAGE
         while True:
             try:
-                with explained("the trial store"):
-                    template = self._format.freeze(trial)
-                    if trial_id is None or not self._end(trial_id, template):
-                        self._study.add_trial(template)  # it was given to another process
-                break
+                with quiet(), explained(f"study {self.name!r}"):
+                    return action()
             except StoreError as error:
-                if time.monotonic() > end:
+                if not _is_outage(error) or time.monotonic() > end:
                     raise
-                warnings.warn(f"{error}; trying again to write a result", stacklevel=2)
+                warnings.warn(f"{error}; trying again", stacklevel=3)
                 time.sleep(_RETRY)
-        self._mine.pop(number, None)
 
     def _withdraw(self, trial_id: int, reason: str) -> bool:
         """End a claim without a result; False if it was ended already."""
@@ -337,6 +344,14 @@ class Shared(Stored):
             return storage.set_trial_state_values(trial_id, result.state, result.values)
         except UpdateFinishedTrialError:
             return False
+
+
+def _is_outage(error: BaseException) -> bool:
+    """Whether a storage failed that may be there again later, such as a database that restarts."""
+    causes = [error]
+    while causes[-1].__cause__ is not None:
+        causes.append(causes[-1].__cause__)
+    return any(isinstance(cause, OSError | OperationalError | InterfaceError) for cause in causes)
 
 
 def _entries(

@@ -7,12 +7,15 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
 from optuna.trial import TrialState
+from sqlalchemy.exc import OperationalError
 
 from surrogate_nas.errors import StoreError
 from surrogate_nas.evaluation import Evaluation, FunctionObjective, Proposal, Trial
@@ -288,3 +291,33 @@ def test_a_process_that_ended_right_after_its_result(
         assert near.abandoned == []
     assert near.claim(Proposal(0, ODD), lambda older: True) is None
     assert [trial.arch for trial in near.news().finished] == [ODD]
+
+
+def unreachable(times: int, action: Callable[..., Any]) -> Callable[..., Any]:
+    """An action of a storage that cannot be reached some times."""
+    left = iter(range(times))
+
+    def attempt(*given: Any) -> Any:
+        if next(left, None) is not None:
+            raise OperationalError("SELECT 1", {}, OSError("the server closed the connection"))
+        return action(*given)
+
+    return attempt
+
+
+@pytest.mark.filterwarnings("ignore:.*trying again")
+def test_an_outage_of_the_storage_loses_nothing(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_RETRY", 0.0)
+    board = shared(store, Slow())
+    monkeypatch.setattr(module, "trials_of", unreachable(2, module.trials_of))
+    monkeypatch.setattr(board, "_end", unreachable(3, board._end))
+    claimed = board.claim(Proposal(0, ODD), lambda older: True)
+    assert claimed is not None
+    board.record(Trial(claimed, Evaluation((3.0,))))
+    assert [trial.value for trial in shared(store, Slow()).known] == [3.0]
+    monkeypatch.setattr(module, "_OUTAGE", -1.0)
+    monkeypatch.setattr(module, "trials_of", unreachable(1, module.trials_of))
+    with pytest.raises(StoreError, match="cannot be used: the server closed"):
+        board.news()
