@@ -18,6 +18,7 @@ from surrogate_nas.predictors.base import Predictor
 from surrogate_nas.searchers.acquisition import ACQUISITIONS, most_promising, near
 from surrogate_nas.searchers.base import KnownCosts, Requirements, Searcher
 from surrogate_nas.searchers.candidates import BEST, Candidates, extent
+from surrogate_nas.searchers.decision_process import DecisionProcess
 from surrogate_nas.spaces.base import Architecture
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _INITIAL = 20
 _FEW = 5  # the default of `initial` for predictors that condition on new rows
+_SOON = 10  # where a process on decisions stands beside the predictor
 _GROWTH = 4 / 3  # of the number of trials from one complete fit to the next
 _PRIOR = 10  # first proposals of a predictor with a prior, which rest on it more than on results
 
@@ -68,7 +70,9 @@ class Guided(Searcher):
     `surrogate_nas.searchers.acquisition`). In a space, or a part of one, that can be listed, all
     architectures are candidates, unless only those are wanted that the inner searcher visits.
     Elsewhere candidates are gathered around these visits and the best known architectures, and
-    improved by local search, see `surrogate_nas.searchers.candidates.Candidates`.
+    improved by local search, see `surrogate_nas.searchers.candidates.Candidates`. There a predictor
+    that neither conditions on new rows nor has a prior is joined by a process on decisions, see
+    `surrogate_nas.searchers.decision_process.DecisionProcess`.
 
     The acquisition function is the upper confidence bound. Only for the first ten proposals of a
     predictor with a prior it is the expected improvement, which soon tries architectures about
@@ -128,15 +132,17 @@ class Guided(Searcher):
             predictor: Fitted and refitted here.
             seed: Source of the choices' randomness.
             initial: Number of successful trials before the predictor is trusted; None for 20, for
-                5 where it conditions on new rows, or for 0 where it has a prior.
-            refit_every: Number of proposals, or of new results, for one update; None for 5, or for
-                1 where it conditions on new rows.
+                10 where a process on decisions joins it, for 5 where it conditions on new rows, or
+                for 0 where it has a prior.
+            refit_every: Number of proposals, or of new results, for one update; None for 5, for 3
+                where a process joins it, or for 1 where it conditions on new rows.
             exploration: How many standard deviations the upper confidence bound is above the mean;
                 None for 1 where the predictor conditions on new rows without a prior (3 where the
-                space cannot be listed), else for 1.25.
+                space cannot be listed), for 2 where a process joins it, else for 1.25.
             inner_every: Number of proposals of which one is the inner searcher's own, so that a
                 predictor which is wrong about a region does not exclude it; 0 for none of them.
-                None for 5, or for 0 where it conditions on new rows.
+                None for 5, for 10 where a process joins it, or for 0 where it conditions on new
+                rows.
             steps: Steps of the inner searcher's fork where not all architectures are compared;
                 None for 100 where the space cannot be listed, as other candidates are added there,
                 else for 400, or for 200 where the predictor conditions on new rows.
@@ -152,19 +158,21 @@ class Guided(Searcher):
             UnknownNameError: If there is no such acquisition function.
             InvalidArgumentError: If a number is out of range, or there are no such candidates.
         """
+        # A process on decisions stands beside the predictor.
+        joined = not (inner.space.enumerable or predictor.conditions or predictor.has_prior)
         if initial is None:
-            least = _FEW if predictor.conditions else _INITIAL
+            least = _FEW if predictor.conditions else _SOON if joined else _INITIAL
             initial = 0 if predictor.has_prior else least
         if refit_every is None:
-            refit_every = 1 if predictor.conditions else 5
+            refit_every = 1 if predictor.conditions else 3 if joined else 5
         if exploration is None:
-            exploration = 1.25
+            exploration = 2.0 if joined else 1.25
             if predictor.conditions and not predictor.has_prior:
                 exploration = 1.0 if inner.space.enumerable else 3.0
         if steps is None:
             steps = (200 if predictor.conditions else 400) if inner.space.enumerable else 100
         if inner_every is None:
-            inner_every = 0 if predictor.conditions else 5
+            inner_every = 0 if predictor.conditions else 10 if joined else 5
         for name, value, least in (
             ("initial", initial, 0 if predictor.has_prior else 2),
             ("refit_every", refit_every, 1),
@@ -203,6 +211,7 @@ class Guided(Searcher):
         self._news = 0
         self._guided = 0
         self._front: FrontGuide | None = None  # of several goals
+        self._beside = DecisionProcess(self.space) if joined else None
         self._candidates = Candidates(
             inner, predictor, self.rng, steps=steps, proposals=refit_every
         )
@@ -309,6 +318,8 @@ class Guided(Searcher):
         """Fit, predict, and line up the next proposals."""
         self._news = 0
         known = self._learn()
+        if self._beside is not None and self._succeeded:
+            self._beside.fit(np.array([arch.choices for arch in known.archs]), known.scores)
         if self.candidates == "all":  # always the same array, for which predictors keep a cache
             candidates = self.space.unique()
         else:
@@ -334,6 +345,8 @@ class Guided(Searcher):
     def _compared(self, candidates: IntArray, known: _Known) -> tuple[FloatArray, FloatArray]:
         """Predicted scores of keys (n, decisions), and their acquisition values, -inf if taken."""
         prediction = self.predictor.predict(candidates)
+        if self._beside is not None and self._succeeded:
+            prediction = self._beside.joined(prediction, candidates)
         if self._succeeded:
             compare = ACQUISITIONS[self.acquisition or self._usual()]
             score = compare(prediction, float(known.scores.max()), self.exploration, self.rng)
