@@ -180,6 +180,8 @@ def plain_warnings() -> Iterator[None]:
 
     with warnings.catch_warnings():
         warnings.showwarning = show
+        # What libraries tell the authors of programs is no news for users.
+        warnings.simplefilter("ignore", DeprecationWarning)
         yield
 
 

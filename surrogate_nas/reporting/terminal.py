@@ -12,7 +12,6 @@ import numpy as np
 
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.listing import Listing
-from surrogate_nas.evaluation import Trial
 from surrogate_nas.records import (
     ABSENT,
     ComparisonRecord,
@@ -26,11 +25,12 @@ from surrogate_nas.records.comparison import GuidanceTest
 from surrogate_nas.records.front import LimitRecord
 from surrogate_nas.records.search import SearchRecord, SearchSeconds
 from surrogate_nas.records.verification import VerificationRecord
+from surrogate_nas.reporting.columns import Columns
+from surrogate_nas.reporting.digits import digits_of, number, short
 from surrogate_nas.reporting.statistics import equal
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
 _BEST = 5
 _NAMES = ("task", "train_size", "seed", "predictor", "weights")  # no measured quality
@@ -39,7 +39,7 @@ _PLAIN_WIDTH = 160  # of a file or a pipe, which has no width of its own
 
 def print_benchmarks(rows: Sequence[Listing]) -> None:
     """Print what can be searched."""
-    table = _table("benchmark", "space", "tasks", ">architectures", "available")
+    table = Columns("benchmark", "?space", "?tasks", "?>architectures", "available")
     for row in rows:
         available = "yes" if row.available else f"no: {row.how_to_get}"
         table.add_row(
@@ -68,11 +68,13 @@ def print_search(
     goal, best = task.goal, result.incumbent
     if best is not None and best.value is not None:
         found = standing(task, best)
-        line = f"best {goal.metric} {_number(goal.sign * best.value)}"
+        both = [goal.sign * best.value, goal.sign * task.optimum]
+        value, optimum = _alike(both, _shown(result))
+        line = f"best {goal.metric} {value}"
         if found.rank is not None:
             line += (
-                f", optimum {_number(goal.sign * task.optimum)}: "
-                f"regret {_number(found.regret)}, rank {found.rank:,} of {len(task):,} "
+                f", optimum {optimum}: "
+                f"regret {short(found.regret)}, rank {found.rank:,} of {len(task):,} "
                 f"({found.percent:.2g} % of the table)"
             )
         console.print(line)
@@ -97,10 +99,11 @@ def print_front(record: SearchRecord, *, title: str, guide: str | None = None) -
     names = [*units, *(limit.metric for limit in limits)]
     tests = list(dict.fromkeys(name for point in front for name in point.test))
     heads = [f">{name}{units.get(name, '')}" for name in names]
-    table = _table("", "architecture", *heads, *(f">test {name}" for name in tests), ">trial")
+    table = Columns("", "architecture", *heads, *(f"?>test {name}" for name in tests), "?>trial")
+    columns = [_alike([point.values[name] for point in front]) for name in names]
+    columns += [_alike([point.test.get(name) for point in front]) for name in tests]
     for position, point in enumerate(front, start=1):
-        cells = [_number(point.values[name]) for name in names]
-        cells += [_number(point.test.get(name)) for name in tests]
+        cells = [column[position - 1] for column in columns]
         knee = " knee" if point.knee and len(front) > 2 else ""
         table.add_row(str(position), point.arch, *cells, f"{point.number}{knee}")
     if front:
@@ -135,7 +138,7 @@ def unmet(limit: LimitRecord) -> str:
     extreme = "largest" if limit.at_least is not None else "smallest"
     return (
         f"no trial keeps all limits; the {extreme} {limit.metric} seen is "
-        f"{_number(limit.nearest)}, and the limit is {_bound(limit)}"
+        f"{short(limit.nearest)}, and the limit is {_bound(limit)}"
     )
 
 
@@ -150,14 +153,14 @@ def print_training_search(record: SearchRecord, *, title: str, guide: str | None
     console.print(f"{title}, seed {record.seed}", style="bold")
     done = [trial for trial in trials if trial.value is not None]
     done.sort(key=lambda trial: -(trial.value or 0.0))
-    table = _table("", "architecture", ">validation (%)", ">epochs", ">trial")
-    for position, trial in enumerate(done[:_BEST], start=1):
-        cells = _number(trial.value), _number(trial.cost), str(trial.number)
-        table.add_row(str(position), trial.arch, *cells)
+    table = Columns("", "architecture", ">validation (%)", "?>epochs", "?>trial")
+    values = _alike([trial.value for trial in done[:_BEST]])
+    for position, (trial, value) in enumerate(zip(done[:_BEST], values, strict=True), start=1):
+        table.add_row(str(position), trial.arch, value, short(trial.cost), str(trial.number))
     if best is not None:
         console.print(table)
         console.print(
-            f"best validation accuracy {_number(best.value)} %, test {_number(best.test)} %"
+            f"best validation accuracy {values[0]} %, test {_alike([best.test], [best.value])[0]} %"
         )
     if guide is not None:
         console.print(f"weights: {guide}")
@@ -175,17 +178,29 @@ def _print_best(console: Console, task: TabularTask, result: SearchResult) -> No
         return
     goal = task.goal
     unit = f" ({goal.unit})" if goal.unit else ""
-    table = _table("", "architecture", f">validation{unit}", f">test{unit}", ">rank", ">trial")
-    for position, (number, trial) in enumerate(done[:_BEST], start=1):
-        table.add_row(str(position), *_cells(task, trial), str(number))
+    heads = f">validation{unit}", f"?>test{unit}", ">rank", "?>trial"
+    table = Columns("", "architecture", *heads)
+    best = done[:_BEST]
+    standings = [standing(task, trial) for _, trial in best]
+    values = _alike([goal.sign * (trial.value or 0.0) for _, trial in best], _shown(result))
+    tests = _alike([found.test for found in standings])
+    for position, (trial_number, trial) in enumerate(best):
+        rank = standings[position].rank
+        table.add_row(
+            str(position + 1),
+            task.space.format(trial.arch),
+            values[position],
+            tests[position],
+            "–" if rank is None else f"{rank:,}",
+            str(trial_number),
+        )
     console.print(table)
 
 
-def _cells(task: TabularTask, trial: Trial) -> tuple[str, ...]:
-    found = standing(task, trial)
-    value = None if trial.value is None else task.goal.sign * trial.value
-    rank = "–" if found.rank is None else f"{found.rank:,}"
-    return task.space.format(trial.arch), _number(value), _number(found.test), rank
+def _shown(result: SearchResult) -> list[float]:
+    """The values of the best trials, which decide how many digits are shown."""
+    values = sorted((t.value for t in result.trials if t.value is not None), reverse=True)
+    return values[:_BEST]
 
 
 def print_comparison(result: ComparisonRecord) -> None:
@@ -203,8 +218,8 @@ def print_comparison(result: ComparisonRecord) -> None:
         f"each method on {counted(tasks, 'task')}",
         style="bold",
     )
-    heads = [f">{what} @{n}" for what in ("mean", "median") for n in at]
-    table = _table("method", *heads, f">average rank @{at[-1]}")
+    heads = [f"{'?' * (what == 'median')}>{what} @{n}" for what in ("mean", "median") for n in at]
+    table = Columns("method", *heads, f">average rank @{at[-1]}")
     for row in summary.methods:
         digits = 3 if several else 1
         cells = [f"{v:,.{digits}f}" for v in (*row.mean_rank, *row.median_rank)]
@@ -221,7 +236,7 @@ def print_comparison(result: ComparisonRecord) -> None:
         console.print(
             f"Wilcoxon's signed-rank test after {counted(at[-1], 'trial')}, p corrected by Holm"
         )
-        table = _table("better", "worse", ">p", ">p one-sided, uncorrected")
+        table = Columns("better", "worse", ">p", "?>p one-sided, uncorrected")
         for test in tests:
             table.add_row(test.better, test.worse, f"{test.p_holm:.2g}", f"{test.p_one_sided:.2g}")
         console.print(table)
@@ -235,7 +250,7 @@ def _print_guidance(console: Console, tests: Sequence[GuidanceTest]) -> None:
         "Mean rank guided and alone, the worst task first; p of Wilcoxon's one-sided test that "
         "guidance makes it worse"
     )
-    table = _table("task", "method", "alone", ">trials", ">guided", ">alone", ">p", ">p (Holm)")
+    table = Columns("task", "method", "?alone", ">trials", ">guided", ">alone", "?>p", ">p (Holm)")
     for test in tests:
         ranks = f"{test.guided:,.1f}", f"{test.unguided:,.1f}"
         p = f"{test.p:.2g}", f"{test.p_holm:.2g}"
@@ -250,7 +265,8 @@ def print_evaluation(predictor: str, results: Sequence[Measurement]) -> None:
     console.print(f"{predictor}, mean of {counted(seeds, 'seed')}", style="bold")
     names = [field.name for field in fields(Measurement)]
     metrics = [name for name in names if name not in _NAMES]
-    table = _table("task", ">labels", *(f">{name.replace('_', ' ')}" for name in metrics))
+    heads = [f"{'?' * (i > 2)}>{name.replace('_', ' ')}" for i, name in enumerate(metrics)]
+    table = Columns("task", ">labels", *heads)
     for task, size in dict.fromkeys((row.task, row.train_size) for row in results):
         rows = [row for row in results if (row.task, row.train_size) == (task, size)]
         table.add_row(task, str(size), *_means(rows, metrics))
@@ -287,11 +303,11 @@ def print_meta_training(result: MetaTrainingRecord, path: str) -> None:
     held_out = result.held_out
     if held_out:
         sizes = list(dict.fromkeys(size for taus in held_out.values() for size in taus))
-        table = _table(
+        table = Columns(
             "held-out task, Kendall tau", *(f">{counted(int(size), 'label')}" for size in sizes)
         )
         for task, taus in held_out.items():
-            table.add_row(task, *(_number(taus.get(size)) for size in sizes))
+            table.add_row(task, *(short(taus.get(size)) for size in sizes))
         console.print(table)
 
 
@@ -308,20 +324,24 @@ def print_verification(record: VerificationRecord, *, title: str, tabulated: boo
     seeds = max(len(row.trained) for row in rows)
     source = "table" if tabulated else "search"
     numbers = ("predicted", source, "trained (%)", f"its {counted(seeds, 'seed')}")
-    table = _table("", "architecture", *(f">{name}" for name in numbers))
+    heads = [f"{'?' * (name == numbers[-1])}>{name}" for name in numbers]
+    table = Columns("", "architecture", *heads)
+    of_search = [value for row in rows for value in (row.predicted, row.table)]
+    told = _alike([row.predicted for row in rows], of_search)
+    measured = _alike([row.table for row in rows], of_search)
     for position, row in enumerate(rows, start=1):
         done = [value for value in row.trained if value is not None]
         table.add_row(
             str(position),
             row.arch,
-            _number(row.predicted),
-            _number(row.table),
+            told[position - 1],
+            measured[position - 1],
             f"{np.mean(done):.2f}" if done else "–",
             "  ".join("–" if value is None else f"{value:.2f}" for value in row.trained),
         )
     console.print(table)
     console.print(
-        f"Kendall tau of {source} and trained: {_number(record.kendall_tau)}; "
+        f"Kendall tau of {source} and trained: {short(record.kendall_tau)}; "
         f"{record.seconds:.1f} seconds"
     )
 
@@ -331,8 +351,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def _number(value: float | None) -> str:
-    return "–" if value is None or not np.isfinite(value) else f"{value:.6g}"
+def _alike(values: Sequence[float | None], others: Sequence[float | None] = ()) -> list[str]:
+    """Numbers with as many decimals as distinguish them, and others beside them."""
+    known = [value for value in (*values, *others) if value is not None]
+    decimals = digits_of(known)
+    return [number(value, decimals) for value in values]
 
 
 def _console() -> Console:
@@ -344,18 +367,3 @@ def _console() -> Console:
 
     width = None if sys.stdout.isatty() else _PLAIN_WIDTH
     return Plain(width=width, highlight=False, markup=False)
-
-
-def _table(*columns: str) -> Table:
-    """A table; a column whose name starts with ``>`` is of numbers."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in columns:
-        table.add_column(
-            name.lstrip(">"),
-            justify="right" if name.startswith(">") else "left",
-            overflow="fold",
-        )
-    return table

@@ -6,10 +6,11 @@ import numpy as np
 
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.predictors.metrics import kendall_tau
+from surrogate_nas.reporting.digits import short
 from surrogate_nas.reporting.html.chart import Chart, figure
 from surrogate_nas.reporting.html.markup import Html, join, tag
 from surrogate_nas.reporting.html.page import Section, paragraphs, table
-from surrogate_nas.reporting.html.scales import AxisScale, lie, short
+from surrogate_nas.reporting.html.scales import AxisScale, lie
 from surrogate_nas.reporting.html.subject import SearchSubject
 
 _FEW = 5  # predictions say nothing

@@ -10,6 +10,7 @@ import numpy as np
 from surrogate_nas._types import FloatArray
 from surrogate_nas.records import ComparisonRecord
 from surrogate_nas.records.comparison import MethodSummary
+from surrogate_nas.reporting.digits import digits_of, digits_of_error, number, short
 from surrogate_nas.reporting.html.chart import Chart, figure, legend
 from surrogate_nas.reporting.html.heatmap import heatmap
 from surrogate_nas.reporting.html.markup import Child, Html, join, tag
@@ -23,7 +24,7 @@ from surrogate_nas.reporting.html.page import (
     paragraphs,
     table,
 )
-from surrogate_nas.reporting.html.scales import AxisScale, digits_of, digits_of_error, number, short
+from surrogate_nas.reporting.html.scales import AxisScale
 from surrogate_nas.reporting.statistics import (
     Grid,
     band,

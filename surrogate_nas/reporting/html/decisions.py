@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from surrogate_nas._types import BoolArray, FloatArray, IntArray
+from surrogate_nas.reporting.digits import short
 from surrogate_nas.reporting.html.chart import figure, plot
 from surrogate_nas.reporting.html.markup import Html, join, tag
 from surrogate_nas.reporting.html.page import Section, table
-from surrogate_nas.reporting.html.scales import short
 from surrogate_nas.reporting.html.subject import SearchSubject
 from surrogate_nas.spaces.decisions import Decision
 

@@ -10,10 +10,11 @@ from surrogate_nas._types import BoolArray, FloatArray, IntArray
 from surrogate_nas.evaluation import Goal
 from surrogate_nas.records.front import Box, knee, limit_records
 from surrogate_nas.records.results import keeps
+from surrogate_nas.reporting.digits import digits_of, number, short
 from surrogate_nas.reporting.html.chart import Chart, figure, legend
 from surrogate_nas.reporting.html.markup import Child, Html, join, tag
 from surrogate_nas.reporting.html.page import Section, multiples, table
-from surrogate_nas.reporting.html.scales import AxisScale, digits_of, lie, number, short
+from surrogate_nas.reporting.html.scales import AxisScale, lie
 from surrogate_nas.reporting.html.subject import SearchSubject
 
 _MOST_PAIRS = 6

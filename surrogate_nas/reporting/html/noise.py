@@ -9,10 +9,11 @@ import numpy as np
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.predictors.metrics import kendall_tau
+from surrogate_nas.reporting.digits import digits_of, number, short
 from surrogate_nas.reporting.html.chart import Chart, figure, legend
 from surrogate_nas.reporting.html.markup import Html, join
 from surrogate_nas.reporting.html.page import Section, multiples, paragraphs, table
-from surrogate_nas.reporting.html.scales import AxisScale, digits_of, number, short
+from surrogate_nas.reporting.html.scales import AxisScale
 
 _MOST_ROWS = 10_000  # of a table, drawn at random, for statistics that take long
 _GROUPS = 20  # of architectures with neighbouring values

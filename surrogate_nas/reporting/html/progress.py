@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from surrogate_nas._types import FloatArray
+from surrogate_nas.reporting.digits import short
 from surrogate_nas.reporting.html.chart import Chart, figure, legend
 from surrogate_nas.reporting.html.markup import Html, join, tag
 from surrogate_nas.reporting.html.page import Section
-from surrogate_nas.reporting.html.scales import AxisScale, lie, short
+from surrogate_nas.reporting.html.scales import AxisScale, lie
 from surrogate_nas.reporting.html.subject import SearchSubject
 
 _CUT = 0.1  # of the trials, the worst ones, may lie outside

@@ -1,4 +1,4 @@
-"""Scales of axes, with ticks at round numbers, and numbers with sensible digits."""
+"""Scales of axes, with ticks at round numbers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from surrogate_nas._types import FloatArray
+from surrogate_nas.reporting.digits import digits_of, number, short
 
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
-_MOST_DECIMALS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class AxisScale:
         if len(numbers) < 2:
             numbers = self._round(most)
         decimals = 0 if self.log and min(numbers, default=1) >= 1 else digits_of(numbers)
-        labels = [_short(n) if self.log else number(n, decimals) for n in numbers]
+        labels = [short(n) if self.log else number(n, decimals) for n in numbers]
         return list(zip((self.at(n) for n in numbers), labels, strict=True))
 
     def _round(self, most: int) -> list[float]:
@@ -101,52 +101,6 @@ class AxisScale:
         return found[::stride]
 
 
-def digits_of(values: Iterable[float]) -> int:
-    """Number of decimals that distinguish values: three digits of their range."""
-    found = np.fromiter(values, dtype=np.float64)
-    found = np.unique(found[np.isfinite(found)])
-    if found.size < 2:
-        return _needed(found)
-    spread = float(found[-1] - found[0])
-    decimals = max(0, 2 - math.floor(math.log10(spread)))
-    return min(decimals, _needed(found), _MOST_DECIMALS)
-
-
-def _needed(values: FloatArray) -> int:
-    """The decimals that write values exactly, at most those of six digits."""
-    for decimals in range(7):
-        if np.allclose(values, np.round(values, decimals), rtol=1e-9, atol=1e-12):
-            return decimals
-    largest = float(np.abs(values).max()) if values.size else 1.0
-    return max(0, min(_MOST_DECIMALS, 5 - math.floor(math.log10(largest or 1.0))))
-
-
-def number(value: float | None, decimals: int) -> str:
-    """A number with a given number of decimals, or a dash for none."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    text = f"{value:,.{decimals}f}"
-    return text[1:] if text.startswith("-") and not text.strip("-0.,") else text
-
-
-def short(value: float | None) -> str:
-    """A number with three significant digits, or a dash for none."""
-    return "–" if value is None or not math.isfinite(value) else _short(value)
-
-
-def _short(value: float) -> str:
-    if value != 0 and not 1e-4 <= abs(value) < 1e9:
-        return f"{value:.2e}"
-    if abs(value) >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.3g}"
-
-
 def lie(points: int) -> str:
     """How many points lie somewhere."""
     return "1 point lies" if points == 1 else f"{points:,} points lie"
-
-
-def digits_of_error(error: float) -> int:
-    """Number of decimals that writes a standard error, above 0, with two digits."""
-    return min(_MOST_DECIMALS, max(0, 1 - math.floor(math.log10(error))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from surrogate_nas.records import standing
+from surrogate_nas.reporting.digits import short
 from surrogate_nas.reporting.html.belief import belief
 from surrogate_nas.reporting.html.decisions import decisions
 from surrogate_nas.reporting.html.front import front, limits
@@ -17,7 +18,6 @@ from surrogate_nas.reporting.html.page import (
     table,
 )
 from surrogate_nas.reporting.html.progress import progress
-from surrogate_nas.reporting.html.scales import short
 from surrogate_nas.reporting.html.subject import SearchSubject
 from surrogate_nas.reporting.html.winners import all_trials, failures, verification, winners
 

@@ -15,7 +15,7 @@ from surrogate_nas.evaluation import Goal, Trial
 from surrogate_nas.records import SearchResult
 from surrogate_nas.records.results import keeps
 from surrogate_nas.records.verification import VerificationRecord
-from surrogate_nas.reporting.html.scales import digits_of, number
+from surrogate_nas.reporting.digits import digits_of, number
 from surrogate_nas.spaces.base import SearchSpace
 
 

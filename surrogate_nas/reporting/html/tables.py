@@ -9,6 +9,7 @@ import numpy as np
 
 from surrogate_nas.benchmarks.base import Benchmark, TabularTask
 from surrogate_nas.predictors.metrics import kendall_tau
+from surrogate_nas.reporting.digits import digits_of, number, short
 from surrogate_nas.reporting.html.chart import Chart, figure
 from surrogate_nas.reporting.html.decisions import importance
 from surrogate_nas.reporting.html.heatmap import heatmap
@@ -24,7 +25,7 @@ from surrogate_nas.reporting.html.page import (
     paragraphs,
     table,
 )
-from surrogate_nas.reporting.html.scales import AxisScale, digits_of, lie, number, short
+from surrogate_nas.reporting.html.scales import AxisScale, lie
 from surrogate_nas.spaces.base import Architecture
 
 _BINS = 40

@@ -10,11 +10,12 @@ import numpy as np
 from surrogate_nas import registry
 from surrogate_nas.records import standing
 from surrogate_nas.records.verification import VerifiedArchitecture
+from surrogate_nas.reporting.digits import digits_of, number, short
 from surrogate_nas.reporting.html.chart import Chart, figure, legend
 from surrogate_nas.reporting.html.markup import Child, Html, join, tag
 from surrogate_nas.reporting.html.network import network, operations
 from surrogate_nas.reporting.html.page import Section, code, paragraphs, table
-from surrogate_nas.reporting.html.scales import AxisScale, digits_of, number, short
+from surrogate_nas.reporting.html.scales import AxisScale
 from surrogate_nas.reporting.html.subject import SearchSubject
 
 _BEST = 10

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from scipy.stats import f_oneway
 
+from surrogate_nas.reporting.digits import digits_of, digits_of_error, number, short
 from surrogate_nas.reporting.html.decisions import importance
 from surrogate_nas.reporting.html.markup import Html, escape, join, tag
-from surrogate_nas.reporting.html.scales import AxisScale, digits_of, digits_of_error, number, short
+from surrogate_nas.reporting.html.scales import AxisScale
 from tests.reporting.html.pages import HOSTILE, Page
 
 
