@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 import warnings
 from collections import deque
@@ -35,6 +36,8 @@ from surrogate_nas.sharing import Board, SharedSearch
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 
 __all__ = ["SearchResult", "check_arguments", "search"]
+
+_LOG = logging.getLogger(__name__)
 
 Callback = Callable[[Trial], None]
 _WRONG = f"{WrongValueError.__name__}: "
@@ -407,6 +410,7 @@ class _Loop:
             self.memory.record(trial)
 
     def _finish(self, trial: Trial) -> None:
+        _LOG.debug("trial %d: %s", len(self.done), trial)
         self.done.append(trial)
         self.left -= self._cost(trial.proposal)
         for callback in self.callbacks:

@@ -7,7 +7,6 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
 
 from surrogate_nas._version import __version__
 from surrogate_nas.cli import (
@@ -25,6 +24,10 @@ from surrogate_nas.cli import (
     train,
     verify,
 )
+from surrogate_nas.cli.completion import add_completion_option
+from surrogate_nas.cli.config import add_config_options, dumped, with_config
+from surrogate_nas.cli.logs import add_log_options, logged
+from surrogate_nas.cli.parsing import Parser, leaves
 from surrogate_nas.errors import SurrogateNASError
 from surrogate_nas.files import FULL
 
@@ -47,22 +50,9 @@ _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 
 
-class _Parser(argparse.ArgumentParser):
-    """Takes exact option names, and reports a mistake on one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
-
-    def _print_message(self, message: str, file: Any = None) -> None:
-        # The library's own hides that nothing was written.
-        file = sys.stderr if file is None else file
-        file.write(message)
-        file.flush()
-
-
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """All commands and their options."""
-    top = _Parser(
+    top = Parser(
         prog="surrogate-nas",
         description="Neural architecture search with few trainings, guided by surrogate "
         "predictors.",
@@ -70,6 +60,7 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    add_completion_option(top)
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for module in _COMMANDS:
         command = commands.add_parser(
@@ -87,6 +78,9 @@ def parser() -> argparse.ArgumentParser:
             help="print one JSON object on standard output, all else on standard error",
         )
         command.set_defaults(run=module.run)
+    for leaf in leaves(top):
+        add_log_options(leaf)
+        add_config_options(leaf)
     return top
 
 
@@ -102,17 +96,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     program = "surrogate-nas"
     try:
-        arguments = parser().parse_args(argv)
-        words = sys.argv[1:] if argv is None else argv
-        arguments.command_line = ("surrogate-nas", *words)
+        top = parser()
+        words = with_config(top, sys.argv[1:] if argv is None else argv)
+        arguments = top.parse_args(words)
         program = f"surrogate-nas {arguments.command}"
+        if arguments.dump_config:
+            print(dumped(top, words, arguments), end="")
+            return 0
+        arguments.command_line = (program.split()[0], *words)
         if os.getcwd() not in sys.path:  # for a user's own module:function
             sys.path.append(os.getcwd())
         # Imported here, because `--help` needs neither and they are slow to import.
         from surrogate_nas.cli.console import plain_warnings
         from surrogate_nas.parallel import one_thread
 
-        with plain_warnings(), one_thread():
+        told = logged(quiet=arguments.quiet, verbose=arguments.verbose)
+        with told, plain_warnings(), one_thread():
             code: int = arguments.run(arguments)
             sys.stdout.flush()
         return code

@@ -7,11 +7,13 @@ import contextlib
 import json
 import os
 import sys
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from surrogate_nas.cli.logs import TOLD, is_quiet
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.files import try_to_write
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 BENCHMARK = "nas-bench-graph"  # where none is named
 
 _LINES = 10  # of progress, where there is no terminal
+_LONG = 90  # seconds that are worth an estimate
 
 
 # Options --------------------------------------------------------------------------------------
@@ -159,9 +162,8 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
 
 
 def note(message: str) -> None:
-    """Print a message for the user on standard error; on a full disk the work goes on."""
-    with contextlib.suppress(OSError):
-        print(message, file=sys.stderr)
+    """Tell the user something on standard error; on a full disk the work goes on."""
+    TOLD.info(message)
 
 
 @contextlib.contextmanager
@@ -176,7 +178,7 @@ def plain_warnings() -> Iterator[None]:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        note(f"warning: {' '.join(str(message).split())}")
+        TOLD.warning("warning: %s", " ".join(str(message).split()))
 
     with warnings.catch_warnings():
         warnings.showwarning = show
@@ -202,6 +204,9 @@ def write_json(result: JsonRecord | dict[str, Any]) -> None:
 @contextlib.contextmanager
 def progress(label: str, total: int) -> Iterator[OnStep]:
     """A live bar on a terminal, some plain lines elsewhere; call the result at each step."""
+    if is_quiet():
+        yield lambda text: None
+        return
     if not sys.stderr.isatty():
         yield _lines(label, total)
         return
@@ -227,15 +232,24 @@ def progress(label: str, total: int) -> Iterator[OnStep]:
 
 
 def _lines(label: str, total: int) -> OnStep:
-    done = 0
+    done, started = 0, time.monotonic()
 
     def advance(text: str) -> None:
         nonlocal done
         done += 1
         if done * _LINES // total > (done - 1) * _LINES // total or done == total:
-            note(f"{label}: {done}/{total} {text}".rstrip())
+            left = (time.monotonic() - started) / done * (total - done)
+            note(f"{label}: {done}/{total} {text}".rstrip() + _estimate(left))
 
     return advance
+
+
+def _estimate(seconds: float) -> str:
+    """How long work will still take, where that is long."""
+    if seconds < _LONG:
+        return ""
+    minutes = round(seconds / 60)
+    return f", about {minutes} min left" if minutes < 120 else f", about {minutes // 60} h left"
 
 
 # Output files ---------------------------------------------------------------------------------

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
-from surrogate_nas.cli.console import note
 from surrogate_nas.records.schema import write_schemas
 
 
@@ -16,7 +16,7 @@ def main() -> None:
     folder: Path = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     for path in write_schemas(folder):
-        note(f"wrote {path}")
+        print(f"wrote {path}", file=sys.stderr)
 
 
 if __name__ == "__main__":

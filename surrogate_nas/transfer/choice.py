@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import logging
 import os
 import shlex
 import warnings
@@ -40,6 +41,8 @@ from surrogate_nas.transfer.meta_training import (
     space_operations,
 )
 from surrogate_nas.transfer.suites import different, full_name, opened_tasks, same_task, suite_tasks
+
+_LOG = logging.getLogger(__name__)
 
 _LEARNER = "meta-gnn"
 
@@ -255,6 +258,7 @@ def _saw(settings: Settings, task: TabularTask) -> bool:
 
 def _choice(name: str, path: Path, settings: Settings) -> PredictorChoice:
     path = path.resolve()
+    _LOG.info("the predictor %s has the weights %s", name, path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     return PredictorChoice(name, os.fspath(path), digest, settings.labels)
 

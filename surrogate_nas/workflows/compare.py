@@ -7,6 +7,7 @@ import functools
 import hashlib
 import io
 import json
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -40,6 +41,8 @@ from surrogate_nas.workflows.equal_methods import expanded, groups, same_searche
 from surrogate_nas.workflows.experiment import Experiment
 from surrogate_nas.workflows.goals import WantedGoals, kept_goals
 from surrogate_nas.workflows.proxies import method_proxies, unread
+
+_LOG = logging.getLogger(__name__)
 
 Guides = Mapping[tuple[str, str], PredictorChoice | None]
 """The predictor of each task and method."""
@@ -400,6 +403,7 @@ def _made(
         features=features,
         candidates=job.candidates,
     )
+    _LOG.info("%s, %s, seed %d", job.task, job.method, job.seed)
     result = search(searcher, task, trials=job.trials, batch=job.batch)
     if result.stopped == "interrupted":
         raise KeyboardInterrupt

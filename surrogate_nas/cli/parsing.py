@@ -1,0 +1,83 @@
+"""A parser that takes exact names, reports mistakes on one line, and suggests what was meant."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+_CHOICE = re.compile(r"invalid choice: '([^']*)'.*\(choose from (.*)\)", re.DOTALL)
+_NAME = re.compile(r"'([^']+)'|([^\s,']+)")
+
+
+class Parser(argparse.ArgumentParser):
+    """The parser of the program, of each command and of each format."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the program with a mistake on one line."""
+        found = _CHOICE.search(message)
+        if found:
+            choices = [a or b for a, b in _NAME.findall(found[2])]
+            message += suggestion(found[1], choices)
+        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> argparse.Namespace:
+        """Parse; an option that there is not is a mistake of the command that was named."""
+        words = sys.argv[1:] if args is None else list(args)
+        found, rest = self.parse_known_args(words, namespace)
+        if rest:
+            leaf, _ = chosen(self, words)
+            wrong = next((word for word in rest if word.startswith("-")), rest[0])
+            options = [name for name in leaf._option_string_actions if name.startswith("--")]
+            hint = suggestion(wrong.partition("=")[0], options)
+            leaf.error(f"unrecognized arguments: {' '.join(rest)}{hint}")
+        return found
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        # The library's own hides that nothing was written.
+        file = sys.stderr if file is None else file
+        file.write(message)
+        file.flush()
+
+
+def suggestion(name: str, choices: Sequence[str]) -> str:
+    """The end of a message that names what was probably meant, or nothing."""
+    near = difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def chosen(
+    parser: argparse.ArgumentParser, words: Sequence[str]
+) -> tuple[argparse.ArgumentParser, list[str]]:
+    """The parser of the command that words name, and the names of the command.
+
+    The names stand before all options but those of the program itself.
+    """
+    names: list[str] = []
+    for word in words:
+        commands = next(
+            (a for a in parser._actions if isinstance(a, argparse._SubParsersAction)), None
+        )
+        if commands is None:
+            break
+        if word in commands.choices:
+            parser = commands.choices[word]
+            names.append(word)
+        elif not word.startswith("-"):
+            break
+    return parser, names
+
+
+def leaves(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    """The parsers of all commands, and of the formats of those that have some."""
+    commands = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    if not commands:
+        return [parser]
+    return [
+        leaf for action in commands for inner in action.choices.values() for leaf in leaves(inner)
+    ]
