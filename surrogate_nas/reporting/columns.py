@@ -14,7 +14,7 @@ _EDGE = 1
 _INDENT = 3  # of what belongs to a stacked row
 
 
-class Columns:
+class FittedTable:
     """Rows under headings, as wide as there is room.
 
     Where the room is too small, headings and sentences wrap at spaces. Then columns that matter

@@ -25,7 +25,7 @@ from surrogate_nas.records.comparison import GuidanceTest
 from surrogate_nas.records.front import LimitRecord
 from surrogate_nas.records.search import SearchRecord, SearchSeconds
 from surrogate_nas.records.verification import VerificationRecord
-from surrogate_nas.reporting.columns import Columns
+from surrogate_nas.reporting.columns import FittedTable
 from surrogate_nas.reporting.digits import digits_of, number, short
 from surrogate_nas.reporting.statistics import equal
 
@@ -39,7 +39,7 @@ _PLAIN_WIDTH = 160  # of a file or a pipe, which has no width of its own
 
 def print_benchmarks(rows: Sequence[Listing]) -> None:
     """Print what can be searched."""
-    table = Columns("benchmark", "?space", "?tasks", "?>architectures", "available")
+    table = FittedTable("benchmark", "?space", "?tasks", "?>architectures", "available")
     for row in rows:
         available = "yes" if row.available else f"no: {row.how_to_get}"
         table.add_row(
@@ -99,7 +99,9 @@ def print_front(record: SearchRecord, *, title: str, guide: str | None = None) -
     names = [*units, *(limit.metric for limit in limits)]
     tests = list(dict.fromkeys(name for point in front for name in point.test))
     heads = [f">{name}{units.get(name, '')}" for name in names]
-    table = Columns("", "architecture", *heads, *(f"?>test {name}" for name in tests), "?>trial")
+    table = FittedTable(
+        "", "architecture", *heads, *(f"?>test {name}" for name in tests), "?>trial"
+    )
     columns = [_alike([point.values[name] for point in front]) for name in names]
     columns += [_alike([point.test.get(name) for point in front]) for name in tests]
     for position, point in enumerate(front, start=1):
@@ -153,7 +155,7 @@ def print_training_search(record: SearchRecord, *, title: str, guide: str | None
     console.print(f"{title}, seed {record.seed}", style="bold")
     done = [trial for trial in trials if trial.value is not None]
     done.sort(key=lambda trial: -(trial.value or 0.0))
-    table = Columns("", "architecture", ">validation (%)", "?>epochs", "?>trial")
+    table = FittedTable("", "architecture", ">validation (%)", "?>epochs", "?>trial")
     values = _alike([trial.value for trial in done[:_BEST]])
     for position, (trial, value) in enumerate(zip(done[:_BEST], values, strict=True), start=1):
         table.add_row(str(position), trial.arch, value, short(trial.cost), str(trial.number))
@@ -179,7 +181,7 @@ def _print_best(console: Console, task: TabularTask, result: SearchResult) -> No
     goal = task.goal
     unit = f" ({goal.unit})" if goal.unit else ""
     heads = f">validation{unit}", f"?>test{unit}", ">rank", "?>trial"
-    table = Columns("", "architecture", *heads)
+    table = FittedTable("", "architecture", *heads)
     best = done[:_BEST]
     standings = [standing(task, trial) for _, trial in best]
     values = _alike([goal.sign * (trial.value or 0.0) for _, trial in best], _shown(result))
@@ -219,7 +221,7 @@ def print_comparison(result: ComparisonRecord) -> None:
         style="bold",
     )
     heads = [f"{'?' * (what == 'median')}>{what} @{n}" for what in ("mean", "median") for n in at]
-    table = Columns("method", *heads, f">average rank @{at[-1]}")
+    table = FittedTable("method", *heads, f">average rank @{at[-1]}")
     for row in summary.methods:
         digits = 3 if several else 1
         cells = [f"{v:,.{digits}f}" for v in (*row.mean_rank, *row.median_rank)]
@@ -236,7 +238,7 @@ def print_comparison(result: ComparisonRecord) -> None:
         console.print(
             f"Wilcoxon's signed-rank test after {counted(at[-1], 'trial')}, p corrected by Holm"
         )
-        table = Columns("better", "worse", ">p", "?>p one-sided, uncorrected")
+        table = FittedTable("better", "worse", ">p", "?>p one-sided, uncorrected")
         for test in tests:
             table.add_row(test.better, test.worse, f"{test.p_holm:.2g}", f"{test.p_one_sided:.2g}")
         console.print(table)
@@ -250,7 +252,9 @@ def _print_guidance(console: Console, tests: Sequence[GuidanceTest]) -> None:
         "Mean rank guided and alone, the worst task first; p of Wilcoxon's one-sided test that "
         "guidance makes it worse"
     )
-    table = Columns("task", "method", "?alone", ">trials", ">guided", ">alone", "?>p", ">p (Holm)")
+    table = FittedTable(
+        "task", "method", "?alone", ">trials", ">guided", ">alone", "?>p", ">p (Holm)"
+    )
     for test in tests:
         ranks = f"{test.guided:,.1f}", f"{test.unguided:,.1f}"
         p = f"{test.p:.2g}", f"{test.p_holm:.2g}"
@@ -266,7 +270,7 @@ def print_evaluation(predictor: str, results: Sequence[Measurement]) -> None:
     names = [field.name for field in fields(Measurement)]
     metrics = [name for name in names if name not in _NAMES]
     heads = [f"{'?' * (i > 2)}>{name.replace('_', ' ')}" for i, name in enumerate(metrics)]
-    table = Columns("task", ">labels", *heads)
+    table = FittedTable("task", ">labels", *heads)
     for task, size in dict.fromkeys((row.task, row.train_size) for row in results):
         rows = [row for row in results if (row.task, row.train_size) == (task, size)]
         table.add_row(task, str(size), *_means(rows, metrics))
@@ -303,7 +307,7 @@ def print_meta_training(result: MetaTrainingRecord, path: str) -> None:
     held_out = result.held_out
     if held_out:
         sizes = list(dict.fromkeys(size for taus in held_out.values() for size in taus))
-        table = Columns(
+        table = FittedTable(
             "held-out task, Kendall tau", *(f">{counted(int(size), 'label')}" for size in sizes)
         )
         for task, taus in held_out.items():
@@ -325,7 +329,7 @@ def print_verification(record: VerificationRecord, *, title: str, tabulated: boo
     source = "table" if tabulated else "search"
     numbers = ("predicted", source, "trained (%)", f"its {counted(seeds, 'seed')}")
     heads = [f"{'?' * (name == numbers[-1])}>{name}" for name in numbers]
-    table = Columns("", "architecture", *heads)
+    table = FittedTable("", "architecture", *heads)
     of_search = [value for row in rows for value in (row.predicted, row.table)]
     told = _alike([row.predicted for row in rows], of_search)
     measured = _alike([row.table for row in rows], of_search)

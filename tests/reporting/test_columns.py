@@ -7,20 +7,20 @@ import io
 import pytest
 from rich.console import Console
 
-from surrogate_nas.reporting.columns import Columns
+from surrogate_nas.reporting.columns import FittedTable
 
 ARCH = "0123-cheb-arma-cheb-cheb"
 
 
-def table() -> Columns:
-    made = Columns("", "architecture", ">validation (fraction)", "?>test", ">rank", "?>trial")
+def table() -> FittedTable:
+    made = FittedTable("", "architecture", ">validation (fraction)", "?>test", ">rank", "?>trial")
     made.add_row("1", ARCH, "0.73667", "0.71954", "1", "37")
     made.add_section()
     made.add_row("2", "short", "0.5", "–", "26,206", "4")
     return made
 
 
-def printed(made: Columns, width: int) -> list[str]:
+def printed(made: FittedTable, width: int) -> list[str]:
     file = io.StringIO()
     Console(file=file, width=width, highlight=False, markup=False).print(made)
     return [line.rstrip() for line in file.getvalue().splitlines()]
@@ -46,7 +46,7 @@ def test_columns_are_left_out_before_rows_are_stacked() -> None:
 
 
 def test_sentences_wrap_at_spaces() -> None:
-    made = Columns("name", "how")
+    made = FittedTable("name", "how")
     made.add_row("table", "get the folder from its publishers, then import it")
     for width in (40, 22):
         lines = printed(made, width)
@@ -55,6 +55,6 @@ def test_sentences_wrap_at_spaces() -> None:
 
 
 def test_a_word_longer_than_the_line_stays_whole() -> None:
-    made = Columns("architecture", ">value")
+    made = FittedTable("architecture", ">value")
     made.add_row("a" * 50, "1")
     assert "a" * 50 in "".join(printed(made, 30))
