@@ -118,6 +118,14 @@ def test_the_public_names_are_listed_with_their_pages(scripts: Any, tmp_path: Pa
     assert "| |" not in page  # each with its first line
 
 
+def test_a_page_that_the_navigation_does_not_name_is_found(scripts: Any, tmp_path: Path) -> None:
+    for name in ("a.md", "b.md", "more/c.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("# Title")
+    nav = [{"Home": "a.md"}, {"How to": ["more/c.md"]}]
+    assert scripts("hooks").unlisted(tmp_path, nav) == ["b.md"]
+
+
 def test_the_cards_say_how_to_get_each_benchmark(
     scripts: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

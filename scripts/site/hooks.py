@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import cards
@@ -30,9 +31,28 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     undocumented = reference.undocumented(SOURCES)
     for name in undocumented:
         log.warning("%s has no docstring", name)
-    (section,) = (part["Reference"] for part in config.nav or [] if "Reference" in part)
-    section.extend(reference.navigation(SOURCES))
+    sections = {name: pages for part in config.nav or [] for name, pages in part.items()}
+    sections["How to"] += unlisted(ROOT / "docs", config.nav)
+    sections["Reference"] += reference.navigation(SOURCES)
     return config
+
+
+def unlisted(docs: Path, nav: object) -> list[str]:
+    """Pages that the navigation does not name, in alphabetical order."""
+    pages = sorted(path.relative_to(docs).as_posix() for path in docs.rglob("*.md"))
+    named = set(_paths(nav))
+    return [page for page in pages if page not in named]
+
+
+def _paths(nav: object) -> Iterator[str]:
+    if isinstance(nav, str):
+        yield nav
+    elif isinstance(nav, dict):
+        for value in nav.values():
+            yield from _paths(value)
+    elif isinstance(nav, list):
+        for part in nav:
+            yield from _paths(part)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
