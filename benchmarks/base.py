@@ -39,6 +39,7 @@ class TabularTask(Truth):
     Attributes:
         training: How the values were measured, if by trainings of this program, see
             `surrogate_nas.benchmarks.table_writer.TaskSpec`; None where that is unknown.
+        added: How a metric that the table does not have is computed, see `added`.
         goals: What is optimised or limited; one metric, unless `with_goals` chose others. `goal`,
             `values`, ranks and regrets are those of the first.
         own_goal: The task's own validation metric, which the test metric belongs to.
@@ -55,6 +56,7 @@ class TabularTask(Truth):
     """
 
     training: Mapping[str, Any] | None = None
+    added: str = ""
 
     def __init__(
         self,

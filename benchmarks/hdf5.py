@@ -34,6 +34,7 @@ import numpy as np
 
 from surrogate_nas import registry
 from surrogate_nas._types import FloatArray, IntArray
+from surrogate_nas.benchmarks.added import AddedMetric
 from surrogate_nas.benchmarks.base import Benchmark, TabularTask
 from surrogate_nas.benchmarks.sources import VALIDATION
 from surrogate_nas.errors import FormatError, InvalidArgumentError, UnknownNameError
@@ -267,8 +268,15 @@ class StoredTask(TabularTask):
             budgets, costs = group.attrs["budgets"].tolist(), group.attrs["costs"]
         self._open(name, table.space, source, goal, budgets, costs, isomorphs, table.name)
 
+    @property
+    def table(self) -> HDF5Benchmark:
+        """The file's table."""
+        return self._table
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Path, checksum and name instead of arrays."""
+        if isinstance(self._source, AddedMetric):  # which the file does not have
+            return object.__new__, (type(self),), self.__getstate__()
         goals = None if self.goals == (self.own_goal,) else self.goals
         where = self._table.path, self._table.checksum, self.name, self._isomorphs
         return _reopen, (*where, goals, self.known)

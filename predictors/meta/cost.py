@@ -146,6 +146,18 @@ class MetaCost(MetaPredictor):
         return learner
 
 
+def cost_alone(support: TaskData) -> Predictor:
+    """A predictor of a device's costs from its own measurements, without other devices.
+
+    Raises:
+        InvalidArgumentError: If there is no row.
+    """
+    whole = whole_space(support.space)
+    nothing = np.zeros((0, 0))
+    none = np.zeros((0, len(whole.decisions)), dtype=np.int16)
+    return _Adapted(_View(whole, none, nothing, nothing > 0, 0.0)).fit(support)
+
+
 def _standardised(values: FloatArray) -> tuple[FloatArray, float]:
     """Values (n,) with mean 0 and deviation 1, and their deviation relative to the median.
 
@@ -184,8 +196,10 @@ class _View:
         pool = self._columns.choices
         smooth = self._smooth(self._columns(pool))
         self._centre, self._scale = smooth.mean(axis=0), _positive(smooth.std(axis=0))
-        trend = ((smooth - self._centre) / self._scale).mean(axis=1)
-        self._trend = float(_positive(trend.std(keepdims=True))[0])
+        self._trend = 1.0
+        if len(self._scale):
+            trend = ((smooth - self._centre) / self._scale).mean(axis=1)
+            self._trend = float(_positive(trend.std(keepdims=True))[0])
         sizes = np.bincount(self._columns.groups, minlength=3)
         weights = np.array([_COUNTS, _LIVE, _DECISIONS]) / np.sqrt(np.maximum(sizes, 1))
         self._weights = weights[self._columns.groups]
@@ -195,6 +209,8 @@ class _View:
         """A regression for each set of sources that measured the same architectures."""
         masks, group = np.unique(self._measured, axis=1, return_inverse=True)
         found: list[tuple[IntArray, Smoother]] = []
+        if not self._measured.size:
+            return found
         for number, mask in enumerate(masks.T):
             members = np.flatnonzero(group.ravel() == number)
             found.append((members, Smoother(x[mask], self._scores[np.ix_(mask, members)])))
@@ -212,6 +228,8 @@ class _View:
             return self._last[1:]
         keys = self.space.keys(np.asarray(choices))
         x = self._columns(keys)
+        if not len(self._scale):
+            return np.zeros((len(x), 0)), self._weights * x
         smooth = self._smooth(x)
         row = self._index.find(keys)
         at = self._order[row]

@@ -88,6 +88,7 @@ _OUTLIER, _TIMES, _EXTRA = 0.05, 5.0, 1.0  # odds of a wrong measurement, and it
 _FEW = 32  # labels up to which a single wrong measurement is looked for
 _COMPARED = 200  # labels by which hypotheses are compared
 _HYPOTHESES = 12
+_CHOSEN = 3.0  # how much, over the number of labels, the choice of hypotheses adds to the variance
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +216,7 @@ def _conditioned(
     square = float((y - mean) @ rest - (seen.T @ rest) @ weights)
     spread = (_FREEDOM + max(square, 0.0)) / (_FREEDOM + n)
     spread *= (stdtrit(_FREEDOM + n, 0.95) / Z90) ** 2  # its central 90 % interval is wider
+    spread *= 1 + _CHOSEN / n
     inverse = solve_triangular(np.tril(factor[0]), np.eye(len(precision)), lower=True)
     weights = weights * scales
     coefficients = np.zeros(1 + sources + x.shape[1])

@@ -73,6 +73,31 @@ def add_goal_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="of several tasks: optimise each, for a front",
     )
+    _add_cost_options(parser)
+
+
+def _add_cost_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("the cost on a device as a goal or limit")
+    option = group.add_argument
+    option(
+        "--cost-model",
+        metavar="TABLE.h5",
+        help="networks that 'surrogate-nas measure' measured on the device, or any table (B or "
+        "B:T); what the others cost is predicted. Its metric becomes known of all architectures: "
+        "name it by --goal or --limit, such as 'latency_ms<=5'",
+    )
+    option(
+        "--cost-sources",
+        metavar="FILE.safetensors|B[:T,…]",
+        help="other devices to learn from: weights of meta-cost, or tables",
+    )
+    option(
+        "--confidence",
+        type=float,
+        default=0.95,
+        metavar="P",
+        help="probability with which a limit of a predicted cost shall hold (default: %(default)s)",
+    )
 
 
 def wanted_goals(arguments: argparse.Namespace) -> WantedGoals:
@@ -87,6 +112,9 @@ def wanted_goals(arguments: argparse.Namespace) -> WantedGoals:
         weights=None if arguments.weights is None else tuple(arguments.weights),
         scale=arguments.scale,
         each_task_a_goal=arguments.each_task_a_goal,
+        cost_model=arguments.cost_model,
+        cost_sources=arguments.cost_sources,
+        confidence=arguments.confidence,
     )
 
 

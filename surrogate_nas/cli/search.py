@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from surrogate_nas.cli import search_training
+from surrogate_nas.cli import search_device, search_training
 from surrogate_nas.cli.cluster_options import add_cluster_options, cluster_options
 from surrogate_nas.cli.console import (
     BENCHMARK,
@@ -117,7 +117,8 @@ def _add_training_options(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         help=f"then really train the best K, {VERIFICATION_SEEDS} times each, as their table "
         "notes; with --benchmark or --task, the options of real training say how, where it notes "
-        "nothing",
+        "nothing. With --cost-model, measure the best K on its device instead, and say whether the "
+        "limit holds",
     )
     option(
         "--export-best",
@@ -164,6 +165,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         default = _PREDICTOR if arguments.proxies is None else _READS_PROXIES
         method = _method(arguments.searcher, arguments.predictor, default)
+        measuring = search_device.plan_measuring(arguments)
         by_training = search_training.wanted(arguments, method)
         setup = (_trained if by_training else _tabulated)(arguments, method)
         if arguments.share:
@@ -171,6 +173,9 @@ def run(arguments: argparse.Namespace) -> int:
         if setup.known:
             _going_on(setup.known, arguments.store)
         outcome = search_task(setup, progress=progress, started=started)
+        if measuring is not None and outcome.result.stopped != "interrupted":
+            check = search_device.checked(measuring, outcome, arguments.verify)
+            outcome = replace(outcome, record=replace(outcome.record, device_check=check))
     if arguments.plot is not None:
         _draw(arguments.plot, setup, outcome.result)
     if arguments.report is not None:
@@ -249,7 +254,7 @@ def _options(arguments: argparse.Namespace) -> SearchOptions:
         accept=arguments.accept,
         share=arguments.share,
         cluster=cluster_options(arguments),
-        verify=arguments.verify,
+        verify=arguments.verify if arguments.cost_model is None else None,
         export=arguments.export_best,
         candidates=arguments.candidates,
         training=training_options(arguments),
@@ -277,6 +282,7 @@ def _going_on(known: int, store: str) -> None:
 
 
 def _show(setup: SearchSetup, outcome: SearchOutcome) -> None:
+    from surrogate_nas.records import Absence
     from surrogate_nas.reporting.terminal import (
         counted,
         print_front,
@@ -302,6 +308,8 @@ def _show(setup: SearchSetup, outcome: SearchOutcome) -> None:
             seconds=record.seconds,
             guide=setup.guide_text,
         )
+    if not isinstance(record.device_check, Absence):
+        search_device.show(record.device_check)
     if outcome.verification is not None:
         print_verification(
             outcome.verification.record(),

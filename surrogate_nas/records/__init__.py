@@ -19,6 +19,8 @@ from surrogate_nas.records.results import Standing as Standing
 from surrogate_nas.records.results import Stop as Stop
 from surrogate_nas.records.results import standing as standing
 from surrogate_nas.records.retry import RetryRecord as RetryRecord
+from surrogate_nas.records.search import CheckedNetwork as CheckedNetwork
+from surrogate_nas.records.search import DeviceCheck as DeviceCheck
 from surrogate_nas.records.search import SearchRecord as SearchRecord
 from surrogate_nas.records.tables import BenchmarksRecord as BenchmarksRecord
 from surrogate_nas.records.tables import ImportRecord as ImportRecord

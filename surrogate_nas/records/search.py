@@ -64,6 +64,42 @@ class BestRecord(JsonRecord):
 
 
 @dataclass(frozen=True, slots=True)
+class CheckedNetwork(JsonRecord):
+    """A network of a search that was measured on the device.
+
+    Attributes:
+        arch: In the notation of its space.
+        expected: The cost that the search expected; with a limit, what it should not exceed.
+        measured: The cost that was measured.
+        holds: Whether the limit holds; null where there is none.
+    """
+
+    arch: str
+    expected: float
+    measured: float
+    holds: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCheck(JsonRecord):
+    """The best networks of a search, measured on the device.
+
+    Attributes:
+        metric: What was measured.
+        device: cpu, cuda or mps.
+        machine: Name of the processor or GPU.
+        networks: The best that keep all limits by what the search expected, the best first.
+        violations: Number of those whose measured cost violates the limit.
+    """
+
+    metric: str
+    device: str
+    machine: str
+    networks: tuple[CheckedNetwork, ...]
+    violations: int
+
+
+@dataclass(frozen=True, slots=True)
 class SearchSeconds(JsonRecord):
     """How long a search took.
 
@@ -115,6 +151,8 @@ class SearchRecord(JsonRecord):
             of all trials.
         reference: The worst corner of the box, by metric: a tenth of each side behind it.
         violations: Number of trials that were measured and violate a limit.
+        device_check: The best networks, measured on the device of the cost model, where that was
+            asked for; null where none keeps the limits.
     """
 
     benchmark: str | None = None
@@ -144,6 +182,7 @@ class SearchRecord(JsonRecord):
     hypervolume: float | Literal[Absence.ABSENT] | None = ABSENT
     reference: Mapping[str, float] | Literal[Absence.ABSENT] | None = ABSENT
     violations: int | Literal[Absence.ABSENT] = ABSENT
+    device_check: DeviceCheck | Literal[Absence.ABSENT] | None = ABSENT
 
 
 def trial_records(space: SearchSpace, goal: Goal, result: SearchResult) -> tuple[TrialRecord, ...]:

@@ -16,12 +16,15 @@ from surrogate_nas.training.objective import MEASURED, TrainingObjective
 class WithGoals:
     """Trainings whose further metrics are goals or limits beside the accuracy."""
 
-    def __init__(self, training: TrainingObjective, goals: Sequence[Goal]) -> None:
+    def __init__(
+        self, training: TrainingObjective, goals: Sequence[Goal], *, further: Sequence[str] = ()
+    ) -> None:
         """Choose the goals of ``training``.
 
         Args:
             training: Trains and measures.
             goals: Its accuracy and what else it measures, in any order.
+            further: Metrics that a subclass adds in `measured`.
 
         Raises:
             UnknownNameError: If it does not measure one of them.
@@ -29,8 +32,9 @@ class WithGoals:
         """
         own = training.goals[0].metric
         for goal in goals:
-            if goal.metric != own and goal.metric not in MEASURED:
-                raise UnknownNameError("metric of a training", goal.metric, [own, *MEASURED])
+            if goal.metric not in (own, *MEASURED, *further):
+                known = [own, *MEASURED, *further]
+                raise UnknownNameError("metric of a training", goal.metric, known)
         self.training = training
         self.goals = checked_goals(goals)
 
@@ -59,9 +63,13 @@ class WithGoals:
     ) -> Evaluation:
         """Train and test one architecture, see `TrainingObjective.evaluate`."""
         done = self.training.evaluate(arch, budget=budget, seed=seed)
-        own = self.training.goals[0]
-        measured = {own.metric: own.sign * done.value, **done.metrics}
+        measured = self.measured(arch, done)
         values = tuple(goal.sign * measured[goal.metric] for goal in self.goals)
         chosen = [goal.metric for goal in self.goals]
         rest = {name: value for name, value in measured.items() if name not in chosen}
         return replace(done, values=values, metrics=rest)
+
+    def measured(self, arch: Architecture, done: Evaluation) -> dict[str, float]:
+        """All metrics of a training, in their own signs."""
+        own = self.training.goals[0]
+        return {own.metric: own.sign * done.value, **done.metrics}

@@ -9,15 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from surrogate_nas.benchmarks.added import table_choices, with_metric
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.catalog import kept_task
 from surrogate_nas.benchmarks.combined import MeanScale, combined
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Goal, Objective
-from surrogate_nas.spaces.base import Isomorphs
+from surrogate_nas.spaces.base import Isomorphs, SearchSpace
 
 if TYPE_CHECKING:
     from surrogate_nas.training.objective import TrainingObjective
+    from surrogate_nas.transfer.known_cost import KnownCost
 
 KNOWN = ("parameters", "params", "flops", "macs")
 """Metrics that are known of every architecture without training, whatever their table is."""
@@ -38,6 +40,11 @@ class WantedGoals:
         weights: Of several tasks, whose weighted mean is optimised; None for equal ones.
         scale: Of what the weighted mean is.
         each_task_a_goal: Whether several tasks are so many goals instead.
+        cost_model: A table of networks that were measured on a device, see `open_cost_model`. Its
+            metric is one of the goals or limits, known of all architectures.
+        cost_sources: Other devices from which the cost of networks that were not measured is
+            predicted, too.
+        confidence: Probability with which a limit of a predicted cost shall hold.
     """
 
     goals: tuple[str, ...] = ()
@@ -47,11 +54,26 @@ class WantedGoals:
     weights: tuple[float, ...] | None = None
     scale: MeanScale = "raw"
     each_task_a_goal: bool = False
+    cost_model: str | None = None
+    cost_sources: str | None = None
+    confidence: float = 0.95
+
+    def __post_init__(self) -> None:
+        if not 0.5 <= self.confidence < 1:
+            raise InvalidArgumentError(
+                f"confidence must be at least 0.5 and below 1, got {self.confidence}"
+            )
+        if self.cost_sources is not None and self.cost_model is None:
+            raise InvalidArgumentError(
+                "--cost-sources are other devices than that of --cost-model; name that one, too"
+            )
 
     @property
     def chosen(self) -> bool:
         """Whether anything else than the task's own goal is wanted."""
-        return bool(self.goals or self.limits or self.minimise or self.known)
+        return bool(
+            self.goals or self.limits or self.minimise or self.known or self.cost_model is not None
+        )
 
     @property
     def combines(self) -> bool:
@@ -89,17 +111,28 @@ class WantedGoals:
             return training
         from surrogate_nas.training.several import WithGoals  # loads torch
 
-        own = training.goals[0]
+        own, cost = training.goals[0], self._cost(training.space)
         goals = [
-            own if metric == own.metric else Goal(metric, maximise=False)
+            own
+            if metric == own.metric
+            else (
+                cost.goal if cost and metric == cost.goal.metric else Goal(metric, maximise=False)
+            )
             for metric in self.goals or [own.metric]
         ]
         goals += [parse_limit(text) for text in self.limits]
-        return WithGoals(training, goals)
+        if cost is None:
+            return WithGoals(training, goals)
+        from surrogate_nas.transfer.known_cost import WithCost
+
+        return WithCost(training, goals, cost)
 
     def _chosen(self, task: TabularTask, each: list[Goal]) -> TabularTask:
         if not self.chosen and not each:
             return task
+        cost = self._cost(task.space)
+        if cost is not None:
+            task = with_metric(task, cost.goal, cost.values(table_choices(task)), cost.text)
         metrics = self.goals or ([] if each else [task.goal.metric])
         goals: list[Goal] = [*each, *(task.metric_goal(metric) for metric in metrics)]
         for metric in self.minimise:
@@ -108,9 +141,28 @@ class WantedGoals:
         goals += [parse_limit(text) for text in self.limits]
         wanted = [goal.metric for goal in goals]
         free = [metric for metric in KNOWN if metric in wanted]
+        free += [] if cost is None else [cost.goal.metric]
         found = task.with_goals(goals, known=list(dict.fromkeys([*self.known, *free])))
         check_feasible(found)
         return found
+
+    def _cost(self, space: SearchSpace) -> KnownCost | None:
+        """The cost that is known of all architectures, if there is one."""
+        if self.cost_model is None:
+            return None
+        from surrogate_nas.transfer.cost_model import open_cost_model  # loads torch
+        from surrogate_nas.transfer.known_cost import KnownCost
+
+        model = open_cost_model(self.cost_model, self.cost_sources)
+        model.check(space)
+        metric = model.goal.metric
+        limits = [parse_limit(text).metric for text in self.limits]
+        if metric not in (*self.goals, *limits):
+            raise InvalidArgumentError(
+                f"--cost-model tells {metric} of all architectures, and it is neither a goal nor "
+                f"a limit; add --goal {metric} or --limit '{metric}<=X'"
+            )
+        return KnownCost(model, self.confidence if metric in limits else None)
 
 
 @functools.lru_cache(maxsize=16)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -265,3 +266,51 @@ def _write(measuring: Measuring, path: Path, costs: Mapping[tuple[int, ...], Net
         source=measuring.provenance,
     )
     write_table(path, spec)
+
+
+# What a table was measured with ------------------------------------------------------------------
+
+_PROVENANCE = re.compile(
+    r"^measured by surrogate-nas \S+ on (?P<device>\w+): (?P<machine>.*), torch \S+; "
+    r"batch size (?P<batch>\d+), (?P<threads>\d+) threads?, median of (?P<repeats>\d+) passes, "
+    r"(?P<runtime>\w+), images of (?P<shape>[\dx]+), (?P<classes>\d+) classes(?P<rest>.*)$"
+)
+
+
+def measuring_of(table: HDF5Benchmark) -> Measuring:
+    """How a table was measured, to measure further networks on the same device.
+
+    Raises:
+        InvalidArgumentError: If it was not measured by this program, or the device is not that of
+            this machine.
+    """
+    found = _PROVENANCE.match(table.source)
+    if found is None:
+        raise InvalidArgumentError(
+            f"{table.path} was not measured on a device of this program "
+            f"({table.source or 'nothing is noted'}), so nothing can be measured in the same way"
+        )
+    parts = [part.strip() for part in found["rest"].split(",") if part.strip()]
+    sizes = {key: _number(value) for key, _, value in (p.partition("=") for p in parts) if value}
+    built = [part for part in parts if "=" not in part]
+    measuring = Measuring(
+        space=table.space,
+        device=found["device"],
+        settings=MeasuringSettings(
+            int(found["batch"]), int(found["threads"]), int(found["repeats"]), found["runtime"]
+        ),
+        task=NetworkTask(tuple(map(int, found["shape"].split("x"))), int(found["classes"])),
+        network=built[0] if built else None,
+        sizes=sizes,
+    )
+    if measuring.machine != found["machine"]:
+        raise InvalidArgumentError(
+            f"{table.path} was measured on {found['machine']}, and this machine has "
+            f"{measuring.machine}; run the command there"
+        )
+    return measuring
+
+
+def _number(text: str) -> int | float:
+    number = float(text)
+    return int(number) if number.is_integer() else number

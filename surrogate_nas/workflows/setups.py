@@ -243,7 +243,9 @@ def _goal_settings(objective: Objective) -> dict[str, Any]:
     if len(objective.goals) == 1:
         return {}
     known = sorted(getattr(objective, "known", ()))
-    return {"goals": [goal.text for goal in objective.goals], "known": known}
+    added = getattr(objective, "added", "")
+    found = {"goals": [goal.text for goal in objective.goals], "known": known}
+    return found | ({"cost_model": added} if added else {})
 
 
 def _own_export(
