@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 import random
+import re
 import time
 import warnings
 from collections.abc import Iterator
@@ -40,6 +41,7 @@ _DRIVERS = {
     "MySQLdb": "mysqlclient",
     "pymysql": "pymysql",
 }
+_DAMAGED = re.compile("malformed|not a database|no such column|disk I/O|disk is full|unsupported")
 _PATIENCE = 60.0  # seconds; a lock is held for milliseconds, and freed when its process dies
 
 
@@ -201,9 +203,9 @@ def _made(url: str) -> Database:
     for left in reversed(range(_TRIES)):
         try:
             return Database(url)
-        except (SQLAlchemyError, optuna.exceptions.StorageInternalError):
+        except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
             create_engine(url).connect().close()  # else the reason is not another process
-            if not left:
+            if not left or _DAMAGED.search(str(error.__cause__ or error)):
                 raise
             time.sleep(random.random() * 0.3 * (_TRIES - left))
     raise AssertionError
