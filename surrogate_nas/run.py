@@ -14,6 +14,7 @@ from typing import Protocol, runtime_checkable
 
 from surrogate_nas.attempts import Evaluate, EvaluationJob, attempt, attempts, evaluations
 from surrogate_nas.callbacks.base import SearchCallback, SearchStart, watched
+from surrogate_nas.callbacks.progress import ProgressBar
 from surrogate_nas.cluster import ClusterOptions
 from surrogate_nas.errors import (
     InvalidArgumentError,
@@ -85,6 +86,7 @@ def search(
     workers: int = 1,
     budget: int | None = None,
     callbacks: Iterable[Callback] = (),
+    progress: bool = False,
     limits: TrialLimits | None = None,
     cluster: ClusterOptions | None = None,
 ) -> SearchResult:
@@ -111,6 +113,7 @@ def search(
         budget: Epochs of an evaluation; None for the largest. A proposal's own budget wins.
         callbacks: Called with each finished trial, in order. Those of the class
             `surrogate_nas.callbacks.SearchCallback` are also told when the search begins and ends.
+        progress: Whether to show a bar, in a terminal or a notebook.
         limits: Time and memory of each evaluation, which then runs in another process, also with
             one worker. Beyond them the process is ended, and the trial failed.
         cluster: Evaluates, in place of ``workers`` on this machine; the searcher stays here.
@@ -134,7 +137,9 @@ def search(
     inner = objective if memory is None else memory.objective
     check_arguments(inner, trials=trials, batch=batch, workers=workers, budget=budget)
     searcher.pursue(inner.goals, inner.known_costs if isinstance(inner, KnowsCosts) else None)
-    called = tuple(callbacks)
+    called: tuple[Callback, ...] = tuple(callbacks)
+    if progress:
+        called = (*called, ProgressBar())
     watchers = [callback for callback in called if isinstance(callback, SearchCallback)]
     with owned(memory):
         loop = _Loop(searcher, inner, memory, trials, batch, budget, called)

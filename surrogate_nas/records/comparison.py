@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from surrogate_nas.records.base import ABSENT, Absence, JsonRecord
-from surrogate_nas.records.frames import dataframe
+from surrogate_nas.records.frames import dataframe, html_table
+from surrogate_nas.records.pictures import line_picture
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -229,6 +231,22 @@ class ComparisonRecord(JsonRecord):
             for trial in range(1, len(run.values) + 1)
         ]
         return dataframe(rows, [*head, "trial", *curves])
+
+    def _repr_html_(self) -> str:
+        """The methods as a table, and their mean ranks over trials, which notebooks show."""
+        at = self.summary.at
+        head = ["method", *(f"mean rank @{n}" for n in at), f"average rank @{at[-1]}"]
+        rows = [
+            [row.method, *(f"{v:,.1f}" for v in row.mean_rank), f"{row.average_rank[-1]:.2f}"]
+            for row in self.summary.methods
+        ]
+        lines = {}
+        for row in self.summary.methods:
+            own = [run.ranks for run in self.runs if run.method == row.method]
+            columns = ([r for r in column if r is not None] for column in zip(*own, strict=True))
+            lines[row.method] = [sum(c) / len(c) if c else math.nan for c in columns]
+        picture = line_picture(lines, x_label="trial", y_label="mean rank", log=True)
+        return html_table(repr(self), head, rows) + picture
 
     def __repr__(self) -> str:
         methods = ", ".join(row.method for row in self.summary.methods)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from surrogate_nas.records.base import JsonRecord, plain
-from surrogate_nas.records.frames import dataframe
+from surrogate_nas.records.frames import dataframe, html_table
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_SHOWN = ("kendall_tau", "spearman", "coverage_90")  # in a notebook
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,21 @@ class MeasurementRecord(JsonRecord):
         columns = [field.name for field in dataclasses.fields(Measurement)]
         return dataframe([plain(row) for row in self.results], columns)
 
+    def _repr_html_(self) -> str:
+        """Means over the seeds as a table, which notebooks show."""
+        head = ["task", "labels", "Kendall's τ", "Spearman's ρ", "coverage of 90 % intervals"]
+        rows = []
+        for task, size in dict.fromkeys((row.task, row.train_size) for row in self.results):
+            own = [r for r in self.results if (r.task, r.train_size) == (task, size)]
+            numbers = [_mean([getattr(row, name) for row in own]) for name in _SHOWN]
+            rows.append([task, str(size), *numbers])
+        return html_table(repr(self), head, rows)
+
     def __repr__(self) -> str:
         tasks = ", ".join(dict.fromkeys(row.task for row in self.results))
         return f"{type(self).__name__}({len(self.results)} measurements on {tasks})"
+
+
+def _mean(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return f"{sum(known) / len(known):.3f}" if known else "–"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +15,7 @@ from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.evaluation import Evaluation, Goal, Trial
 from surrogate_nas.fronts import nondominated
 from surrogate_nas.records.frames import dataframe, html_table
+from surrogate_nas.records.pictures import line_picture
 from surrogate_nas.spaces.base import SearchSpace
 
 if TYPE_CHECKING:
@@ -204,7 +206,7 @@ class SearchResult:
         return ", ".join([*parts, f"{self.seconds:.1f} s"])
 
     def _repr_html_(self) -> str:
-        """The best trials as a table, which notebooks show."""
+        """The best trials as a table, and the best value so far, which notebooks show."""
         done = [(n, t.evaluation) for n, t in enumerate(self.trials) if t.evaluation is not None]
         best = sorted(done, key=lambda pair: -pair[1].value)[:_SHOWN]
         rows = [
@@ -217,7 +219,13 @@ class SearchResult:
             for number, found in best
         ]
         units = [f"{g.metric} ({g.unit})" if g.unit else g.metric for g in self.goals]
-        return html_table(self._summary(), ["architecture", *units, "cost", "trial"], rows)
+        table = html_table(self._summary(), ["architecture", *units, "cost", "trial"], rows)
+        sign = self.goals[0].sign
+        values = [math.nan if t.value is None else sign * t.value for t in self.trials]
+        curve = sign * self.curve
+        lines = {f"best {self.goals[0].metric} so far": curve}
+        label = f"best {units[0]} so far"
+        return table + line_picture(lines, x_label="trial", y_label=label, points=values)
 
 
 def keeps(goals: tuple[Goal, ...], evaluation: Evaluation) -> bool:

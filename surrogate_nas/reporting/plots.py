@@ -53,13 +53,14 @@ def draw_search(path: Path, task: TabularTask, result: SearchResult, *, method: 
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(7, 4), layout="constrained")
         axes = figure.subplots()
-        axes.scatter(numbers, values, s=16, color="#9a9a9a", linewidths=0, label="trial")
+        optimum = sign * task.optimum
+        outside = _limit(axes, values, optimum)
+        label = f"trial ({outside} outside)" if outside else "trial"
+        axes.scatter(numbers, values, s=16, color="#9a9a9a", linewidths=0, label=label)
         axes.step(
             numbers, sign * result.curve, where="post", color=_COLOURS[0], lw=2, label="best so far"
         )
-        optimum = sign * task.optimum
         axes.axhline(optimum, color=_COLOURS[1], lw=1.2, ls="--", label="best of the table")
-        _limit(axes, values, optimum)
         unit = f" ({task.goal.unit})" if task.goal.unit else ""
         axes.set(
             xlabel="trials",
@@ -133,15 +134,21 @@ def _stairs(points: FloatArray, signs: IntArray) -> tuple[FloatArray, FloatArray
     return (x[1:], y[:-1]) if signs[0] < 0 else (x[:-1], y[1:])
 
 
-def _limit(axes: Axes, values: FloatArray, optimum: float) -> None:
-    """Leave the worst tenth of the trials out, so that the interesting part can be seen."""
+def _limit(axes: Axes, values: FloatArray, optimum: float) -> int:
+    """Leave the worst tenth of the trials out, so that the interesting part can be seen.
+
+    Returns:
+        How many lie outside.
+    """
     finite = values[np.isfinite(values)]
     if finite.size == 0:
-        return
+        return 0
     worst = float(np.quantile(finite, 0.1 if optimum >= finite.max() else 0.9))
     margin = 0.06 * abs(optimum - worst) or 1.0
     low, high = sorted((worst, optimum))
-    axes.set_ylim(low - margin, high + margin)
+    low, high = low - margin, high + margin
+    axes.set_ylim(low, high)
+    return int(((finite < low) | (finite > high)).sum())
 
 
 def draw_comparison(

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from surrogate_nas._types import OnStep, Progress, no_progress
+from surrogate_nas._types import OnStep, Progress
 from surrogate_nas.benchmarks.base import TabularTask
+from surrogate_nas.callbacks.progress import as_progress
 from surrogate_nas.cluster import ClusterOptions
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Goal, KnowsCosts, Objective, Trial
@@ -220,12 +221,16 @@ class SearchOutcome:
     setup: SearchSetup = field(repr=False)
     finished: tuple[float, ...] = field(default=(), repr=False)
 
+    def _repr_html_(self) -> str:
+        """The search as notebooks show it."""
+        return self.result._repr_html_()
+
 
 def search_task(
     setup: SearchSetup,
     *,
     callbacks: Iterable[Callback] = (),
-    progress: Progress = no_progress,
+    progress: Progress | bool = False,
     started: float | None = None,
 ) -> SearchOutcome:
     """Search, keep the trials, and train the best, as the command `search` does.
@@ -235,7 +240,7 @@ def search_task(
     Args:
         setup: See `surrogate_nas.workflows.setups`.
         callbacks: Called with each finished trial, in order.
-        progress: Shows the search, and then the verification.
+        progress: Shows the search, and then the verification; True for bars, also in a notebook.
         started: Value of `time.perf_counter` when the work began; None for now.
 
     Raises:
@@ -244,7 +249,7 @@ def search_task(
     """
     loaded = time.perf_counter()
     started = loaded if started is None else started
-    options = setup.options
+    options, progress = setup.options, as_progress(progress)
     with progress(setup.title, options.trials) as advance:
         steps = _Steps(setup, advance)
         result = search(
