@@ -13,13 +13,14 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import signal
 import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ class Found:
         cut: Evaluations that a kill ended before their result was in the store.
         twice: Evaluations of a key beside those that were cut.
         lost: Results that were in the store and are not any more.
-        trials: Finished trials at the end, each key once.
+        done: Finished trials at the end, each key once.
         wall: Seconds from the first evaluation's begin to the last one's end.
     """
 
@@ -74,7 +75,7 @@ class Found:
     cut: int
     twice: int
     lost: int
-    trials: int
+    done: int
     wall: float
 
 
@@ -185,7 +186,7 @@ def _compare(setting: Setting, url: str, log: Path, killed: set[int]) -> Found:
         cut=cut - noted,
         twice=evaluations - len(ended) - (cut - noted),
         lost=sum(arch not in ended for arch in kept) + (not right),
-        trials=len(stored.known),
+        done=len(stored.known),
         wall=max(times) - min(times),
     )
 
@@ -230,19 +231,18 @@ def kills(arguments: argparse.Namespace) -> None:
         if seconds * arguments.trials / n <= arguments.longest
     ]
     chosen = random.Random(arguments.seed).sample(settings, min(arguments.runs, len(settings)))
-    with storages(arguments.stores) as fresh, ThreadPoolExecutor(arguments.at_once) as threads:
-
-        def measured(setting: Setting) -> tuple[Setting, Found]:
-            found = run(setting, *fresh(setting.store))
-            print(json.dumps({**asdict(setting), **asdict(found)}), flush=True)
-            return setting, found
-
-        results = list(threads.map(measured, chosen))
+    results = []
+    # Supervisors are processes of one thread each, since they fork.
+    with storages(arguments.stores) as fresh, ProcessPoolExecutor(arguments.at_once, _fork) as pool:
+        jobs = {pool.submit(run, setting, *fresh(setting.store)): setting for setting in chosen}
+        for job in as_completed(jobs):
+            results.append((jobs[job], job.result()))
+            print(json.dumps({**asdict(jobs[job]), **asdict(job.result())}), flush=True)
     total = {
         name: sum(getattr(found, name) for _, found in results)
         for name in ("evaluations", "killed", "cut", "twice", "lost")
     }
-    exact = sum(found.trials == setting.trials for setting, found in results)
+    exact = sum(found.done == setting.trials for setting, found in results)
     print(json.dumps({"runs": len(results), "exact": exact, **total}))
 
 
@@ -266,19 +266,23 @@ def starts(arguments: argparse.Namespace) -> None:
         for store in arguments.stores:
             url, _ = fresh(store)
             begin = time.monotonic() + arguments.count * 0.05 + 2
-            pool = _fork.Pool(arguments.count)
-            jobs = [pool.apply_async(_own, (url, begin)) for _ in range(arguments.count)]
-            said = Counter(job.get(600).split("process ")[0] for job in jobs)
-            pool.terminate()
-            print(json.dumps({"store": store, **said}), flush=True)
+            said = _fork.Queue()
+            for _ in range(arguments.count):
+                _fork.Process(target=_own, args=(url, begin, said), daemon=True).start()
+            heard = Counter(said.get(timeout=600) for _ in range(arguments.count))
+            print(json.dumps({"store": store, **heard}), flush=True)
+            for process in multiprocessing.active_children():
+                process.kill()
 
 
-def _own(url: str, begin: float) -> str:
+def _own(url: str, begin: float, said: Any) -> None:
+    """Start a search that goes on until the measurement ends, unless another process has it."""
     space = open_space(SPACE)
     time.sleep(max(0.0, begin - time.monotonic()))
 
     def function(arch: Architecture) -> float:
-        time.sleep(4)
+        said.put("owns it")
+        time.sleep(600)
         return value(arch)
 
     try:
@@ -286,8 +290,10 @@ def _own(url: str, begin: float) -> str:
         stored = Stored(objective, open_storage(url), name=NAME, settings={"seed": 0})
         search(make_searcher("random", space, seed=0), stored, trials=2)
     except StoreError as error:
-        return "" if "\n" in str(error) else str(error)
-    return "owned"
+        right = re.fullmatch(
+            r"study .* belongs to process \d+ on .*, since .*--share.*", str(error)
+        )
+        said.put("is refused in one line" if right else str(error))
 
 
 def quality(arguments: argparse.Namespace) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-_QUICK = ("fsync=off", "full_page_writes=off", "max_connections=200", "unix_socket_directories=")
+_QUICK = ("fsync=off", "full_page_writes=off", "max_connections=500", "unix_socket_directories=")
 
 
 def programs() -> Path | None:
