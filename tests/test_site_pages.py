@@ -17,6 +17,7 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGES = [
     "index.md",
     "callbacks.md",
+    "devices.md",
     "export.md",
     "formats.md",
     "protocol.md",
