@@ -2,18 +2,47 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import io
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from surrogate_nas import make_searcher, open_benchmark, registry, search
+from surrogate_nas.cli import main
 from surrogate_nas.reporting.drawing import draw_architecture
 from surrogate_nas.reporting.plots import draw_search
 from surrogate_nas.spaces import open_space
 
 _SEED, _TRIALS = 0, 50
+_REPORTED = [
+    "search",
+    "--benchmark",
+    "cell-bench",
+    "--task",
+    "digits",
+    "--predictor",
+    "gp",
+    "--trials",
+    "40",
+]
+_COMPARED = [
+    "compare",
+    "--benchmark",
+    "cell-bench",
+    "--task",
+    "digits",
+    "--searcher",
+    "random,evolution+gp",
+    "--trials",
+    "40",
+    "--seeds",
+    "8",
+    "--plot-format",
+    "svg",
+]
 
 
 def page() -> str:
@@ -33,6 +62,24 @@ def page() -> str:
         f"surrogate-nas search --task cora --predictor gp --trials {_TRIALS} --plot cora.png",
         "```",
         "",
+        "## A report",
+        "",
+        "[A page about another search](gallery/report.html), which needs no other file:",
+        "",
+        "```console",
+        f"surrogate-nas {' '.join(_REPORTED)} --report report.html",
+        "```",
+        "",
+        "## A comparison",
+        "",
+        "Two methods with eight seeds each: the rank of the best architecture so far.",
+        "",
+        "![Curves of two methods over the trials](gallery/by_trials.svg)",
+        "",
+        "```console",
+        f"surrogate-nas {' '.join(_COMPARED)} --out comparison",
+        "```",
+        "",
         "## Architectures",
         "",
         "One of each space, drawn at random. `surrogate-nas train ARCH --draw FILE.svg` draws one, "
@@ -43,6 +90,14 @@ def page() -> str:
         alt = f"The graph of an architecture of {name}"
         parts += [f"### {name}", "", f"![{alt}](gallery/{name}.svg){{ loading=lazy }}", ""]
     return "\n".join(parts)
+
+
+def _command(*arguments: str) -> None:
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        code = main(list(arguments))
+    if code:
+        raise RuntimeError(said.getvalue())
 
 
 @functools.cache
@@ -56,6 +111,11 @@ def pictures() -> dict[str, bytes]:
         result = search(searcher, task, trials=_TRIALS, batch=5)
         draw_search(path, task, result, method="evolution + gp")
         found["cards/gallery/search.svg"] = path.read_bytes()
+        report = Path(folder, "report.html")
+        _command(*_REPORTED, "--report", str(report))
+        found["cards/gallery/report.html"] = report.read_bytes()
+        _command(*_COMPARED, "--workers", "1", "--out", folder)
+        found["cards/gallery/by_trials.svg"] = Path(folder, "by_trials.svg").read_bytes()
         for name in registry.SPACES:
             space, path = open_space(name), Path(folder, f"{name}.svg")
             draw_architecture(path, space, space.sample(np.random.default_rng(_SEED)))
