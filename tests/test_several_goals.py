@@ -14,6 +14,7 @@ from surrogate_nas.evaluation import Budgeted, Evaluation, Goal, Proposal, Stopp
 from surrogate_nas.registry import names
 from surrogate_nas.run import search
 from surrogate_nas.searchers.factory import make_searcher
+from surrogate_nas.searchers.guided import Guided
 from surrogate_nas.searchers.random import RandomSearch
 from surrogate_nas.spaces.base import Architecture
 from tests.searchers.toys import Linear, ToySpace, Zeros
@@ -56,7 +57,12 @@ def several_task() -> TabularTask:
         sizes + choices[:, 0] * choices[:, 1],
         goal=Goal("accuracy", unit="%"),
         test=sizes,
-        metrics={"size": sizes, "odd": choices[:, 2] % 2 * 1.0},
+        metrics={
+            "size": sizes,
+            "odd": choices[:, 2] % 2 * 1.0,
+            "even": (choices[:, 1] == 1) * 1.0,
+            "square": choices[:, 3] * (choices[:, 4] - 1.0),
+        },
     )
 
 
@@ -120,3 +126,32 @@ def test_budgets_and_stops_are_declared() -> None:
     assert isinstance(task, Budgeted)
     assert not isinstance(task, Stopping)
     assert not isinstance(Measured((0.5,), goals=1), Budgeted | Stopping)
+
+
+@pytest.mark.parametrize("goals", [2, 3, 4])
+def test_guides_find_fronts_and_keep_known_limits(goals: int) -> None:
+    task = several_task()
+    wanted: list[Goal | str] = ["accuracy", Goal("size", False), "odd", Goal("square", False)]
+    chosen = [*wanted[:goals], Goal("even", maximise=False, limit=0.5)]
+    task = task.with_goals(chosen, known=["even"])
+    searcher = make_searcher("nsga2", SPACE, seed=0, predictor=Linear(seed=0))
+    result = search(searcher, task, trials=60, batch=3)
+    assert len({trial.arch for trial in result.trials}) == 60
+    inner = [trial for trial in result.trials if "predicted" not in trial.proposal.info]
+    assert result.violations <= len(inner)
+    assert result.front
+    true = {tuple(row) for row in task.front}
+    found = {trial.evaluation.values[:goals] for trial in result.front if trial.evaluation}
+    assert len(found & true) >= min(len(true), 8) // 2
+
+
+def test_methods_that_are_one_search_are_one_with_several_goals() -> None:
+    task = several_task().with_goals(["accuracy", Goal("size", maximise=False)], known=["size"])
+    names = {"evolution": Linear(seed=0), "genetic": Linear(seed=0)}
+    found = [
+        [trial.arch for trial in search(
+            Guided(make_searcher(name, SPACE, seed=3), guide, seed=1, initial=5, refit_every=1,
+                   inner_every=0), task, trials=20).trials]
+        for name, guide in names.items()
+    ]  # fmt: skip
+    assert found[0] == found[1]

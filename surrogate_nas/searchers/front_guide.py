@@ -210,6 +210,7 @@ class FrontGuide:
         model = next(iter(self.models.values()), predictor)
         self._candidates = Candidates(inner, model, rng, steps=steps, proposals=refit_every)
         self.foreseen: dict[Architecture, float] = {}
+        self._started = 0
 
     def shared(self) -> dict[int, Any]:
         """What a fork does not copy, see `Searcher.fork`."""
@@ -236,7 +237,7 @@ class FrontGuide:
     def candidate(self, free: Free) -> Architecture:
         """The next architecture; ``free`` tells which keys were not proposed yet."""
         if self.succeeded < max(self.initial, 1):
-            return self.inner.ask(1)[0].arch
+            return self._first(free) or self.inner.ask(1)[0].arch
         self._guided += 1
         if not self.inner_every or self._guided % self.inner_every:
             if self._news >= self.refit_every or not self._plan:
@@ -247,6 +248,31 @@ class FrontGuide:
                     self._believed[arch] = means
                     return arch
         return self.inner.ask(1)[0].arch
+
+    def _first(self, free: Free) -> Architecture | None:
+        """An architecture before there is anything to learn from, where some goals are known.
+
+        It keeps the known limits, and each is from another part of the range of the first known
+        goal.
+        """
+        if self.known_costs is None or not self.all_candidates:
+            return None
+        candidates = self.space.unique()
+        known = self._known(candidates)
+        if not known:
+            return None
+        open_ = free(candidates)
+        for i, least in enumerate(least_values(self.goals)):
+            if i in known and least is not None:
+                open_ &= known[i].mean >= least
+        left = np.flatnonzero(open_)
+        if not left.size:
+            return None
+        left = left[np.argsort(known[min(known)].mean[left], kind="stable")]
+        parts = max(self.initial, 1)
+        part = (self._started % parts + self.inner.rng.random()) / parts
+        self._started += 1
+        return self.space.architecture(candidates[left[int(part * len(left))]])
 
     def _replan(self, free: Free) -> None:
         """Fit, predict, and line up the next proposals."""
