@@ -398,6 +398,7 @@ class FrontGuide:
         chance = keeping(found, known.least)
         mean, own = found.mean[:, self.free], found.own[:, self.free]
         front = known.feasible(self.free)
+        front = np.unique(front[nondominated(front)], axis=0)
         every = known.scores[:, self.free]
         worst, best = every.min(axis=0), every.max(axis=0)
         beyond = worst - 0.1 * np.where(best > worst, best - worst, 1.0)
@@ -424,7 +425,7 @@ class FrontGuide:
         """Upper confidence bounds (n, goals) by an augmented Tchebycheff function."""
         front = front if len(front) else every
         best = front.max(axis=0)
-        span = best - front[nondominated(front)].min(axis=0)
+        span = best - front.min(axis=0)
         span = np.where(span > 0, span, 1.0)
         weights = np.random.default_rng(self._guided).dirichlet(np.ones(len(best)))
         score = tchebycheff((optimistic - best) / span, weights)
