@@ -92,9 +92,14 @@ def page() -> str:
     return "\n".join(parts)
 
 
-def _command(*arguments: str) -> None:
+def _command(folder: Path, *arguments: str) -> None:
+    """Run a command in a folder, so that what it writes does not name the folder."""
     said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+    with (
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(said),
+    ):
         code = main(list(arguments))
     if code:
         raise RuntimeError(said.getvalue())
@@ -112,9 +117,9 @@ def pictures() -> dict[str, bytes]:
         draw_search(path, task, result, method="evolution + gp")
         found["cards/gallery/search.svg"] = path.read_bytes()
         report = Path(folder, "report.html")
-        _command(*_REPORTED, "--report", str(report))
+        _command(Path(folder), *_REPORTED, "--report", report.name)
         found["cards/gallery/report.html"] = report.read_bytes()
-        _command(*_COMPARED, "--workers", "1", "--out", folder)
+        _command(Path(folder), *_COMPARED, "--workers", "1", "--out", ".")
         found["cards/gallery/by_trials.svg"] = Path(folder, "by_trials.svg").read_bytes()
         for name in registry.SPACES:
             space, path = open_space(name), Path(folder, f"{name}.svg")
