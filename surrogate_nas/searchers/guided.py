@@ -19,6 +19,7 @@ from surrogate_nas.searchers.acquisition import ACQUISITIONS, most_promising, ne
 from surrogate_nas.searchers.base import KnownCosts, Requirements, Searcher
 from surrogate_nas.searchers.candidates import BEST, Candidates, extent
 from surrogate_nas.searchers.decision_process import DecisionProcess
+from surrogate_nas.searchers.stalls import Repeats, Stall
 from surrogate_nas.spaces.base import Architecture
 
 if TYPE_CHECKING:
@@ -210,6 +211,7 @@ class Guided(Searcher):
         self._fitted = 0  # number of rows at that fit
         self._news = 0
         self._guided = 0
+        self._stall, self._repeats = Stall(), Repeats(self.space)
         self._front: FrontGuide | None = None  # of several goals
         self._beside = DecisionProcess(self.space) if joined else None
         self._candidates = Candidates(
@@ -307,11 +309,13 @@ class Guided(Searcher):
             self._front.observe(trial)
             return
         key = self.space.key(trial.arch)
-        self._believed.pop(key, None)
+        guided = self._believed.pop(key, None) is not None
+        self._stall.observe(trial.value, guided=guided)
         before = self._told.setdefault(key, math.nan)
         if trial.value is not None:
             self._succeeded += math.isnan(before)
             self._told[key] = trial.value
+            self._repeats.observe(key, trial.value)
         self._news += 1
 
     def _replan(self) -> None:
@@ -349,10 +353,14 @@ class Guided(Searcher):
             prediction = self._beside.joined(prediction, candidates)
         if self._succeeded:
             compare = ACQUISITIONS[self.acquisition or self._usual()]
-            score = compare(prediction, float(known.scores.max()), self.exploration, self.rng)
+            exploration = self.exploration * self._stall.factor
+            score = compare(prediction, float(known.scores.max()), exploration, self.rng)
         else:  # a prior's uncertainty only tells what it knows least, so its mean decides
             score = prediction.mean.copy()
         score[~self._free(candidates)] = -np.inf
+        repeated = self._repeats.among(candidates)
+        if score[~repeated].max(initial=-np.inf) > -np.inf:  # else all others are used up
+            score[repeated] = -np.inf
         return prediction.mean, score
 
     def _usual(self) -> str:

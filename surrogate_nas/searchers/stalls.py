@@ -1,0 +1,95 @@
+"""What a guide notices about its own search: that it stalls, and that it measures repeats."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from surrogate_nas._types import BoolArray, IntArray
+from surrogate_nas.spaces.base import Architecture, SearchSpace
+
+_PATIENCE = 25  # trials without gain after which exploration is twice as wide
+_WIDEST = 4.0  # factor of exploration at most
+_REPEATS = 2  # equal measurements of equal networks before further ones are left out
+
+
+class Stall:
+    """Counts a guide's proposals without gain, and widens its exploration the more there are.
+
+    A model that is wrong about a region goes on proposing there, or proposes elsewhere what it
+    takes for second best. Both end when uncertainty counts more; a gain ends it at once.
+    """
+
+    def __init__(self) -> None:
+        """Start before the first trial."""
+        self.without_gain = 0
+        self._best = -math.inf
+
+    def observe(self, value: float | None, *, guided: bool) -> None:
+        """Count one trial.
+
+        Args:
+            value: Its value; None if it failed.
+            guided: Whether the guide proposed it; others count if they are a gain.
+        """
+        if value is not None and value > self._best:
+            self._best = value
+            self.without_gain = 0
+        else:
+            self.without_gain += guided
+
+    @property
+    def factor(self) -> float:
+        """By what the exploration is multiplied: 1 after a gain, and 4 at most."""
+        return min(1 + self.without_gain / _PATIENCE, _WIDEST)
+
+
+class Repeats:
+    """Finds encodings of networks that were measured already, where that is of no use.
+
+    A space may have several encodings of one network (`SearchSpace.isomorphs`). Trained
+    separately, they differ by the luck of a training, and the best are worth a repetition. But if
+    repetitions measured exactly the same value as before, so will the others.
+    """
+
+    def __init__(self, space: SearchSpace) -> None:
+        """Start before the first trial.
+
+        Args:
+            space: Its rule of isomorphism says which encodings are equal.
+        """
+        self._space = space
+        self._values: dict[Architecture, dict[Architecture, float]] = {}  # by canonical form
+        self._repeated = 0
+        self._differ: set[Architecture] = set()  # canonical forms whose values differ
+        self._last: tuple[IntArray, IntArray] | None = None
+
+    def observe(self, arch: Architecture, value: float) -> None:
+        """Learn the value of one encoding."""
+        if self._space.isomorphs == "merged":  # searches never repeat a network
+            return
+        network = self._space.canonical(arch)
+        measured = self._values.setdefault(network, {})
+        self._repeated += bool(measured) and arch not in measured
+        measured[arch] = value
+        if len(set(measured.values())) > 1:
+            self._differ.add(network)
+        else:
+            self._differ.discard(network)
+
+    def among(self, choices: IntArray) -> BoolArray:
+        """Which encodings (n, decisions) would only repeat a measurement: bool (n,)."""
+        if self._repeated < _REPEATS or self._differ:
+            return np.zeros(len(choices), dtype=np.bool_)
+        known = self._space.index(np.array([network.choices for network in self._values]))
+        return np.isin(self._numbers(choices), known)
+
+    def _numbers(self, choices: IntArray) -> IntArray:
+        """Numbers of the canonical forms; those of a read-only array are kept."""
+        if self._last is not None and choices is self._last[0]:
+            return self._last[1]
+        numbers = self._space.index(self._space.canonicalise(choices))
+        if not choices.flags.writeable:
+            self._last = choices, numbers
+        return numbers

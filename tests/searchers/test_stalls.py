@@ -1,0 +1,159 @@
+"""That guides notice when they stall, and when they repeat a measurement."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Self
+
+import numpy as np
+import pytest
+
+from surrogate_nas._types import IntArray
+from surrogate_nas.evaluation import Prediction, TaskData
+from surrogate_nas.predictors.base import Predictor
+from surrogate_nas.predictors.gp import GaussianProcess
+from surrogate_nas.searchers.evolution import RegularizedEvolution
+from surrogate_nas.searchers.guided import Guided
+from surrogate_nas.searchers.stalls import Repeats, Stall
+from surrogate_nas.spaces import open_space
+from surrogate_nas.spaces.base import Architecture, Decision, SearchSpace
+from surrogate_nas.spaces.custom import define_space
+from tests.searchers.toys import run
+
+CELLS = open_space("transnas-micro").with_isomorphs("separate")
+OWN = define_space("own", [Decision.categorical(f"d{i}", "abcde") for i in range(4)])
+
+
+def test_exploration_widens_until_there_is_a_gain() -> None:
+    stall = Stall()
+    assert stall.factor == 1
+    stall.observe(2.0, guided=True)
+    factors = []
+    for value in [1.0, None, 2.0] + [0.0] * 100:
+        stall.observe(value, guided=True)
+        factors.append(stall.factor)
+    assert factors[:3] == pytest.approx([1.04, 1.08, 1.12])
+    assert factors == sorted(factors)
+    assert factors[-1] == factors[-2] == 4
+    stall.observe(1.0, guided=False)
+    assert stall.factor == 4
+    stall.observe(2.5, guided=False)
+    assert stall.factor == 1
+
+
+def test_only_proposals_of_the_guide_count() -> None:
+    stall = Stall()
+    for value in [5.0, 4.0, None, 3.0]:
+        stall.observe(value, guided=False)
+    assert stall.factor == 1
+
+
+def _groups() -> list[list[Architecture]]:
+    """Encodings of equal networks, by brute force; the largest groups first."""
+    found: dict[Architecture, list[Architecture]] = {}
+    for row in CELLS.unique()[:1500]:
+        arch = CELLS.architecture(row)
+        found.setdefault(CELLS.canonical(arch), []).append(arch)
+    return sorted(found.values(), key=len, reverse=True)
+
+
+def test_encodings_of_measured_networks_are_found_once_repetitions_were_equal() -> None:
+    first, second, third, *_ = _groups()
+    repeats = Repeats(CELLS)
+
+    def found() -> set[tuple[int, ...]]:
+        choices = CELLS.unique()
+        return set(map(tuple, choices[repeats.among(choices)].tolist()))
+
+    repeats.observe(first[0], 1.0)
+    repeats.observe(first[0], 1.0)  # the same one told again is no repetition
+    repeats.observe(first[1], 1.0)
+    repeats.observe(third[0], 5.0)
+    assert not found(), "one repetition may be equal by luck"
+    repeats.observe(second[0], 3.0)
+    repeats.observe(second[1], 3.0)
+    networks = {CELLS.canonical(group[0]) for group in (first, second, third)}
+    every = [CELLS.architecture(row) for row in CELLS.unique()]
+    assert found() == {arch.choices for arch in every if CELLS.canonical(arch) in networks}
+    repeats.observe(third[1], 5.5)
+    assert not found(), "trainings differ here, so another one may be better"
+    repeats.observe(third[1], 5.0)  # a corrected value
+    assert found()
+
+
+def test_where_isomorphs_are_merged_nothing_is_a_repetition() -> None:
+    merged = CELLS.with_isomorphs("merged")
+    repeats = Repeats(merged)
+    for row in merged.unique()[:20]:
+        repeats.observe(merged.architecture(row), 1.0)
+    assert not repeats.among(merged.unique()).any()
+
+
+def test_a_guide_measures_no_network_again_whose_repetitions_were_equal() -> None:
+    def value(arch: Architecture) -> float:
+        return float(sum(3**-i * c for i, c in enumerate(CELLS.canonical(arch).choices)))
+
+    searcher = Guided(RegularizedEvolution(CELLS, seed=0), GaussianProcess(), seed=1)
+    networks = [CELLS.canonical(arch) for arch in run(searcher, value, 60)]
+    repeated = [i for i, network in enumerate(networks) if network in networks[:i]]
+    assert len(repeated) <= 2
+
+
+def test_encodings_of_measured_networks_are_proposed_where_nothing_else_is_left() -> None:
+    group = _groups()[0]
+    rest = CELLS.restricted(np.array([arch.choices for arch in group]))
+    searcher = Guided(RegularizedEvolution(rest, seed=0), GaussianProcess(), seed=1)
+    assert len(set(run(searcher, lambda arch: 1.0, len(group)))) == len(group)
+
+
+def _trap(space: SearchSpace, seed: int) -> dict[Architecture, float]:
+    """A wide slope that leads away from a high, narrow peak."""
+    rng = np.random.default_rng(seed)
+    rows = space.unique()
+    peak, weights = rows[rng.integers(len(rows))], rng.uniform(0.5, 1.5, rows.shape[1])
+    away = (np.abs(rows - peak) * weights).sum(axis=1)
+    values = away + np.where((rows != peak).sum(axis=1) <= 1, 60.0, 0.0)
+    return dict(zip(map(space.architecture, rows), values.tolist(), strict=True))
+
+
+class Mistaken(Predictor):
+    """Is sure that the sum of the choices counts, but not where the first choice is 0."""
+
+    conditions = True
+
+    def fit(self, data: TaskData) -> Self:
+        return self
+
+    def predict(self, choices: IntArray) -> Prediction:
+        rows = np.asarray(choices)
+        return Prediction(rows.sum(axis=1) * 1.0, np.where(rows[:, 0] == 0, 4.0, 0.0))
+
+
+@pytest.mark.parametrize("gains", [False, True])
+def test_a_guide_without_gain_goes_where_it_knows_least(gains: bool) -> None:
+    count = itertools.count()
+    searcher = Guided(RegularizedEvolution(OWN, seed=0), Mistaken(), initial=2)
+    found = run(searcher, lambda arch: float(next(count)) if gains else 0.0, 120)
+    prediction = Mistaken().predict(OWN.unique())
+    left = {tuple(row): i for i, row in enumerate(OWN.unique().tolist())}
+    for number, arch in enumerate(found):
+        widened = 1.0 if gains else min(1 + max(number - 2, 0) / 25, 4.0)
+        bound = prediction.mean + widened * prediction.std
+        if number >= 2:
+            assert bound[left[arch.choices]] == max(bound[i] for i in left.values())
+        del left[arch.choices]
+    unsure = sum(arch.choices[0] == 0 for arch in found)
+    assert unsure < 60 if gains else unsure > 90
+
+
+def test_a_search_that_is_told_what_another_did_goes_on_as_it_does() -> None:
+    values = _trap(OWN, 0)
+
+    def made() -> Guided:
+        return Guided(RegularizedEvolution(OWN, seed=2), GaussianProcess(), seed=3)
+
+    first, again = made(), made()
+    archs = run(first, values.__getitem__, 60, batch=3)
+    assert run(again, values.__getitem__, 30, batch=3) == archs[:30]
+    run(again.fork(), values.__getitem__, 9, batch=3)
+    assert run(again, values.__getitem__, 30, batch=3) == archs[30:]
