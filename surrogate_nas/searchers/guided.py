@@ -321,6 +321,7 @@ class Guided(Searcher):
     def _replan(self) -> None:
         """Fit, predict, and line up the next proposals."""
         self._news = 0
+        self._stall.next_plan()
         known = self._learn()
         if self._beside is not None and self._succeeded:
             self._beside.fit(np.array([arch.choices for arch in known.archs]), known.scores)

@@ -9,7 +9,7 @@ import numpy as np
 from surrogate_nas._types import BoolArray, IntArray
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 
-_PATIENCE = 25  # trials without gain after which exploration is twice as wide
+_PATIENCE = 12.5  # proposals without gain after which exploration is twice as wide
 _WIDEST = 4.0  # factor of exploration at most
 _REPEATS = 2  # equal measurements of equal networks before further ones are left out
 
@@ -18,13 +18,20 @@ class Stall:
     """Counts a guide's proposals without gain, and widens its exploration the more there are.
 
     A model that is wrong about a region goes on proposing there, or proposes elsewhere what it
-    takes for second best. Both end when uncertainty counts more; a gain ends it at once.
+    takes for second best. Both end when uncertainty counts more. Only every other plan is
+    widened, as the model may be right, and the optimum near; a gain ends it at once.
+
+    Attributes:
+        without_gain: Proposals of the guide since the last gain.
+        factor: By what the exploration is multiplied in this plan, from 1 to 4.
     """
 
     def __init__(self) -> None:
         """Start before the first trial."""
         self.without_gain = 0
+        self.factor = 1.0
         self._best = -math.inf
+        self._widen = False
 
     def observe(self, value: float | None, *, guided: bool) -> None:
         """Count one trial.
@@ -39,10 +46,11 @@ class Stall:
         else:
             self.without_gain += guided
 
-    @property
-    def factor(self) -> float:
-        """By what the exploration is multiplied: 1 after a gain, and 4 at most."""
-        return min(1 + self.without_gain / _PATIENCE, _WIDEST)
+    def next_plan(self) -> None:
+        """Decide how far the next plan explores."""
+        self._widen = not self._widen
+        wide = min(1 + self.without_gain / _PATIENCE, _WIDEST)
+        self.factor = wide if self._widen else 1.0
 
 
 class Repeats:

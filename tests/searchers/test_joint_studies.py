@@ -143,7 +143,8 @@ def test_all_kinds_of_parameters_and_conditions() -> None:
     seen = points(study, 20)
     assert len(set(seen)) == len(seen)
     late = [t.params for t in study.trials[40:]]
-    assert np.mean(["momentum" in p for p in late]) > 0.6  # it pays
+    # It pays, but a guide without gain also tries what it knows less about.
+    assert np.mean(["momentum" in p for p in late]) > 0.5
     assert all(isinstance(p["width"], int) for p in late)
     assert np.mean([p["width"] > 500_000 for p in late]) > 0.6
 
