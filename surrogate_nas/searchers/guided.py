@@ -80,6 +80,11 @@ class Guided(Searcher):
     which the sources disagree. Before the first result a predictor with a prior proposes the best
     by its mean, no two of them neighbours.
 
+    A guide that compares all architectures notices when it is wrong: the more of its proposals are
+    without gain, the wider every other plan explores, up to four times. And where encodings of one
+    network have measured equal values, it measures none of them again. See
+    `surrogate_nas.searchers.stalls`.
+
     The predictor learns warped values (see `surrogate_nas.predictors.scores.warped`), so that units
     and outliers do not matter and uncertainty is symmetric. One that conditions on new rows at
     little cost (`Predictor.conditions`) is updated for each proposal. Others are updated once for
@@ -137,9 +142,9 @@ class Guided(Searcher):
                 for 0 where it has a prior.
             refit_every: Number of proposals, or of new results, for one update; None for 5, for 3
                 where a process joins it, or for 1 where it conditions on new rows.
-            exploration: How many standard deviations the upper confidence bound is above the mean;
-                None for 1 where the predictor conditions on new rows without a prior (3 where the
-                space cannot be listed), for 2 where a process joins it, else for 1.25.
+            exploration: How many standard deviations the upper confidence bound is above the mean
+                after a gain; None for 1 where the predictor conditions on new rows without a prior
+                (3 where the space cannot be listed), for 2 where a process joins it, else for 1.25.
             inner_every: Number of proposals of which one is the inner searcher's own, so that a
                 predictor which is wrong about a region does not exclude it; 0 for none of them.
                 None for 5, for 10 where a process joins it, or for 0 where it conditions on new
@@ -321,7 +326,8 @@ class Guided(Searcher):
     def _replan(self) -> None:
         """Fit, predict, and line up the next proposals."""
         self._news = 0
-        self._stall.next_plan()
+        if self.candidates == "all":  # elsewhere exploration is wide from the first
+            self._stall.next_plan()
         known = self._learn()
         if self._beside is not None and self._succeeded:
             self._beside.fit(np.array([arch.choices for arch in known.archs]), known.scores)

@@ -1,4 +1,23 @@
-"""What a guide notices about its own search: that it stalls, and that it measures repeats."""
+"""What a guide notices about its own search: that it stalls, and that it measures repeats.
+
+What was tried with `bayesian` on eight tasks whose best architectures are hard to tell apart (six
+of M-DESIGN, accuracy under attack in NAS-Bench-201, and an autoencoder of TransNAS-Bench-101), one
+trial at a time, six seeds. The numbers are the mean rank divided by that of the better one of
+evolution and local search alone, the geometric mean over the tasks, after 50, 100, 150 and 200
+trials. With so few seeds they are rough.
+
+- Neither of both: 1.01, .98, .90, .80.
+- Without repeats: 1.01, .84, .77, .53.
+- And every other proposal from the neighbours of the best five, by the same model: .89, 1.08, 1.05,
+  .69; by a Gaussian process on the decisions alone: .69, .99, 1.17, .62.
+- A bandit over the model, the neighbours of the best by a process on decisions, and the inner
+  searcher, each credited when it found one of the best tenth: .69, .65, .72, .59. In smooth spaces
+  it is slower for its first fifty trials.
+- Exploration that widens without gain, in every plan and half as fast: .44, .33, .41, .35, and the
+  bandit adds nothing to it. But where the model is right and the optimum near, it goes away from
+  it: an additive function of architectures and learning rates was not solved in 60 trials.
+- In every other plan only: .52, .71, .46, .48, and that function is solved.
+"""
 
 from __future__ import annotations
 
