@@ -47,7 +47,11 @@ _CREDIT = "latency and energy from HW-NAS-Bench (Li et al., ICLR 2021)"
 
 
 def import_hw_nas_bench(
-    file: str | os.PathLike[str], *, into: str | os.PathLike[str], listener: Listener
+    file: str | os.PathLike[str],
+    *,
+    into: str | os.PathLike[str],
+    listener: Listener,
+    dataset: str | None = None,
 ) -> Imported:
     """Add the metrics of HW-NAS-Bench to a table of NAS-Bench-201.
 
@@ -60,6 +64,8 @@ def import_hw_nas_bench(
         file: The official ``HW-NAS-Bench-v1_0.pickle``.
         into: Name or path of the table.
         listener: Hears about the progress.
+        dataset: The file's data set for all tasks whose names are none of these; None leaves such
+            tasks as they are.
 
     Raises:
         InvalidArgumentError: If ``into`` is no table of NAS-Bench-201 with such a task.
@@ -72,17 +78,22 @@ def import_hw_nas_bench(
             f"into must be a table over the space {_SPACE.name!r}, got {os.fspath(into)!r} over "
             f"{table.space.name!r}"
         )
-    matching = [task for task in table.tasks if task in _DATASETS]
+    if dataset is not None and dataset not in _DATASETS.values():
+        known = ", ".join(dict.fromkeys(_DATASETS.values()))
+        raise InvalidArgumentError(f"dataset must be one of {known}, got {dataset!r}")
+    chosen = {task: _DATASETS.get(task, dataset) for task in table.tasks}
+    matching = {task: name for task, name in chosen.items() if name is not None}
     if not matching:
         raise InvalidArgumentError(
             f"into must be a table with one of the tasks {', '.join(_DATASETS)}, got "
-            f"{os.fspath(into)!r} with {', '.join(table.tasks)}"
+            f"{os.fspath(into)!r} with {', '.join(table.tasks)}; or name the data set of all other "
+            "tasks by --dataset"
         )
     measured = _read(Path(file))
     spec = read_table(table)
     index = _SPACE.index(spec.choices)
     tasks = [
-        _extended(task, measured[_DATASETS[task.name]][index]) if task.name in matching else task
+        _extended(task, measured[matching[task.name]][index]) if task.name in matching else task
         for task in spec.tasks
     ]
     credits = [part for part in spec.source.split("; ") if part and part != _CREDIT]

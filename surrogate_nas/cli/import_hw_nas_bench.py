@@ -24,10 +24,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="HW-NAS-Bench-v1_0.pickle from the repository GATECH-EIC/HW-NAS-Bench",
     )
     option("--into", required=True, metavar="TABLE", help="name of the table that gets the metrics")
+    option(
+        "--dataset",
+        metavar="D",
+        help="cifar10, cifar100 or ImageNet16-120: of the tasks whose names do not tell it",
+    )
 
 
 def run(arguments: argparse.Namespace, listener: Listener) -> Imported:
     """Import the file."""
     from surrogate_nas.benchmarks.importers.hw_nas_bench import import_hw_nas_bench
 
-    return import_hw_nas_bench(arguments.file, into=arguments.into, listener=listener)
+    return import_hw_nas_bench(
+        arguments.file, into=arguments.into, listener=listener, dataset=arguments.dataset
+    )

@@ -228,6 +228,22 @@ def test_tables_that_cannot_have_the_metrics(home: Path) -> None:
             import_hw_nas_bench(path, into=into, listener=Listener())
 
 
+def test_any_table_of_the_space_can_have_the_metrics(home: Path) -> None:
+    path = saved(home, official())
+    import_hw_nas_bench(path, into="nb201", listener=Listener(), dataset="cifar100")
+    after = table()
+    measured = [config["arch_str"] for config in official_configs(official())]
+    cell = next(row for row in after.choices if text(row) in measured)
+    position = measured.index(text(cell))
+    found = after.task("toy").evaluate(SPACE.architecture(cell)).metrics
+    content = official()["nasbench201"]["cifar100"]
+    assert found["raspi4_latency"] == content["raspi4_latency"][position]
+    install(TableSpec("toys", SPACE, SPACE.all_choices()[:2], [TaskSpec("toy", Goal("a"), ONES)]))
+    import_hw_nas_bench(path, into="toys", listener=Listener(), dataset="cifar10")
+    with pytest.raises(InvalidArgumentError, match="dataset must be one of cifar10, cifar100"):
+        import_hw_nas_bench(path, into="toys", listener=Listener(), dataset="mnist")
+
+
 ONES = np.ones(2)
 
 
