@@ -39,9 +39,33 @@ make_venv() {
     "$python" -m venv "$venv" >&2 || die "'$python -m venv .venv' failed (see above)"
 }
 
+# uv does not know pip's settings, such as an index or wheels at hand: it is taken only where pip has
+# none, so that both would install the same.
+takes_uv() {
+    command -v uv >/dev/null 2>&1 &&
+        [ -z "${PIP_INDEX_URL:-}${PIP_EXTRA_INDEX_URL:-}${PIP_FIND_LINKS:-}${PIP_NO_INDEX:-}" ] &&
+        ! "$bin/python" -m pip config list 2>/dev/null | grep -Eq 'index|find-links'
+}
+
+# Without a terminal, pip shows no bars: a line for each package instead.
+brief() {
+    if [ -t 2 ]; then cat; else grep -E '^(Collecting|Building|Installing|Successfully|ERROR|error)' || true; fi
+}
+
+# install_with_pip|install_with_uv TARGET
+install_with_pip() {
+    local bars=on
+    if [ ! -t 2 ]; then bars=off; fi
+    "$bin/python" -m pip install --disable-pip-version-check --progress-bar "$bars" \
+        -c constraints.txt -e "$1" | brief >&2
+}
+install_with_uv() {
+    uv pip install --python "$bin/python" -c constraints.txt -e "$1" >&2
+}
+
 # ensure_environment runtime|dev
 ensure_environment() {
-    local want target quiet owner
+    local want target owner
     want="$1 $root $(cat "$root/pyproject.toml" "$root/constraints.txt" | cksum)"
     find_bin
     if [ -f "$unfinished" ]; then
@@ -67,13 +91,13 @@ ensure_environment() {
     find_bin
     target=.
     if [ "$1" = dev ]; then target=".[dev]"; fi
-    quiet=
-    if [ ! -t 2 ]; then quiet=--quiet; fi
     say "Installing surrogate-nas ($1) into .venv; the first time takes some minutes."
     echo $$ >"$unfinished"
     rm -f "$stamp"
-    (cd "$root" && "$bin/python" -m pip install ${quiet:+"$quiet"} --disable-pip-version-check \
-        -c constraints.txt -e "$target") >&2 || die "the install failed (see above); run $0 again"
+    if ! { takes_uv && (cd "$root" && install_with_uv "$target"); }; then
+        (cd "$root" && install_with_pip "$target") ||
+            die "the install failed (see above); run $0 again"
+    fi
     printf '%s\n' "$want" >"$stamp"
     rm -f "$unfinished"
 }
