@@ -1,4 +1,4 @@
-"""Everything in the README runs: its Python in one process, its commands one by one."""
+"""Everything in the README runs: its Python block by block, its commands one by one."""
 
 from __future__ import annotations
 
@@ -19,6 +19,12 @@ CONSOLE = [
     for line in block.splitlines()
     if line
 ]
+# Each block runs alone: with names of its own, and files that no other one has made.
+EACH = """
+import sys
+for number, block in enumerate(sys.argv[1:]):
+    exec(compile(block, f"block {number}", "exec"), {"__name__": "__main__"})
+"""
 OWN = [line for line in CONSOLE if "results.csv" in line or "--benchmark mine" in line]
 COMMANDS = [line for line in CONSOLE if line.startswith("surrogate-nas") and line not in OWN]
 
@@ -26,7 +32,7 @@ COMMANDS = [line for line in CONSOLE if line.startswith("surrogate-nas") and lin
 def test_python(tmp_path: Path) -> None:
     assert len(PYTHON) == 7
     done = subprocess.run(
-        [sys.executable, "-c", "\n".join(PYTHON)], cwd=tmp_path, capture_output=True, text=True
+        [sys.executable, "-c", EACH, *PYTHON], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
 
@@ -59,6 +65,14 @@ def test_command(command: str, tmp_path: Path) -> None:
     run(command, tmp_path)
     for written in re.findall(r"\S+\.(?:png|journal|h5)\b|(?<=--out )\S+", command):
         assert (tmp_path / written).exists()
+
+
+def test_each_store_has_a_file_of_its_own() -> None:
+    stores = [word for line in CONSOLE for word in line.split() if word.endswith(".journal")]
+    searched = [line for line in CONSOLE if "--store" in line]
+    assert len(set(re.findall(r"--store (\S+)", "\n".join(searched)))) == len(searched)
+    assert stores
+    assert (Path(__file__).parents[1] / "docs" / "overview.svg").is_file()
 
 
 def test_scripts_exist() -> None:
