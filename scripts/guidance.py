@@ -5,13 +5,17 @@ seeds, for example of
 
     surrogate-nas compare --benchmark B --task T,U --searcher local,local+gp,evolution,evolution+gp
         --trials 200 --seeds 10 --out DIR
+
+With --best-of evolution,local each guided method is compared, on each task and after 50, 100, 150
+and 200 trials, with the one of these that has the best mean rank there: whether it stalls where
+they go on.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +25,7 @@ from surrogate_nas.records import ComparisonRecord
 from surrogate_nas.reporting.statistics import holm, signed_rank
 
 _AT = (20, 50, 100, 200)
+_STALLS_AT = (50, 100, 150, 200)
 _SIGNIFICANT = 0.05
 
 Pairs = dict[tuple[str, str], list[np.ndarray]]
@@ -41,6 +46,39 @@ def pairs(files: Iterable[Path]) -> Pairs:
     return found
 
 
+def stalls(files: Iterable[Path], others: Sequence[str]) -> None:
+    """Print for each guided method the tests against the best of others, the worst task first."""
+    found: dict[str, list[tuple[float, str, int, float, float, str]]] = {}
+    for file in files:
+        runs = ComparisonRecord.from_json(json.loads(file.read_text(encoding="utf-8"))).runs
+        ranks: dict[tuple[str, str], np.ndarray] = {}
+        for method, task in dict.fromkeys((run.method, run.task) for run in runs):
+            kept = [run for run in runs if (run.method, run.task) == (method, task)]
+            kept.sort(key=lambda run: run.seed)
+            ranks[method, task] = np.array([run.ranks for run in kept], dtype=np.float64)
+        for (method, task), own in ranks.items():
+            alone = [other for other in others if (other, task) in ranks]
+            if method in others or not alone:
+                continue
+            for trials in (n for n in _STALLS_AT if n <= own.shape[1]):
+                at = {other: ranks[other, task][:, trials - 1] for other in alone}
+                best = min(alone, key=lambda other: float(at[other].mean()))
+                p = signed_rank(own[:, trials - 1], at[best][: len(own)], "greater")
+                means = float(own[:, trials - 1].mean()), float(at[best].mean())
+                row = (p, f"{file}: {task}", trials, *means, best)
+                found.setdefault(method, []).append(row)
+    for method, rows in found.items():
+        corrected = dict(zip(rows, holm([row[0] for row in rows]), strict=True))
+        worse = sum(p < _SIGNIFICANT for p in corrected.values())
+        print(f"{method}: significantly worse in {worse} of {len(rows)} tests of a task")
+        for row in sorted(rows):
+            p, task, trials, own_mean, best_mean, best = row
+            print(
+                f"  {task}, {trials} trials: mean rank {own_mean:.1f}, {best} {best_mean:.1f}, "
+                f"p = {p:.2g}, corrected {corrected[row]:.2g}"
+            )
+
+
 def main() -> None:
     """Print the gain of each guided searcher, and the tasks on which it loses."""
     parser = argparse.ArgumentParser(
@@ -49,8 +87,13 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="compare.json")
+    parser.add_argument("--best-of", type=lambda text: text.split(","), metavar="SEARCHER,…")
+    arguments = parser.parse_args()
     try:
-        found = pairs(parser.parse_args().files)
+        if arguments.best_of:
+            stalls(arguments.files, arguments.best_of)
+            return
+        found = pairs(arguments.files)
     except FormatError as error:
         parser.error(str(error))
     if not found:

@@ -35,8 +35,13 @@ def kept(folder: Path, *runs: Run) -> Path:
     return path
 
 
-def printed(path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
-    monkeypatch.setattr("sys.argv", ["guidance", str(path)])
+def printed(
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *options: str,
+) -> str:
+    monkeypatch.setattr("sys.argv", ["guidance", str(path), *options])
     load_script("guidance").main()
     return capsys.readouterr().out
 
@@ -79,3 +84,31 @@ def test_another_file_is_refused(
     with pytest.raises(SystemExit, match="2"):
         printed(path, monkeypatch, capsys)
     assert "has no 'benchmark'" in capsys.readouterr().err
+
+
+def test_guided_searches_are_tested_against_the_best_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(0)
+    ranks = {
+        ("a", "evolution", None): rng.integers(30, 50, (SEEDS, 100)),
+        ("a", "local", None): rng.integers(10, 20, (SEEDS, 100)),
+        ("a", "local", "gp"): rng.integers(20, 30, (SEEDS, 100)),
+        ("b", "evolution", None): rng.integers(30, 50, (SEEDS, 100)),
+        ("b", "local", None): rng.integers(50, 90, (SEEDS, 100)),
+        ("b", "local", "gp"): rng.integers(20, 60, (SEEDS, 100)),
+    }
+    runs = [
+        Run(task, searcher, predictor, None, seed, 0, (), tuple(row), (), ())
+        for (task, searcher, predictor), rows in ranks.items()
+        for seed, row in enumerate(rows.tolist())
+    ]
+    path = kept(tmp_path, *runs)
+    out = printed(path, monkeypatch, capsys, "--best-of", "evolution,local").splitlines()
+    assert out[0] == "local+gp: significantly worse in 2 of 4 tests of a task"
+    assert [line.split(": ")[1].split(",")[0] for line in out[1:]] == ["a", "a", "b", "b"]
+    for task, trials, best in (("a", 50, "local"), ("b", 100, "evolution")):
+        own, other = (ranks[task, *m][:, trials - 1] for m in (("local", "gp"), (best, None)))
+        (line,) = (text for text in out if f": {task}, {trials} trials" in text)
+        assert f"mean rank {own.mean():.1f}, {best} {other.mean():.1f}" in line
+        assert f"p = {wilcoxon(own, other, alternative='greater').pvalue:.2g}," in line
