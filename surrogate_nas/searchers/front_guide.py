@@ -206,7 +206,10 @@ class FrontGuide:
         self._fitted = 0
         self._news = 0
         self._guided = 0
+        # Of a read-only array of architectures: their known costs, the scales, and the scores.
         self._costs: tuple[IntArray, dict[int, Prediction]] | None = None
+        self._cost_scales: tuple[IntArray, dict[int, _Scale]] | None = None
+        self._cost_scores: tuple[IntArray, dict[int, tuple[FloatArray, FloatArray]]] | None = None
         model = next(iter(self.models.values()), predictor)
         self._candidates = Candidates(inner, model, rng, steps=steps, proposals=refit_every)
         self.foreseen: dict[Architecture, float] = {}
@@ -215,8 +218,9 @@ class FrontGuide:
     def shared(self) -> dict[int, Any]:
         """What a fork does not copy, see `Searcher.fork`."""
         found: dict[int, Any] = {id(model): copy.copy(model) for model in self.models.values()}
-        if self._costs is not None:
-            found[id(self._costs)] = self._costs
+        for kept in (self._costs, self._cost_scales, self._cost_scores):
+            if kept is not None:
+                found[id(kept)] = kept
         return found
 
     @property
@@ -286,10 +290,13 @@ class FrontGuide:
             done = [arch for arch, values in self._told.items() if values is not None]
             best = np.array([done[i].choices for i in front[:_BEST].tolist()])
             candidates = self._candidates.gathered(
-                best, None, lambda choices: self._score(choices, known, free), PredictedGoals(self)
+                best,
+                None,
+                lambda choices: self._score(choices, known, free)[1],
+                PredictedGoals(self),
             )
-        mean = self.predicted(candidates).mean
-        chosen = most_promising(candidates, self._score(candidates, known, free), self.refit_every)
+        mean, score = self._score(candidates, known, free)
+        chosen = most_promising(candidates, score, self.refit_every)
         archs = [Architecture(self.space.name, tuple(candidates[i].tolist())) for i in chosen]
         self._plan = deque(zip(archs, map(tuple, mean[chosen].tolist()), strict=True))
         values = self._scales[0].to_values(mean[chosen, 0]).tolist()
@@ -310,14 +317,14 @@ class FrontGuide:
         values = np.where(np.isnan(values), np.nanmin(values, axis=0), values)
         believed = np.array(list(self._believed.values())).reshape(-1, len(self.goals))
         scores = np.empty((len(archs), len(self.goals)))
-        costs = self._known(pool)
+        scales = self._known_scales(pool)
         self._scales = []
         for i, column in enumerate(values.T):
             if i in self.models:
                 self._scales.append(_Scale.of(column))
                 measured = warped(column)
             else:
-                self._scales.append(_Scale.of(costs[i].mean))
+                self._scales.append(scales[i])
                 measured = self._scales[i].to_scores(column)
             scores[:, i] = np.append(measured, believed[:, i])
         least = [
@@ -374,6 +381,32 @@ class FrontGuide:
             self._costs = (choices, found)
         return found
 
+    def _known_scales(self, pool: IntArray) -> dict[int, _Scale]:
+        """The scale of each known goal, kept for a read-only array."""
+        if self._cost_scales is not None and self._cost_scales[0] is pool:
+            return self._cost_scales[1]
+        found = {i: _Scale.of(cost.mean) for i, cost in self._known(pool).items()}
+        if not pool.flags.writeable:
+            self._cost_scales = (pool, found)
+        return found
+
+    def _known_scores(self, choices: IntArray) -> dict[int, tuple[FloatArray, FloatArray]]:
+        """Scores of the known goals and their deviations, kept for a read-only array."""
+        fixed = self._cost_scales is not None and self._cost_scales[0] is choices
+        if fixed and self._cost_scores is not None and self._cost_scores[0] is choices:
+            return self._cost_scores[1]
+        found: dict[int, tuple[FloatArray, FloatArray]] = {}
+        for i, cost in self._known(choices).items():
+            scale = self._scales[i]
+            spread: FloatArray = np.zeros(len(choices))
+            if cost.std.any():
+                ends = scale.to_scores(np.stack([cost.mean - cost.std, cost.mean + cost.std]))
+                spread = (ends[1] - ends[0]) / 2
+            found[i] = scale.to_scores(cost.mean), spread
+        if fixed:
+            self._cost_scores = (choices, found)
+        return found
+
     def predicted(self, choices: IntArray) -> _Predicted:
         """Predictions of encodings (n, decisions) by what was learnt last."""
         shape = (len(choices), len(self.goals))
@@ -382,18 +415,12 @@ class FrontGuide:
             found = model.predict(choices)
             mean[:, i], std[:, i] = found.mean, found.std
             own[:, i] = found.std if found.epistemic is None else found.epistemic
-        for i, cost in self._known(choices).items():
-            scale = self._scales[i]
-            mean[:, i] = scale.to_scores(cost.mean)
-            std[:, i] = 0.0
-            if cost.std.any():
-                ends = scale.to_scores(np.stack([cost.mean - cost.std, cost.mean + cost.std]))
-                std[:, i] = (ends[1] - ends[0]) / 2
-            own[:, i] = std[:, i]
+        for i, (scores, spread) in self._known_scores(choices).items():
+            mean[:, i], own[:, i], std[:, i] = scores, spread, spread
         return _Predicted(mean, own, std)
 
-    def _score(self, choices: IntArray, known: _Known, free: Free) -> FloatArray:
-        """Acquisition values of keys (n, decisions), minus infinity where they were proposed."""
+    def _score(self, choices: IntArray, known: _Known, free: Free) -> tuple[FloatArray, FloatArray]:
+        """Mean scores (n, goals) of keys, and acquisition values, minus infinity if proposed."""
         found = self.predicted(choices)
         chance = keeping(found, known.least)
         mean, own = found.mean[:, self.free], found.own[:, self.free]
@@ -417,7 +444,7 @@ class FrontGuide:
         if scalar or score.max(initial=0) <= 0:
             score = self._scalarised(mean + self.exploration * own, chance, front, every)
         score[~new] = -np.inf
-        return score
+        return found.mean, score
 
     def _scalarised(
         self, optimistic: FloatArray, chance: FloatArray, front: FloatArray, every: FloatArray
