@@ -98,6 +98,7 @@ def assert_wheel_is_complete(wheel: Path, elsewhere: Path) -> None:
         f"surrogate_nas-{version}.dist-info",
     }
     assert {"surrogate_nas/py.typed", "surrogate_nas/benchmarks/cell-bench.h5"} <= names
+    assert {f"surrogate_nas/reporting/html/{name}" for name in ("page.js", "style.css")} <= names
     modules = {
         "/".join((*package.split("."), *file.relative_to(folder).parts))
         for package, folder in FOLDERS.items()

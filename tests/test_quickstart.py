@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -52,12 +53,19 @@ def checkout(tmp_path: Path) -> Path:
     return root
 
 
-def quickstart(root: Path, *arguments: str, code: int = 0, **environment: str) -> tuple[str, str]:
+def quickstart(
+    root: Path, *arguments: str, code: int = 0, environment: Mapping[str, str] | None = None
+) -> tuple[str, str]:
     """What the script tells, and what was called."""
     fakes = root.parent / "fakes"
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PIP_", "UV_"))}
     path = f"{fakes}:{kept['PATH']}"
-    kept |= {"FAKES": str(fakes), "PYTHON": str(fakes / "python"), "PATH": path, **environment}
+    kept |= {
+        "FAKES": str(fakes),
+        "PYTHON": str(fakes / "python"),
+        "PATH": path,
+        **(environment or {}),
+    }
     command = [str(root / "scripts" / "quickstart"), *arguments]
     done = subprocess.run(command, cwd=root, env=kept, capture_output=True, text=True)
     assert done.returncode == code, done.stderr
@@ -95,7 +103,7 @@ def test_pip_installs_where_it_has_settings(
     checkout: Path, config: str, environment: dict[str, str]
 ) -> None:
     (checkout.parent / "fakes" / "config").write_text(config)
-    told, called = quickstart(checkout, **environment)
+    told, called = quickstart(checkout, environment=environment)
     assert "uv " not in called
     assert "pip -m pip install" in called
     assert "Collecting numpy" in told  # although there is no terminal
@@ -103,12 +111,12 @@ def test_pip_installs_where_it_has_settings(
 
 
 def test_pip_installs_where_uv_fails(checkout: Path) -> None:
-    called = quickstart(checkout, UV_FAILS="1")[1]
+    called = quickstart(checkout, environment={"UV_FAILS": "1"})[1]
     assert called.index("uv pip install") < called.index("pip -m pip install")
 
 
 def test_a_failed_install_is_told(checkout: Path) -> None:
-    told, called = quickstart(checkout, code=1, UV_FAILS="1", PIP_FAILS="1")
+    told, called = quickstart(checkout, code=1, environment={"UV_FAILS": "1", "PIP_FAILS": "1"})
     assert "the install failed" in told
     assert "surrogate-nas" not in called
     assert "An earlier install was interrupted" in quickstart(checkout)[0]

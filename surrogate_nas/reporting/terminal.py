@@ -128,7 +128,7 @@ def print_front(record: SearchRecord, *, title: str, guide: str | None = None) -
         f"{record.seconds.total:.1f} in all"
     )
     if guide is not None:
-        console.print(guide)
+        console.print(f"weights: {guide}")
 
 
 def _kept(limit: LimitRecord) -> str:

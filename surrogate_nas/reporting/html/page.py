@@ -11,6 +11,8 @@ from importlib.resources import files
 from surrogate_nas._version import __version__
 from surrogate_nas.reporting.html.markup import Child, Html, join, tag
 
+_LONG = 10  # characters of a tile's value, beyond which its letters are smaller
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -95,7 +97,8 @@ def _file(name: str) -> str:
 
 def _tile(tile: Tile) -> Html:
     note = tag("span", tile.note, class_="more") if tile.note else None
-    return tag("div", tag("dt", tile.label), tag("dd", tile.value, note))
+    size = "long" if len(tile.value) > _LONG else None
+    return tag("div", tag("dt", tile.label), tag("dd", tile.value, note, class_=size))
 
 
 def _section(section: Section) -> Html:
