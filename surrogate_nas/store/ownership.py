@@ -19,12 +19,14 @@ from surrogate_nas.store.databases import Database, database_of
 from surrogate_nas.store.journal import CheckedJournal
 from surrogate_nas.store.processes import BEAT, PATIENCE, is_gone, shown, this_process
 
+Check = Callable[[], None]
+
 _TRIES, _PAUSE = 20, 0.05  # of a lock; those who only look hold it for microseconds
 _HOLDERS = "surrogate_nas:holders"  # attribute of a study in a database
 
 
 @contextlib.contextmanager
-def held(storage: BaseStorage, study_id: int, study: str, *, shared: bool) -> Iterator[None]:
+def held(storage: BaseStorage, study_id: int, study: str, *, shared: bool) -> Iterator[Check]:
     """Keep others from a stored search as long as the context lasts.
 
     Beside a file this is a lock of the kernel, which ends with its process. In the database of a
@@ -37,18 +39,26 @@ def held(storage: BaseStorage, study_id: int, study: str, *, shared: bool) -> It
         study: Its name.
         shared: Whether any number of processes may hold it at once, all of them shared.
 
+    Yields:
+        What raises an error if another process holds it meanwhile, since this one gave no sign of
+        life, for example because its machine was suspended.
+
     Raises:
         StoreError: If another process holds it; the message names the process.
     """
     path, database = _file_of(storage), database_of(storage)
     if path is not None:
         with _held_file(_lock_of(path, study), study, shared=shared):
-            yield
+            yield certain
     elif database is not None:
-        with _held_study(database, study_id, study, shared=shared):
-            yield
+        with _held_study(database, study_id, study, shared=shared) as check:
+            yield check
     else:
-        yield
+        yield certain
+
+
+def certain() -> None:
+    """A lock of the kernel cannot be lost."""
 
 
 def check_free(storage: BaseStorage, study_id: int, study: str, *, shared: bool) -> None:
@@ -175,7 +185,8 @@ else:
 @contextlib.contextmanager
 def _held_study(
     database: Database, study_id: int, study: str, *, shared: bool, beat: float = BEAT
-) -> Iterator[None]:
+) -> Iterator[Check]:
+    lost: list[StoreError] = []
     me = {**this_process(), "shared": shared}
 
     def renewed(text: Any, now: float) -> tuple[bool, Any]:
@@ -186,9 +197,19 @@ def _held_study(
     def left(text: Any, now: float) -> tuple[bool, Any]:
         return True, _others(text, now, me["token"])
 
+    def renew() -> None:
+        try:
+            database.decide(study_id, _HOLDERS, renewed)
+        except StoreError as error:
+            lost.append(error)
+
+    def check() -> None:
+        if lost:
+            raise StoreError(f"this process was away for too long: {lost[0]}")
+
     database.decide(study_id, _HOLDERS, renewed)
-    with regularly(lambda: database.decide(study_id, _HOLDERS, renewed), beat):
-        yield
+    with regularly(renew, beat):
+        yield check
     with contextlib.suppress(Exception):  # it would end by itself
         database.decide(study_id, _HOLDERS, left)
 

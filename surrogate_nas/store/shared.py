@@ -297,6 +297,7 @@ class Shared(Stored):
 
         self._patiently(write)
         self._mine.pop(number, None)
+        self._check_owner()
 
     def _patiently(self, action: Callable[[], R]) -> R:
         """Do something with the storage, again and again while that cannot be reached."""

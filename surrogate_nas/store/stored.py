@@ -16,7 +16,7 @@ from surrogate_nas.evaluation import Evaluation, Objective, Trial
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.store.checks import trials_of
 from surrogate_nas.store.frozen import TrialFormat, once
-from surrogate_nas.store.ownership import check_free, held
+from surrogate_nas.store.ownership import Check, certain, check_free, held
 from surrogate_nas.store.storages import explained, quiet
 
 
@@ -69,6 +69,7 @@ class Stored:
         self.space = objective.space
         self.goals = objective.goals
         self.name = name
+        self._check_owner: Check = certain  # that no other process has the study now
         self._format = TrialFormat(self.space, self.goals)
         directions = self._format.directions
         with quiet(), explained(f"study {name!r}"):
@@ -97,7 +98,7 @@ class Stored:
         with contextlib.ExitStack() as stack:
             with explained(f"study {self.name!r}"):
                 where = self._study._storage, self._study._study_id, self.name
-                stack.enter_context(held(*where, shared=self._shares))
+                self._check_owner = stack.enter_context(held(*where, shared=self._shares))
             self._refresh()
             yield
 
@@ -157,10 +158,11 @@ class Stored:
         """Write one finished trial, all of it or nothing.
 
         Raises:
-            StoreError: If it cannot be written.
+            StoreError: If it cannot be written, or another process took the study over meanwhile.
         """
         with explained("the trial store"):
             self._study.add_trial(self._format.freeze(trial))
+        self._check_owner()
 
 
 def study_name(benchmark: str, task: str, searcher: str, predictor: str | None, seed: int) -> str:

@@ -175,6 +175,24 @@ def test_signs_of_life(postgres_url: str) -> None:
     assert database.get_study_system_attrs(1) == {ownership._HOLDERS: []}
 
 
+@pytest.mark.postgres
+def test_an_owner_that_was_away_does_not_go_on(postgres_url: str) -> None:
+    """What it has just paid for is written all the same."""
+    kept = stored(postgres_url)
+    database = database_of(kept._study._storage)
+    assert database is not None
+    with ownership._held_study(database, 1, "toy", shared=False, beat=0.05) as check:
+        check()
+        other = {**processes.this_process(), "machine": "elsewhere", "host": "far", "pid": 7}
+        database.decide(1, ownership._HOLDERS, lambda _, now: (True, [{**other, "beat": now}]))
+        time.sleep(0.5)
+        kept._check_owner = check
+        with pytest.raises(StoreError, match=r"away for too long: .* process 7 on far"):
+            kept.record(Trial(Proposal(0, SPACE.parse("123")), Evaluation((1.0,))))
+    database.decide(1, ownership._HOLDERS, lambda _, now: (True, []))
+    assert [trial.value for trial in stored(postgres_url).known] == [1.0]
+
+
 def test_this_process_is_there_and_an_ended_one_is_gone() -> None:
     me = processes.this_process()
     assert not processes.is_gone(me)

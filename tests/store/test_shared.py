@@ -26,6 +26,7 @@ from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.store import Shared, Stored, open_storage
 from surrogate_nas.store import shared as module
+from surrogate_nas.store.checks import trials_of as trials_of_study
 from tests.searchers.toys import ToySpace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -311,13 +312,13 @@ def test_an_outage_of_the_storage_loses_nothing(
 ) -> None:
     monkeypatch.setattr(module, "_RETRY", 0.0)
     board = shared(store, Slow())
-    monkeypatch.setattr(module, "trials_of", unreachable(2, module.trials_of))
+    monkeypatch.setattr(module, "trials_of", unreachable(2, trials_of_study))
     monkeypatch.setattr(board, "_end", unreachable(3, board._end))
     claimed = board.claim(Proposal(0, ODD), lambda older: True)
     assert claimed is not None
     board.record(Trial(claimed, Evaluation((3.0,))))
     assert [trial.value for trial in shared(store, Slow()).known] == [3.0]
     monkeypatch.setattr(module, "_OUTAGE", -1.0)
-    monkeypatch.setattr(module, "trials_of", unreachable(1, module.trials_of))
+    monkeypatch.setattr(module, "trials_of", unreachable(1, trials_of_study))
     with pytest.raises(StoreError, match="cannot be used: the server closed"):
         board.news()
