@@ -1,4 +1,4 @@
-"""A Gaussian process on decisions, beside a guide that does not know what it is near to."""
+"""A Gaussian process on decisions, beside a guide of a space that cannot be listed."""
 
 from __future__ import annotations
 
@@ -17,16 +17,20 @@ _MOST = 200  # of the best rows, and of the last ones, that it learns from
 class DecisionProcess:
     """Adds to predictions what nearby results say, and how near they are.
 
-    Trees have nearly the same uncertainty everywhere, and no idea of a neighbour. In a space that
-    cannot be listed, the mean is therefore that of the predictor's mean and of a Gaussian
-    process's, and the standard deviation that of the process. Its kernel is the sum of two
-    Gaussians of the distance of encodings: the squared differences of numbers and ordered options,
-    1 for any other difference. The first is as wide as two architectures are apart in the mean,
-    and nothing is fitted but the mean and the variance.
+    Trees have nearly the same uncertainty everywhere, and a process on structural features does not
+    see which decision a neighbour differs in. In a space that cannot be listed, the mean is
+    therefore that of the predictor's mean and of a Gaussian process's on decisions, and the
+    standard deviation that of this process. Its kernel is the sum of two Gaussians of the distance
+    of encodings: the squared differences of numbers and ordered options, 1 for any other
+    difference. The first is as wide as two architectures are apart in the mean, and nothing is
+    fitted but the mean and the variance.
 
     On chains of 8**20 architectures, after 100 trials on 6 functions, where evolution is at -3.9:
     guided by ``xgboost`` with steepest ascent -3.5 to -3.9, with this standard deviation alone
-    -3.5, with half of this mean and more frequent fits after 10 trials -2.8.
+    -3.5, with half of this mean and more frequent fits after 10 trials -2.8. After 80 trials of
+    evolution on 3 functions of the space of NAS-Bench-101, Spearman's correlation among neighbours
+    of the best was .40, .47 and .58 for ``gp``, .70, .53 and .80 for this process, and .57, .64 and
+    .73 for both; in ``hierarchical`` .30, .40 and .68, .42, .50 and .53, and .37, .47 and .81.
     """
 
     def __init__(self, space: SearchSpace) -> None:

@@ -72,7 +72,7 @@ class Guided(Searcher):
     architectures are candidates, unless only those are wanted that the inner searcher visits.
     Elsewhere candidates are gathered around these visits and the best known architectures, and
     improved by local search, see `surrogate_nas.searchers.candidates.Candidates`. There a predictor
-    that neither conditions on new rows nor has a prior is joined by a process on decisions, see
+    without a prior is joined by a process on decisions, see
     `surrogate_nas.searchers.decision_process.DecisionProcess`.
 
     The acquisition function is the upper confidence bound. Only for the first ten proposals of a
@@ -144,7 +144,7 @@ class Guided(Searcher):
                 where a process joins it, or for 1 where it conditions on new rows.
             exploration: How many standard deviations the upper confidence bound is above the mean
                 after a gain; None for 1 where the predictor conditions on new rows without a prior
-                (3 where the space cannot be listed), for 2 where a process joins it, else for 1.25.
+                (3 where a process joins it), for 2 where a process joins another, else for 1.25.
             inner_every: Number of proposals of which one is the inner searcher's own, so that a
                 predictor which is wrong about a region does not exclude it; 0 for none of them.
                 None for 5, for 10 where a process joins it, or for 0 where it conditions on new
@@ -165,7 +165,7 @@ class Guided(Searcher):
             InvalidArgumentError: If a number is out of range, or there are no such candidates.
         """
         # A process on decisions stands beside the predictor.
-        joined = not (inner.space.enumerable or predictor.conditions or predictor.has_prior)
+        joined = not (inner.space.enumerable or predictor.has_prior)
         if initial is None:
             least = _FEW if predictor.conditions else _SOON if joined else _INITIAL
             initial = 0 if predictor.has_prior else least
@@ -174,7 +174,7 @@ class Guided(Searcher):
         if exploration is None:
             exploration = 2.0 if joined else 1.25
             if predictor.conditions and not predictor.has_prior:
-                exploration = 1.0 if inner.space.enumerable else 3.0
+                exploration = 3.0 if joined else 1.0
         if steps is None:
             steps = (200 if predictor.conditions else 400) if inner.space.enumerable else 100
         if inner_every is None:
