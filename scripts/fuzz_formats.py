@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the tests know the layout of foreign files
 
 from surrogate_nas.benchmarks.hdf5 import HDF5Benchmark  # noqa: E402
+from surrogate_nas.benchmarks.importers.optuna import import_optuna  # noqa: E402
 from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec, write_table  # noqa: E402
 from surrogate_nas.errors import FormatError  # noqa: E402
 from surrogate_nas.evaluation import Evaluation, FunctionObjective, Goal, Proposal, Trial  # noqa: E402
@@ -162,13 +163,18 @@ def _of_others(write: Callable[[Path], Path]) -> Callable[[Path], Path]:
         path = write(folder)
         entries = [json.loads(line) for line in path.read_bytes().splitlines()]
         for entry in entries:
-            del entry["crc32"]
+            entry.pop("crc32", None)
             entry.get("user_attrs", {}).pop("checksum", None)
         lines = [json.dumps(entry, separators=(",", ":")) + "\n" for entry in entries]
         path.write_text("".join(lines))
         return path
 
     return plain
+
+
+def _import_search(path: Path) -> Any:
+    made = import_optuna(open_storage(path), name="mine", task="toy")
+    return _read_table(made.path)
 
 
 _TOML = """name = "tiny"
@@ -215,6 +221,12 @@ FORMATS: dict[str, Format] = {
     "sqlite": Format(_store("s.db"), _read_store),
     "log of others": Format(_of_others(_log), _read_log, ours=False),
     "journal of others": Format(_of_others(_store("s.journal")), _read_store, ours=False),
+    "search of others": Format(_of_others(_store("s.journal")), _import_search, ours=False),
+    "Optuna of others": Format(
+        _of_others(test_importers.TestOptuna().write),
+        lambda path: test_importers.TestOptuna().run(path).architectures,
+        ours=False,
+    ),
     "toml": Format(_toml, _read_toml, ours=False),
     "csv.gz": Format(
         _compressed_csv, lambda path: test_importers.TestCsv().run(path).architectures, ours=False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import reprlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,7 +30,12 @@ from surrogate_nas.benchmarks.importers.columns import MOST_EPOCHS
 from surrogate_nas.benchmarks.importers.encoding import check_decisions, with_fixed
 from surrogate_nas.benchmarks.importers.options import ABSENT, UNKNOWN, OptionReader
 from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec
-from surrogate_nas.errors import ArchitectureError, InvalidArgumentError, UnknownNameError
+from surrogate_nas.errors import (
+    ArchitectureError,
+    FormatError,
+    InvalidArgumentError,
+    UnknownNameError,
+)
 from surrogate_nas.evaluation import Goal, recorded
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.spaces.custom import CustomSpace
@@ -107,11 +113,14 @@ def import_optuna(
     opened = _study(storage, study)
     settings = opened.user_attrs
     searched = "decisions" in settings and "metrics" in settings
+    if searched:
+        _check_settings(opened.study_name, settings)
     chosen = _space(opened.study_name, space, settings if searched else {})
     task = task if task is not None else settings.get("task") if searched else None
     if task is None:
         raise InvalidArgumentError(f"name the task of study {opened.study_name!r} with --task")
     everything = opened.get_trials(deepcopy=False)
+    _check_trials(opened.study_name, everything, searched=searched)
     trials = [trial for trial in everything if trial.state == TrialState.COMPLETE]
     others = Counter(_LEFT_OUT[trial.state] for trial in everything if trial.state in _LEFT_OUT)
     if others:
@@ -155,6 +164,62 @@ def _study(storage: BaseStorage, name: str | None) -> optuna.Study:
     if name is not None and name not in names:
         raise UnknownNameError("study", name, names)
     return optuna.load_study(study_name=name, storage=storage)
+
+
+def _check_settings(study: str, settings: Mapping[str, Any]) -> None:
+    """Refuse settings of a search that no search writes."""
+    metrics = settings["metrics"]
+    wrong = {
+        key: settings[key]
+        for key in ("space", "definition", "task")
+        if not isinstance(settings.get(key, ""), str)
+    }
+    if not isinstance(metrics, list) or not all(isinstance(name, str) for name in metrics):
+        wrong["metrics"] = metrics
+    for key, value in wrong.items():
+        shown = reprlib.repr(value)
+        raise FormatError(f"study {study!r} is damaged: its attribute {key} is {shown}")
+
+
+def _check_trials(study: str, trials: Sequence[FrozenTrial], *, searched: bool) -> None:
+    """Refuse what Optuna does not write: other programs may have changed the storage.
+
+    Raises:
+        FormatError: If there is any; the message names the trial.
+    """
+    for trial in trials:
+        attributes: Any = trial.user_attrs
+        values: Any = [*(trial.values or ()), *trial.intermediate_values.values()]
+        wrong = (
+            not all(isinstance(name, str) for name in trial.params)
+            or not all(map(_is_epoch, trial.intermediate_values))
+            or not all(map(_is_number, values))
+            or not isinstance(attributes, dict)
+            or (trial.state == TrialState.COMPLETE and not trial.values)
+        )
+        if not wrong and searched:
+            parts = [attributes.get(key, {}) for key in ("hidden", "metrics")]
+            numbers = [attributes.get(key) for key in ("budget", "cost", "seed")]
+            wrong = not all(isinstance(part, dict) for part in parts) or not all(
+                one is None or _is_number(one)
+                for one in (*numbers, *(v for part in parts for v in part.values()))
+            )
+            wrong = wrong or not _is_epoch(attributes.get("budget", 1))
+        if wrong:
+            raise FormatError(
+                f"trial {trial.number} of study {study!r} is damaged: a value of it has a type "
+                "that Optuna does not write"
+            )
+
+
+def _is_epoch(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 53
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return isinstance(value, float) or abs(value) < 1 << 1000  # as a float can hold it
 
 
 def _space(
