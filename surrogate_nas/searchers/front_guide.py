@@ -5,11 +5,9 @@ from __future__ import annotations
 import copy
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr
 
 from surrogate_nas._types import BoolArray, FloatArray, IntArray
 from surrogate_nas.evaluation import Evaluation, Features, Goal, Prediction, TaskData, Trial
@@ -18,6 +16,7 @@ from surrogate_nas.predictors.base import Predictor
 from surrogate_nas.searchers.acquisition import most_promising
 from surrogate_nas.searchers.base import KnownCosts, Searcher
 from surrogate_nas.searchers.candidates import Candidates
+from surrogate_nas.searchers.front_data import GoalPredictions, GoalScale, KnownTrials, keeping
 from surrogate_nas.searchers.improvement import MOST_EXACT, expected_hypervolume_improvement
 from surrogate_nas.searchers.predicted import PredictedObjective
 from surrogate_nas.searchers.several import Values, best_first, least_values, tchebycheff
@@ -33,72 +32,6 @@ _BEST = 10  # architectures of the front whose neighbours become candidates
 
 Free = Callable[[IntArray], BoolArray]
 """Which keys (n, decisions) were neither proposed nor told: bool (n,)."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Predicted:
-    """Predictions of all goals, in the scales of scores: each float (n, goals).
-
-    ``own`` is the model's own uncertainty, ``std`` that of a measurement.
-    """
-
-    mean: FloatArray
-    own: FloatArray
-    std: FloatArray
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What was measured, and then what is pending.
-
-    Attributes:
-        archs: The architectures.
-        scores: float (archs, goals), predicted ones for those that are pending.
-        values: float (trials, goals), with the worst of each goal where a trial failed.
-        failed: bool (archs,).
-        least: Least score of each goal that keeps its limit, minus infinity where it has none.
-    """
-
-    archs: list[Architecture]
-    scores: FloatArray
-    values: FloatArray
-    failed: BoolArray
-    least: FloatArray
-
-    def feasible(self, free: BoolArray) -> FloatArray:
-        """Scores of the free goals of what succeeded and keeps all limits: float (m, goals)."""
-        keeps = (self.scores >= self.least).all(axis=1) & ~self.failed
-        return self.scores[keeps][:, free]
-
-
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    """The warped scale of one goal, in which its model learns and improvements are measured."""
-
-    values: FloatArray
-    scores: FloatArray
-
-    @classmethod
-    def of(cls, values: FloatArray) -> _Scale:
-        """The scale of values (n,)."""
-        from surrogate_nas.predictors.scores import warped  # slow to import
-
-        known, first = np.unique(values, return_index=True)
-        return cls(known, warped(values)[first])
-
-    def to_values(self, scores: FloatArray) -> FloatArray:
-        """Values at scores, none beyond the known ones."""
-        return np.asarray(np.interp(scores, self.scores, self.values))
-
-    def to_scores(self, values: FloatArray) -> FloatArray:
-        """Scores of values of any shape; beyond the known ones along a straight line."""
-        found = np.interp(values, self.values, self.scores)
-        span = float(self.values[-1] - self.values[0])
-        if span > 0:
-            slope = float(self.scores[-1] - self.scores[0]) / span
-            beyond = np.clip(values, self.values[0], self.values[-1])
-            found = found + slope * (values - beyond)
-        return np.asarray(found)
 
 
 class PredictedGoals(PredictedObjective):
@@ -200,7 +133,7 @@ class FrontGuide:
         self._told: dict[Architecture, Values | None] = {}
         self._believed: dict[Architecture, Values] = {}
         self._plan: deque[tuple[Architecture, Values]] = deque()
-        self._scales: list[_Scale] = []
+        self._scales: list[GoalScale] = []
         self._chosen: IntArray = np.zeros(0, dtype=np.int64)
         self._told_then = 0
         self._fitted = 0
@@ -208,7 +141,7 @@ class FrontGuide:
         self._guided = 0
         # Of a read-only array of architectures: their known costs, the scales, and the scores.
         self._costs: tuple[IntArray, dict[int, Prediction]] | None = None
-        self._cost_scales: tuple[IntArray, dict[int, _Scale]] | None = None
+        self._cost_scales: tuple[IntArray, dict[int, GoalScale]] | None = None
         self._cost_scores: tuple[IntArray, dict[int, tuple[FloatArray, FloatArray]]] | None = None
         model = next(iter(self.models.values()), predictor)
         self._candidates = Candidates(inner, model, rng, steps=steps, proposals=refit_every)
@@ -302,7 +235,7 @@ class FrontGuide:
         values = self._scales[0].to_values(mean[chosen, 0]).tolist()
         self.foreseen = dict(zip(archs, values, strict=True))
 
-    def _learn(self, pool: IntArray) -> _Known:
+    def _learn(self, pool: IntArray) -> KnownTrials:
         """Update or refit the predictors, and return their data.
 
         Args:
@@ -321,7 +254,7 @@ class FrontGuide:
         self._scales = []
         for i, column in enumerate(values.T):
             if i in self.models:
-                self._scales.append(_Scale.of(column))
+                self._scales.append(GoalScale.of(column))
                 measured = warped(column)
             else:
                 self._scales.append(scales[i])
@@ -332,11 +265,11 @@ class FrontGuide:
             for value, scale in zip(least_values(self.goals), self._scales, strict=True)
         ]
         failed = np.append(failed, np.zeros(len(believed), dtype=np.bool_))
-        known = _Known(archs, scores, values, failed, np.array(least))
+        known = KnownTrials(archs, scores, values, failed, np.array(least))
         self._fit(known)
         return known
 
-    def _fit(self, known: _Known) -> None:
+    def _fit(self, known: KnownTrials) -> None:
         trials = len(known.values)
         new = np.arange(self._told_then, len(known.archs))
         anew = len(self._chosen) + len(new) >= _GROWTH * self._fitted
@@ -354,7 +287,7 @@ class FrontGuide:
             else:
                 model.update(data)
 
-    def _representatives(self, known: _Known) -> IntArray:
+    def _representatives(self, known: KnownTrials) -> IntArray:
         """Positions of the trials to learn from: all, or the best of many and a random sample."""
         trials = len(known.values)
         surplus = len(known.archs) - self.labels
@@ -381,11 +314,11 @@ class FrontGuide:
             self._costs = (choices, found)
         return found
 
-    def _known_scales(self, pool: IntArray) -> dict[int, _Scale]:
+    def _known_scales(self, pool: IntArray) -> dict[int, GoalScale]:
         """The scale of each known goal, kept for a read-only array."""
         if self._cost_scales is not None and self._cost_scales[0] is pool:
             return self._cost_scales[1]
-        found = {i: _Scale.of(cost.mean) for i, cost in self._known(pool).items()}
+        found = {i: GoalScale.of(cost.mean) for i, cost in self._known(pool).items()}
         if not pool.flags.writeable:
             self._cost_scales = (pool, found)
         return found
@@ -407,7 +340,7 @@ class FrontGuide:
             self._cost_scores = (choices, found)
         return found
 
-    def predicted(self, choices: IntArray) -> _Predicted:
+    def predicted(self, choices: IntArray) -> GoalPredictions:
         """Predictions of encodings (n, decisions) by what was learnt last."""
         shape = (len(choices), len(self.goals))
         mean, own, std = np.empty(shape), np.empty(shape), np.empty(shape)
@@ -417,9 +350,11 @@ class FrontGuide:
             own[:, i] = found.std if found.epistemic is None else found.epistemic
         for i, (scores, spread) in self._known_scores(choices).items():
             mean[:, i], own[:, i], std[:, i] = scores, spread, spread
-        return _Predicted(mean, own, std)
+        return GoalPredictions(mean, own, std)
 
-    def _score(self, choices: IntArray, known: _Known, free: Free) -> tuple[FloatArray, FloatArray]:
+    def _score(
+        self, choices: IntArray, known: KnownTrials, free: Free
+    ) -> tuple[FloatArray, FloatArray]:
         """Mean scores (n, goals) of keys, and acquisition values, minus infinity if proposed."""
         found = self.predicted(choices)
         chance = keeping(found, known.least)
@@ -459,14 +394,3 @@ class FrontGuide:
         doubtful = chance < 0.5
         score[doubtful] = score.min() - 1 + chance[doubtful]
         return np.asarray(score)
-
-
-def keeping(found: _Predicted, least: FloatArray) -> FloatArray:
-    """Probability that all limits hold: float (n,)."""
-    chance: FloatArray = np.ones(len(found.mean))
-    for i in np.flatnonzero(np.isfinite(least)):
-        mean, std = found.mean[:, i], found.std[:, i]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            z = (mean - least[i]) / std
-        chance *= np.where(std > 0, ndtr(z), mean >= least[i])
-    return chance
