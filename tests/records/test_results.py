@@ -102,7 +102,8 @@ def test_its_repr_is_one_line() -> None:
     assert repr(result) == f"SearchResult(8 trials, best accuracy {result.value:.6g}, 1.2 s)"
     trial = Trial(Proposal(0, Architecture("toy", (0,) * 5)), error="a\nb")
     failed = SearchResult((trial,), (Goal("value"),), stopped="interrupted")
-    assert repr(failed) == "SearchResult(1 trial, 1 failed, interrupted, 0.0 s)"
+    reason = "every trial failed; the first reason was: a b"
+    assert repr(failed) == f"SearchResult(1 trial, 1 failed, {reason}, interrupted, 0.0 s)"
 
 
 @pytest.mark.parametrize("maximise", [True, False])

@@ -82,7 +82,8 @@ def _same(outcome: SearchOutcome, answer: dict[str, Any]) -> None:
     [
         ("evolution+gp", ["--predictor", "gp"]),
         ("evolution+none", ["--predictor", "none"]),
-        ("evolution+xgboost", []),
+        ("evolution+auto", []),
+        ("evolution+xgboost", ["--predictor", "xgboost"]),
         ("bayesian:ucb", ["--searcher", "bayesian:ucb"]),
         ("hyperband:local+none", ["--searcher", "hyperband:local+none"]),
     ],
