@@ -20,7 +20,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     option(
         "--predictor",
         metavar="P",
-        help="gp, blend, xgboost, forest, mlp or gnn; meta-gnn or transfer-ridge, which learn from "
+        help="gp, blend, xgboost, forest, mlp or gnn; meta-gnn, transfer-ridge or meta-cost (of "
+        "latency and other costs), which learn from "
         "other tasks; auto: meta-gnn where weights fit that never saw the task, else gp; or a file "
         "of weights (default: auto, or gp with --proxies)",
     )
