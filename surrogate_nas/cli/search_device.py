@@ -78,6 +78,7 @@ def checked(measuring: Measuring, outcome: SearchOutcome, top: int) -> DeviceChe
         machine=measuring.machine,
         networks=tuple(networks),
         violations=sum(network.holds is False for network in networks),
+        best=next((network.arch for network in networks if network.holds is not False), None),
     )
 
 
@@ -110,3 +111,6 @@ def show(check: DeviceCheck | None) -> None:
             f"  {check.metric} {network.measured:.4g}, expected {network.expected:.4g}{limit}: "
             f"{network.arch}"
         )
+    if check.violations:
+        best = "none of them keeps it" if check.best is None else f"the best is {check.best}"
+        print(f"{check.violations} of {len(check.networks)} are beyond the limit; {best}")

@@ -90,6 +90,7 @@ class DeviceCheck(JsonRecord):
         machine: Name of the processor or GPU.
         networks: The best that keep all limits by what the search expected, the best first.
         violations: Number of those whose measured cost violates the limit.
+        best: The best of them that does not; null where all do.
     """
 
     metric: str
@@ -97,6 +98,7 @@ class DeviceCheck(JsonRecord):
     machine: str
     networks: tuple[CheckedNetwork, ...]
     violations: int
+    best: str | None
 
 
 @dataclass(frozen=True, slots=True)

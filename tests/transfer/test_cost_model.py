@@ -193,3 +193,4 @@ def test_what_a_search_returns_is_measured_on_the_device(
     assert len(check["networks"]) == 2
     assert all(network["holds"] and network["measured"] > 0 for network in check["networks"])
     assert check["violations"] == 0
+    assert check["best"] == check["networks"][0]["arch"]
