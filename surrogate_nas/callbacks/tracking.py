@@ -11,6 +11,7 @@ from surrogate_nas.callbacks.base import SearchCallback, SearchStart
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Trial
 from surrogate_nas.records import SearchResult
+from surrogate_nas.records.results import keeps
 
 Status = Literal["finished", "interrupted", "failed"]
 
@@ -20,7 +21,8 @@ class TrackingCallback(SearchCallback, ABC):
 
     A tracker defines four methods. They get, with the number of the trial as the step:
 
-    - each goal's metric in its own sign, and ``best METRIC`` if there is one goal;
+    - each goal's metric in its own sign, and ``best METRIC`` if there is one goal, of the trials
+      that keep all limits;
     - ``predicted METRIC``, what a predictor believed when it proposed the architecture;
     - ``cost``, all epochs so far, and ``failed``, the number of failed trials so far;
     - further metrics of the evaluation, by their names.
@@ -98,6 +100,7 @@ class TrackingCallback(SearchCallback, ABC):
     def _numbers(self, start: SearchStart, trial: Trial) -> tuple[dict[str, float], bool]:
         """The metrics of a trial, and whether it is the best so far."""
         evaluation = trial.evaluation
+        one = len([goal for goal in start.goals if goal.limit is None]) == 1
         better = False
         metrics: dict[str, float] = {}
         if evaluation is None:
@@ -108,10 +111,10 @@ class TrackingCallback(SearchCallback, ABC):
             for goal, value in zip(start.goals, evaluation.values, strict=True):
                 metrics[goal.metric] = goal.sign * value
             whole = trial.proposal.budget in (None, start.budget)
-            if whole and len(start.goals) == 1:
+            if whole and one and keeps(start.goals, evaluation):
                 better = self._best is None or evaluation.value > self._best
                 self._best = evaluation.value if better else self._best
-        if len(start.goals) == 1:
+        if one:
             goal, predicted = start.goals[0], trial.proposal.info.get("predicted")
             if predicted is not None:
                 metrics[f"predicted {goal.metric}"] = goal.sign * float(predicted)

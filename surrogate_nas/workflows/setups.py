@@ -234,8 +234,8 @@ def _with_goals(
 def _check_verified(objective: Objective, options: SearchOptions) -> None:
     if options.verify is not None:
         check_one_goal(objective.goals, "a verification")
-    if options.export is not None:
-        check_one_goal(objective.goals, "--export-best")
+    if options.export is not None:  # limits are no goals: one trial is the best that keeps them
+        check_one_goal([goal for goal in objective.goals if goal.limit is None], "--export-best")
 
 
 def _goal_settings(objective: Objective) -> dict[str, Any]:

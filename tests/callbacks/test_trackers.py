@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import struct
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from surrogate_nas import Evaluation, Goal, Proposal, Trial
 from surrogate_nas.callbacks import (
     MLflowCallback,
+    SearchStart,
     TensorBoardCallback,
     TrackingCallback,
     WandBCallback,
@@ -173,3 +175,30 @@ def test_a_missing_package_is_named(
         monkeypatch.setitem(sys.modules, "mlflow.entities", None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'surrogate-nas\["):
         run([make(tmp_path)])
+
+
+class Written(TrackingCallback):
+    """Keeps what a tracker is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.best: list[float | None] = []
+
+    def open_run(self, params: Mapping[str, Any]) -> None: ...
+
+    def write(self, metrics: Mapping[str, float], step: int) -> None:
+        self.best.append(metrics.get("best value"))
+
+    def write_text(self, name: str, text: str, step: int) -> None: ...
+
+    def close_run(self, status: str) -> None: ...
+
+
+def test_the_best_keeps_all_limits() -> None:
+    goals = (Goal("value"), Goal("size", maximise=False, limit=3.0))
+    callback = Written()
+    callback.on_start(SearchStart(SPACE, goals, "a searcher", trials=3))
+    for number, values in enumerate([(1.0, -2.0), (5.0, -4.0), (3.0, -3.0)]):
+        proposal = Proposal(number, Run.archs[number])
+        callback(Trial(proposal, Evaluation(values)))
+    assert callback.best == [1.0, 1.0, 3.0]

@@ -64,6 +64,17 @@ def test_from_a_search_by_training_it_is_the_same_network(
     assert accuracies(path)[0] == pytest.approx(answer["best"]["value"])
 
 
+def test_the_best_that_keeps_a_limit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = [*TABLE, "--trials", "12", "--limit", "parameters<=2500", "--epochs", "1"]
+    answer = answered(capsys, *command, "--export-best", str(tmp_path / "best.pt"))
+    assert answer["export"]["arch"] == answer["best"]["arch"]
+    network = load_network(tmp_path / "best.pt")
+    assert sum(p.numel() for p in network.parameters()) <= 2500
+    several = [*TABLE, "--goal", "accuracy", "--goal", "parameters", "--export-best", "best.pt"]
+    assert main(several) == 2
+    assert "--export-best serves one goal, got 2" in capsys.readouterr().err
+
+
 @pytest.mark.extra
 def test_as_onnx(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runtime = pytest.importorskip("onnxruntime")
