@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optuna
 
 from surrogate_nas.errors import StoreError
 from surrogate_nas.evaluation import Evaluation, FunctionObjective, Proposal, Trial
@@ -296,6 +297,41 @@ def _own(url: str, begin: float, said: Any) -> None:
         said.put("is refused in one line" if right else str(error))
 
 
+def sampler(arguments: argparse.Namespace) -> None:
+    """Processes that sample one Optuna study by `SurrogateSampler`: what is evaluated twice."""
+    with storages(arguments.stores) as fresh:
+        for store, seconds in itertools.product(arguments.stores, (0.05, 1.0)):
+            url, _ = fresh(store)
+            optuna.create_study(storage=open_storage(url), study_name=NAME)
+            each = arguments.trials // 4
+            workers = [_fork.Process(target=_sample, args=(url, seconds, each)) for _ in range(4)]
+            for worker in workers:
+                worker.start()
+            for worker in workers:
+                worker.join()
+            trials = optuna.load_study(study_name=NAME, storage=open_storage(url)).trials
+            different = {tuple(sorted(trial.params.items())) for trial in trials}
+            found = {"trials": len(trials), "twice": len(trials) - len(different)}
+            print(json.dumps({"store": store, "seconds": seconds, **found}), flush=True)
+
+
+def _sample(url: str, seconds: float, trials: int) -> None:
+    from surrogate_nas.searchers.sampler import SurrogateSampler, suggest_architecture
+
+    space = open_space(SPACE)
+
+    def function(trial: optuna.Trial) -> float:
+        arch = suggest_architecture(trial, space)
+        time.sleep(seconds)
+        return -value(arch)
+
+    study = optuna.load_study(
+        study_name=NAME, storage=open_storage(url), sampler=SurrogateSampler(space, "gp", seed=0)
+    )
+    study.optimize(function, n_trials=trials)
+    os._exit(0)
+
+
 def quality(arguments: argparse.Namespace) -> None:
     """Four processes that share a search against batches of four, on a published table.
 
@@ -373,6 +409,7 @@ def main() -> None:
         (kills, {"trials": 200, "runs": 50, "kills": 6, "at_once": 4, "longest": 150.0, "seed": 0}),
         (speed, {"trials": 100, "seconds": 1.0}),
         (starts, {"count": 100}),
+        (sampler, {"trials": 60}),
         (quality, {"trials": 100, "seeds": 20}),
     ):
         command = chosen.add_parser(
@@ -391,6 +428,7 @@ def main() -> None:
         command.add_argument("--task", default="cora")
         command.add_argument("--method", default="evolution+gp")
     arguments = parser.parse_args()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     for method in METHODS:  # what forked processes need is loaded once
         searcher = make_searcher(method, open_space(SPACE), seed=0)
         with contextlib.suppress(Exception):

@@ -157,8 +157,9 @@ class Database(RDBStorage):
     def _now(self, connection: sa.Connection) -> float:
         if self.engine.name == "sqlite":
             return time.time()
-        kind = {"postgresql": "extract(epoch from clock_timestamp())", "mysql": "unix_timestamp()"}
-        found = connection.scalar(sa.text(f"SELECT {kind[self.engine.name]}"))
+        is_mysql = self.engine.name in ("mysql", "mariadb")
+        clock = "unix_timestamp(6)" if is_mysql else "extract(epoch from clock_timestamp())"
+        found = connection.scalar(sa.text(f"SELECT {clock}"))
         return float(found or 0)
 
     def _lock_study(self, connection: sa.Connection, study_id: int) -> None:
