@@ -86,9 +86,10 @@ class Candidates:
     visits, so that searchers differ.
 
     Tried on chains of 8**20 architectures, with a process on decisions, 8 functions, evolution
-    alone being at -2.9 after 150 trials: candidates that are kept for five proposals -2.1, for two
-    -1.8, for one -1.4 to -1.5. Steepest ascent from three starts -1.4, as many steps from the best
-    three of all candidates so far -2.1, decision by decision -1.5 in seven times as many calls.
+    alone being at -3.2 after 150 trials: candidates that are kept for five proposals -2.1, for two
+    -1.6 to -1.9, for one -1.4 to -1.7. Steepest ascent from three starts -1.4, as many steps from
+    the best three of all candidates so far -2.1, decision by decision -1.5 in seven times as many
+    calls.
     One standard deviation of exploration -2.4, two -2.1, three -1.6, four -1.8. Long visits of the
     inner searcher in place of the other candidates are no better, and take longer.
     """

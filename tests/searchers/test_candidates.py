@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
+from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.errors import InvalidArgumentError
-from surrogate_nas.searchers.candidates import extent
+from surrogate_nas.evaluation import Evaluation
+from surrogate_nas.searchers.candidates import Candidates, _weight, extent
 from surrogate_nas.searchers.evolution import RegularizedEvolution
 from surrogate_nas.searchers.factory import make_searcher
 from surrogate_nas.searchers.guided import Guided
 from surrogate_nas.searchers.identity import identity
 from surrogate_nas.searchers.local import LocalSearch
+from surrogate_nas.searchers.predicted import PredictedObjective
 from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.base import Architecture
 from tests.searchers.toys import Linear, ToySpace, additive, run
@@ -32,6 +37,13 @@ class Asked(Linear):
     def predict(self, choices: np.ndarray) -> object:  # type: ignore[override]
         self.asked.append(set(map(tuple, choices.tolist())))
         return super().predict(choices)
+
+
+class Visits(PredictedObjective):
+    """Predicts the same of all."""
+
+    def evaluate_all(self, archs: Sequence[Architecture]) -> list[Evaluation]:
+        return [Evaluation((0.0,)) for _ in archs]
 
 
 def _trials(kind: type[RegularizedEvolution | LocalSearch], candidates: str) -> list[Architecture]:
@@ -64,6 +76,31 @@ def test_all_that_can_be_listed_are_compared_by_default() -> None:
     assert extent(None, SMALL) == "all"
     assert extent(None, LARGE) == extent("visited", LARGE) == "visited"
     assert extent("visited", SMALL) == "visited"
+
+
+def test_graphs_with_many_paths_are_heavy() -> None:
+    assert _weight(open_space("layerwise")) < 20  # a chain has one path
+    assert _weight(open_space("hierarchical")) > 1_000  # a dense cell has 15, and four follow
+    assert _weight(LARGE) == 0, "it has no graphs"
+
+
+def test_candidates_of_a_large_space_are_new_and_climb_to_the_best() -> None:
+    objective = additive(LARGE, 3, pairs=0.0)
+    inner = RegularizedEvolution(LARGE, seed=0)
+    found = run(inner, objective, 10)
+    candidates = Candidates(inner, Linear(), np.random.default_rng(0), steps=20, proposals=1)
+
+    def compare(choices: IntArray) -> FloatArray:
+        return np.array([objective(LARGE.architecture(row)) for row in choices])
+
+    best = np.array([arch.choices for arch in sorted(found, key=objective)[::-1]])
+    flat = Visits(LARGE, Linear())
+    rows = candidates.gathered(best, np.asarray, compare, flat)
+    assert len(set(map(tuple, rows.tolist()))) == len(rows) <= 300
+    reached = compare(rows).max()
+    assert reached >= compare(LARGE.neighbour_choices(best[:3])).max()
+    near = LARGE.neighbour_choices(LARGE.neighbour_choices(best[:1])[:1])
+    assert reached > compare(near).max()
 
 
 def test_mistakes() -> None:
