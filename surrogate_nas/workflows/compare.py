@@ -362,13 +362,18 @@ def _write_results(out: Path, record: ComparisonRecord, kept: Sequence[KeptRun])
     _write(out / "summary.csv", summary_csv(record))
 
 
+def _short(cell: object) -> object:
+    """A number without the digits that only rounding made, such as .30000000000000004."""
+    return float(f"{cell:.10g}") if isinstance(cell, float) else cell
+
+
 def _write_csv(path: Path, kept: Sequence[KeptRun]) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("task", "searcher", "predictor", "seed", *TrialRow._fields))
     for run, trials in ((one.run, one.trials) for one in kept):
         head = (run.task, run.searcher, run.predictor, run.seed)
-        writer.writerows([*head, *row] for row in trials)
+        writer.writerows([*head, *map(_short, row)] for row in trials)
     _write(path, text.getvalue())
 
 

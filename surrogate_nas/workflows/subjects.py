@@ -10,15 +10,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from surrogate_nas._version import library_versions
-from surrogate_nas.benchmarks.base import TabularTask
+from surrogate_nas.benchmarks.base import Benchmark, TabularTask
 from surrogate_nas.benchmarks.catalog import open_benchmark
+from surrogate_nas.benchmarks.combined import CombinedTask
 from surrogate_nas.errors import InvalidArgumentError, SurrogateNASError
 from surrogate_nas.evaluation import Goal, recorded
 from surrogate_nas.records import SearchResult
 from surrogate_nas.records.verification import VerificationRecord
 from surrogate_nas.reporting.command import repeating, typed, without_passwords
 from surrogate_nas.reporting.html.subject import SearchSubject
-from surrogate_nas.workflows.goals import parse_limit
+from surrogate_nas.workflows.goals import WantedGoals, parse_limit
 from surrogate_nas.workflows.search import SearchOutcome
 
 if TYPE_CHECKING:
@@ -117,13 +118,24 @@ def of_store(store: str, name: str | None, space: str | os.PathLike[str] | None)
             **{key: _text(value) for key, value in settings.items() if key not in _UNREAD},
         },
         versions=settings.get("versions", {}),
-        command=repeating(settings, space=study.space.name, trials=len(study.trials)),
+        command=_command(study, task),
         seconds=seconds,
         task=task,
         training=recorded(settings) or (task.training if task is not None else None) or None,
         verification=_verification(storage, study),
         remarks=remarks,
     )
+
+
+def _command(study: Study, task: TabularTask | None) -> str | None:
+    """What repeats the search; None of several tasks whose weights are unknown."""
+    settings = dict(study.settings)
+    several = "benchmark" in settings and "+" in str(settings.get("task"))
+    if several and task is None:
+        return None
+    if several and isinstance(task, CombinedTask):
+        settings["task"] = settings["task"].replace("+", ",")
+    return repeating(settings, space=study.space.name, trials=len(study.trials))
 
 
 def _method(study: Study) -> str:
@@ -147,7 +159,9 @@ def _task(study: Study) -> tuple[TabularTask | None, list[str]]:
     name = settings["benchmark"]
     try:
         benchmark = open_benchmark(name)
-        task = benchmark.task(settings["task"], isomorphs=settings.get("isomorphs", "separate"))
+        names = _names(benchmark, settings["task"])
+        rule = settings.get("isomorphs", "separate")
+        task = WantedGoals().of([benchmark.task(part, isomorphs=rule) for part in names])
         same = task.fingerprint == settings.get("fingerprint")
         task = _with_goals(task, study)
     except SurrogateNASError:
@@ -158,6 +172,11 @@ def _task(study: Study) -> tuple[TabularTask | None, list[str]]:
         f"The table {name} of this search is not at hand, so ranks and the best value of the "
         "table are left out."
     ]
+
+
+def _names(benchmark: Benchmark, name: str) -> list[str]:
+    """The tasks that a study's task stands for: several, if it is their mean."""
+    return [name] if name in benchmark.tasks else name.split("+")
 
 
 def _goals(study: Study) -> tuple[Goal, ...]:

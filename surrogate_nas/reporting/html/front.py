@@ -136,7 +136,7 @@ def _points(subject: SearchSubject, numbers: IntArray, at: int) -> Html:
         cells += [short(tests.get(metric)) for metric in hidden]
         rows.append([name, *cells, f"{i}", "knee" if i == at else ""])
     head = ["architecture", *(f">{_label(goal)}" for goal in subject.goals)]
-    head += [*(f">test {name}" for name in hidden), ">trial", ""]
+    head += [*(f">test {name}" for name in hidden), ">trial", "note"]
     caption = "The front: no trial is better in one goal without being worse in another"
     return table(head, rows, caption=caption)
 

@@ -236,3 +236,16 @@ def test_commands_of_settings() -> None:
         "--recipe sgd --stop-early --searcher local --predictor none --trials 4 --batch 1 --seed 3"
     )
     assert repeating({"seed": 0}, space="x", trials=1) is None
+
+
+def test_a_search_of_the_mean_of_several_tasks(tmp_path: Path) -> None:
+    command = ["search", "--benchmark", "cell-bench", "--task", "digits,watch", "--trials", "12"]
+    for name, weights in (("equal", ()), ("other", ("--weights", ".9,.1"))):
+        store, page = tmp_path / f"{name}.journal", tmp_path / f"{name}.html"
+        plain = [*command, "--predictor", "none", *weights]
+        assert main([*plain, "--store", str(store)]) == 0
+        write_report(store, page)
+        found = assert_self_contained(page.read_text())
+        # Equal weights are recognised by the values; others are not recorded.
+        assert ("--task digits,watch" in found.text) == (name == "equal")
+        assert ("best of the table" in found.text) == (name == "equal")
