@@ -23,6 +23,9 @@ def page() -> str:
         "the work failed, and 130 after an interrupt by the keyboard.",
         "",
     ]
+    top.formatter_class = _Wide
+    for group in top._action_groups:
+        parts += _options(top, group)
     for _, command in _commands(top):
         parts += _section(command, 2)
     return "\n".join(parts) + "\n"
