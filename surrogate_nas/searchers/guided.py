@@ -80,9 +80,9 @@ class Guided(Searcher):
     which the sources disagree. Before the first result a predictor with a prior proposes the best
     by its mean, no two of them neighbours.
 
-    A guide that compares all architectures notices when it is wrong: the more of its proposals are
-    without gain, the wider every other plan explores, up to four times. And where encodings of one
-    network have measured equal values, it measures none of them again. See
+    A guide that compares all architectures notices when it is wrong: after twenty proposals without
+    gain every other plan explores the wider the more there are, up to four times. And where
+    encodings of one network have measured equal values, it measures none of them again. See
     `surrogate_nas.searchers.stalls`.
 
     The predictor learns warped values (see `surrogate_nas.predictors.scores.warped`), so that units

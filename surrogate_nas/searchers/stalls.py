@@ -6,7 +6,7 @@ trial at a time, six seeds. The numbers are the mean rank divided by that of the
 evolution and local search alone, the geometric mean over the tasks, after 50, 100, 150 and 200
 trials. With so few seeds they are rough.
 
-- Neither of both: 1.01, .98, .90, .80.
+- Neither of the two: 1.01, .98, .90, .80.
 - Without repeats: 1.01, .84, .77, .53.
 - And every other proposal from the neighbours of the best five, by the same model: .89, 1.08, 1.05,
   .69; by a Gaussian process on the decisions alone: .69, .99, 1.17, .62.
@@ -16,7 +16,13 @@ trials. With so few seeds they are rough.
 - Exploration that widens without gain, in every plan and half as fast: .44, .33, .41, .35, and the
   bandit adds nothing to it. But where the model is right and the optimum near, it goes away from
   it: an additive function of architectures and learning rates was not solved in 60 trials.
-- In every other plan only: .52, .71, .46, .48, and that function is solved.
+- In every other plan only, at once and twice as fast: .52, .71, .46, .48, and that function is
+  solved. But where the model is right it costs: `bayesian` finds the best cell of NAS-Bench-201 on
+  CIFAR-100 after a median of 35 trials (40 seeds), before after 29 (20 seeds).
+- In every other plan after ten proposals without gain: .75, .57, .54, .41 without the autoencoder,
+  and 34 trials (90 seeds). After twenty, as it is here: 1.04, .64, .62, .47, and 31.5 trials (70
+  seeds). Under attack the mean rank after 100 trials is below 10 of 15,625 with each of these; it
+  was 94, and evolution's is 79.
 """
 
 from __future__ import annotations
@@ -28,7 +34,8 @@ import numpy as np
 from surrogate_nas._types import BoolArray, IntArray
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 
-_PATIENCE = 12.5  # proposals without gain after which exploration is twice as wide
+_PATIENCE = 20  # proposals without gain that change nothing
+_GROWTH = 10  # further ones by which the factor of exploration grows by 1
 _WIDEST = 4.0  # factor of exploration at most
 _REPEATS = 2  # equal measurements of equal networks before further ones are left out
 
@@ -37,8 +44,9 @@ class Stall:
     """Counts a guide's proposals without gain, and widens its exploration the more there are.
 
     A model that is wrong about a region goes on proposing there, or proposes elsewhere what it
-    takes for second best. Both end when uncertainty counts more. Only every other plan is
-    widened, as the model may be right, and the optimum near; a gain ends it at once.
+    takes for second best. Both end when uncertainty counts more. This begins after twenty
+    proposals without gain, and a gain ends it. Only every other plan is widened, as the model may
+    be right, and the optimum near.
 
     Attributes:
         without_gain: Proposals of the guide since the last gain.
@@ -68,7 +76,7 @@ class Stall:
     def next_plan(self) -> None:
         """Decide how far the next plan explores."""
         self._widen = not self._widen
-        wide = min(1 + self.without_gain / _PATIENCE, _WIDEST)
+        wide = min(1 + max(0, self.without_gain - _PATIENCE) / _GROWTH, _WIDEST)
         self.factor = wide if self._widen else 1.0
 
 
