@@ -7,7 +7,7 @@ evolution and local search alone, the geometric mean over the tasks, after 50, 1
 trials. With so few seeds they are rough.
 
 - Neither of the two: 1.01, .98, .90, .80.
-- Without repeats: 1.01, .84, .77, .53.
+- With repeats left out: 1.01, .84, .77, .53.
 - And every other proposal from the neighbours of the best five, by the same model: .89, 1.08, 1.05,
   .69; by a Gaussian process on the decisions alone: .69, .99, 1.17, .62.
 - A bandit over the model, the neighbours of the best by a process on decisions, and the inner
