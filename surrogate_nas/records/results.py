@@ -201,6 +201,8 @@ class SearchResult:
             values = zip(self.goals, self.incumbent.evaluation.values, strict=True)
             found = ", ".join(f"{goal.metric} {goal.sign * value:.6g}" for goal, value in values)
             parts.append(f"best {found}")
+        if len(self.goals) > 1:
+            parts.append(f"front of {len(self.front_numbers)}")
         if self.stopped is not None:
             parts.append(self.stopped)
         return ", ".join([*parts, f"{self.seconds:.1f} s"])
