@@ -15,6 +15,7 @@ import numpy.typing as npt
 _KEY = b',"crc32":'
 _DIGITS = 10  # of every number of 32 bits, with leading spaces, so that the key has one position
 _END = len(_KEY) + _DIGITS + 1
+_FEW = 4  # bits; keys of other programs differ by more
 
 
 def sealed(entry: Mapping[str, Any]) -> bytes:
@@ -30,7 +31,10 @@ def unsealed(line: bytes) -> dict[str, Any]:
         ValueError: If it does not have its checksum, or is no JSON object.
         RecursionError: If it is nested too deeply.
     """
-    if line[-_END - 1 :].startswith(_KEY):
+    end = line[-_END - 1 :]
+    if 0 < _different_bits(end[: len(_KEY)], _KEY) <= _FEW:  # a damaged key would hide a checksum
+        raise ValueError("its checksum is damaged")
+    if end.startswith(_KEY):
         body = line[: -_END - 1]
         if int(line[-_DIGITS - 2 : -2]) != zlib.crc32(body):
             raise ValueError("it does not have its checksum")
@@ -39,6 +43,12 @@ def unsealed(line: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError("it is no JSON object")
     return found
+
+
+def _different_bits(one: bytes, other: bytes) -> int:
+    if len(one) != len(other):
+        return 8 * len(other)
+    return (int.from_bytes(one, "big") ^ int.from_bytes(other, "big")).bit_count()
 
 
 def check_zip(path: str | os.PathLike[str]) -> None:

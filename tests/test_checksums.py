@@ -28,7 +28,8 @@ def test_lines() -> None:
     assert unsealed(sealed(entry)) == entry
     assert json.loads(sealed(entry)) == entry | {"crc32": zlib.crc32(sealed(entry)[:-21])}
     assert unsealed(b'{"a":1}\n') == {"a": 1}
-    for wrong in (b"[1]\n", b"{", sealed({"a": 1}).replace(b"1", b"2", 1), b"\xff\n"):
+    hidden = sealed({"a": 1}).replace(b"1", b"2", 1).replace(b"crc32", b"crc22")
+    for wrong in (hidden, b"[1]\n", b"{", sealed({"a": 1}).replace(b"1", b"2", 1), b"\xff\n"):
         with pytest.raises(ValueError):  # noqa: PT011
             unsealed(wrong)
 
@@ -136,6 +137,17 @@ def test_no_bit_changes_silently(
     assert refused > 50
     path.write_bytes(content)
     assert read() == expected
+
+
+def test_a_damaged_name_hides_no_checksum(tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    weights(path)
+    content = path.read_bytes()
+    for name in (b'"checksum"', b'"settings_checksum"'):
+        assert name in content
+        path.write_bytes(content.replace(name, name.replace(b"c", b"b")))
+        with pytest.raises(FormatError, match="unknown name"):
+            read_weights(path)
 
 
 def test_a_checked_zip(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from surrogate_nas._types import FloatArray
 from surrogate_nas.checksums import checksum_of
 
 _CHECKSUM = "checksum"
+_KNOWN = frozenset({_CHECKSUM, "format", "format_version", "settings", "settings_checksum"})
 
 
 def tensor_file(tensors: Mapping[str, FloatArray], metadata: Mapping[str, str]) -> bytes:
@@ -31,10 +32,22 @@ def read_tensors(file: Any, path: Path) -> dict[str, FloatArray]:
     """
     tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     metadata = file.metadata() or {}
+    check_names(metadata)
     found = checksum_of(tensors, *_texts(metadata))
     if metadata.get(_CHECKSUM, found) != found:
         raise ValueError(f"{path.name} does not have its checksum")
     return tensors
+
+
+def check_names(metadata: Mapping[str, str]) -> None:
+    """Refuse a name that no version writes: a damaged one would hide a checksum.
+
+    Raises:
+        ValueError: If there is one.
+    """
+    unknown = sorted(metadata.keys() - _KNOWN)
+    if unknown:
+        raise ValueError(f"its metadata have the unknown name {unknown[0]!r}")
 
 
 def open_tensors(path: Path) -> Any:

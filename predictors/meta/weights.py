@@ -16,7 +16,12 @@ from surrogate_nas._types import FloatArray
 from surrogate_nas.checksums import checksum_of
 from surrogate_nas.errors import FormatError, InvalidArgumentError
 from surrogate_nas.files import cannot_write, write_bytes
-from surrogate_nas.predictors.meta.tensor_files import open_tensors, read_tensors, tensor_file
+from surrogate_nas.predictors.meta.tensor_files import (
+    check_names,
+    open_tensors,
+    read_tensors,
+    tensor_file,
+)
 from surrogate_nas.spaces.base import SearchSpace
 
 FORMAT = "surrogate-nas weights"
@@ -214,6 +219,7 @@ def _read(path: str | os.PathLike[str], *, tensors: bool) -> tuple[dict[str, Flo
                     f"weights, and this program reads version {FORMAT_VERSION}; update "
                     "surrogate-nas, or train them again with 'surrogate-nas meta-train'"
                 )
+            check_names(metadata)
             text = metadata["settings"]
             if metadata.get("settings_checksum", own := checksum_of({}, text)) != own:
                 raise ValueError("its settings do not have their checksum")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import warnings
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from surrogate_nas._types import FloatArray
 from surrogate_nas.errors import InvalidArgumentError, MissingDependencyError
+from surrogate_nas.files import FULL
 from surrogate_nas.training.datasets.base import Dataset
 
 PORTABLE = (".onnx", ".pt2")
@@ -63,6 +65,7 @@ def write_portable(part: Path, network: nn.Module, dataset: Dataset, path: Path)
     Raises:
         InvalidArgumentError: If the network has a part that such a file cannot hold, or the file
             computes something else.
+        OSError: If a disk is full.
     """
     examples = _examples(dataset)
     names = ["images"] if dataset.graph is None else ["features", "edges"]
@@ -73,6 +76,8 @@ def write_portable(part: Path, network: nn.Module, dataset: Dataset, path: Path)
             run = _onnx_runner(part) if onnx else _program_runner(part)
             difference = max(_difference(run, network, inputs) for inputs in examples)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise
         raise InvalidArgumentError(
             f"the network cannot be a file {os.fspath(path)!r} ({_first_line(error)}); "
             "write a .pt file"
@@ -127,8 +132,9 @@ def _write_program(
     part: Path, network: nn.Module, inputs: NetworkInputs, names: Sequence[str]
 ) -> None:
     program = torch.export.export(network, inputs, dynamic_shapes=_sizes(inputs))
-    with open(part, "wb") as file:  # not by its name, which ends in .part
-        torch.export.save(program, file)
+    whole = io.BytesIO()  # torch aborts the process where a disk is full
+    torch.export.save(program, whole)
+    part.write_bytes(whole.getbuffer())
 
 
 def _onnx_runner(part: Path) -> Any:
