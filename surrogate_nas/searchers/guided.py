@@ -80,10 +80,10 @@ class Guided(Searcher):
     which the sources disagree. Before the first result a predictor with a prior proposes the best
     by its mean, no two of them neighbours.
 
-    A guide that compares all architectures notices when it is wrong: after twenty proposals without
-    gain every other plan explores the wider the more there are, up to four times. And where
-    encodings of one network have measured equal values, it measures none of them again. See
-    `surrogate_nas.searchers.stalls`.
+    A guide without a prior that compares all architectures notices when it is wrong: after twenty
+    proposals without gain every other plan explores the wider the more there are, up to four times.
+    And where encodings of one network have measured equal values, any guide measures none of them
+    again. See `surrogate_nas.searchers.stalls`.
 
     The predictor learns warped values (see `surrogate_nas.predictors.scores.warped`), so that units
     and outliers do not matter and uncertainty is symmetric. One that conditions on new rows at
@@ -326,7 +326,8 @@ class Guided(Searcher):
     def _replan(self) -> None:
         """Fit, predict, and line up the next proposals."""
         self._news = 0
-        if self.candidates == "all":  # elsewhere exploration is wide from the first
+        # Elsewhere exploration is wide from the first. With a prior it gained nothing.
+        if self.candidates == "all" and not self.predictor.has_prior:
             self._stall.next_plan()
         known = self._learn()
         if self._beside is not None and self._succeeded:

@@ -155,6 +155,22 @@ def test_a_guide_without_gain_goes_where_it_knows_least(gains: bool) -> None:
         del left[arch.choices]
 
 
+class Knowing(Mistaken):
+    has_prior = True
+
+
+def test_a_guide_with_a_prior_explores_as_before() -> None:
+    searcher = Guided(RegularizedEvolution(OWN, seed=0), Knowing(), acquisition="ucb")
+    found = run(searcher, lambda arch: 0.0, 120)
+    prediction = Knowing().predict(OWN.unique())
+    left = {tuple(row): i for i, row in enumerate(OWN.unique().tolist())}
+    bound = prediction.mean + 1.25 * prediction.std
+    for number, arch in enumerate(found):
+        if number:  # before the first result its mean decides
+            assert bound[left[arch.choices]] == max(bound[i] for i in left.values())
+        del left[arch.choices]
+
+
 def test_a_search_that_is_told_what_another_did_goes_on_as_it_does() -> None:
     values = _trap(OWN, 0)
 
