@@ -19,7 +19,7 @@ from surrogate_nas.searchers.acquisition import ACQUISITIONS, most_promising, ne
 from surrogate_nas.searchers.base import KnownCosts, Requirements, Searcher
 from surrogate_nas.searchers.candidates import BEST, Candidates, extent
 from surrogate_nas.searchers.decision_process import DecisionProcess
-from surrogate_nas.searchers.stalls import Repeats, Stall
+from surrogate_nas.searchers.stalls import RepeatedNetworks, Stall
 from surrogate_nas.spaces.base import Architecture
 
 if TYPE_CHECKING:
@@ -216,7 +216,7 @@ class Guided(Searcher):
         self._fitted = 0  # number of rows at that fit
         self._news = 0
         self._guided = 0
-        self._stall, self._repeats = Stall(), Repeats(self.space)
+        self._stall, self._repeats = Stall(), RepeatedNetworks(self.space)
         self._front: FrontGuide | None = None  # of several goals
         self._beside = DecisionProcess(self.space) if joined else None
         self._candidates = Candidates(

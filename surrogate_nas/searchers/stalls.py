@@ -82,7 +82,7 @@ class Stall:
         self.factor = wide if self._widen else 1.0
 
 
-class Repeats:
+class RepeatedNetworks:
     """Finds encodings of networks that were measured already, where that is of no use.
 
     A space may have several encodings of one network (`SearchSpace.isomorphs`). Trained

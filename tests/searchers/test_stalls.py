@@ -14,7 +14,7 @@ from surrogate_nas.predictors.base import Predictor
 from surrogate_nas.predictors.gp import GaussianProcess
 from surrogate_nas.searchers.evolution import RegularizedEvolution
 from surrogate_nas.searchers.guided import Guided
-from surrogate_nas.searchers.stalls import Repeats, Stall
+from surrogate_nas.searchers.stalls import RepeatedNetworks, Stall
 from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.base import Architecture, Decision, SearchSpace
 from surrogate_nas.spaces.custom import define_space
@@ -69,7 +69,7 @@ def _groups() -> list[list[Architecture]]:
 
 def test_encodings_of_measured_networks_are_found_once_repetitions_were_equal() -> None:
     first, second, third, *_ = _groups()
-    repeats = Repeats(CELLS)
+    repeats = RepeatedNetworks(CELLS)
 
     def found() -> set[tuple[int, ...]]:
         choices = CELLS.unique()
@@ -93,7 +93,7 @@ def test_encodings_of_measured_networks_are_found_once_repetitions_were_equal() 
 
 def test_where_isomorphs_are_merged_nothing_is_a_repetition() -> None:
     merged = CELLS.with_isomorphs("merged")
-    repeats = Repeats(merged)
+    repeats = RepeatedNetworks(merged)
     for row in merged.unique()[:20]:
         repeats.observe(merged.architecture(row), 1.0)
     assert not repeats.among(merged.unique()).any()
