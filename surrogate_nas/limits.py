@@ -64,9 +64,14 @@ def resident(pid: int) -> int:
 
 def reason_of(process: BaseProcess | None) -> str:
     """Why a process ended by itself."""
+    code = None
     if process is not None:
         process.join(1.0)
-    code = None if process is None else process.exitcode
+        for _ in range(100):  # while the pool collects it, only the pool sees its exit code
+            code = process.exitcode
+            if code is not None:
+                break
+            time.sleep(0.01)
     if code is None:
         how = "died"
     elif code < 0:

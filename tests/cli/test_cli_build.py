@@ -86,7 +86,7 @@ def test_failures_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert "5 architectures of dense-cell on digits, 2 seeds; 10 trainings in" in shown
     assert "6 of 10 trainings failed" in shown
     assert "digits a seed 1: TrainingError: diverged" in shown
-    assert "delete their lines from t.h5.log" in shown
+    assert "surrogate-nas retry t.h5" in shown
     assert "and 1 more" in shown
     _show(replace(record, architectures=1, seeds=1, trained=1, failed=()))
     assert "1 architecture of dense-cell on digits, 1 seed; 1 training in" in (
