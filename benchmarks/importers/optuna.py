@@ -156,11 +156,11 @@ def import_optuna(
 
 def _study(storage: BaseStorage, name: str | None) -> optuna.Study:
     names = optuna.get_all_study_names(storage)
-    if name is None and len(names) != 1:
-        raise InvalidArgumentError(
-            "name a study with --study: the store holds "
-            + (", ".join(map(repr, names)) if names else "none")
-        )
+    if name is None and not names:
+        raise InvalidArgumentError("the store holds no study; name another store")
+    if name is None and len(names) > 1:
+        listed = ", ".join(map(repr, names))
+        raise InvalidArgumentError(f"name a study with --study: the store holds {listed}")
     if name is not None and name not in names:
         raise UnknownNameError("study", name, names)
     return optuna.load_study(study_name=name, storage=storage)

@@ -63,7 +63,7 @@ def read_study(
         searches = [key for key, study in found.items() if _is_search(study.user_attrs)]
         if name is None and not searches:
             raise InvalidArgumentError("the store holds no search; name another store")
-        if name is None and len(searches) != 1:
+        if name is None and len(searches) > 1:
             listed = ", ".join(map(repr, searches))
             raise InvalidArgumentError(f"name a search with --study: the store holds {listed}")
         if name is not None and name not in found:

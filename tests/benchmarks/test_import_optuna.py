@@ -288,7 +288,7 @@ def test_stores_that_do_not_exist_or_are_none(
         str(home / "absent.journal"): "there is no trial store",
         f"sqlite:///{home}/absent.db": "there is no trial store",
         str(home / "text.txt"): "is no trial store",
-        f"sqlite:///{home}/empty.db": "the store holds no search",
+        f"sqlite:///{home}/empty.db": "the store holds no study",
         "nothing://x": "nothing",
     }
     before = sorted(home.iterdir())
