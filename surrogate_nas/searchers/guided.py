@@ -81,9 +81,9 @@ class Guided(Searcher):
     by its mean, no two of them neighbours.
 
     A guide without a prior that compares all architectures notices when it is wrong: after twenty
-    proposals without gain every other plan explores the wider the more there are, up to four times.
-    And where encodings of one network have measured equal values, any guide measures none of them
-    again. See `surrogate_nas.searchers.stalls`.
+    rounds of proposals without gain every other plan explores wider, up to four times. And where
+    encodings of one network have measured equal values, any guide measures none of them again. See
+    `surrogate_nas.searchers.stalls`.
 
     The predictor learns warped values (see `surrogate_nas.predictors.scores.warped`), so that units
     and outliers do not matter and uncertainty is symmetric. One that conditions on new rows at
@@ -296,6 +296,7 @@ class Guided(Searcher):
         if self._succeeded < self.initial:
             return self.inner.ask(1)[0].arch
         self._guided += 1
+        self._stall.propose()
         # At first a prior is better than the inner searcher, so it makes all proposals.
         early = self.predictor.has_prior and self._guided <= _INITIAL
         if early or not self.inner_every or self._guided % self.inner_every:

@@ -38,6 +38,7 @@ def test_every_other_plan_explores_wider_until_there_is_a_gain() -> None:
     stall.observe(2.0, guided=True)
     wide = []
     for value in [1.0, None, 2.0] + [0.0] * 100:
+        stall.propose()
         stall.observe(value, guided=True)
         usual, wider = _factors(stall)
         assert usual == 1
@@ -49,6 +50,18 @@ def test_every_other_plan_explores_wider_until_there_is_a_gain() -> None:
     assert _factors(stall) == (1, 4)
     stall.observe(2.5, guided=False)
     assert _factors(stall) == (1, 1)
+
+
+def test_a_batch_counts_once() -> None:
+    one, batches = Stall(), Stall()
+    for _ in range(30):
+        one.propose()
+        one.observe(0.0, guided=True)
+        for _ in range(5):
+            batches.propose()
+        for _ in range(5):
+            batches.observe(0.0, guided=True)
+    assert batches.without_gain == one.without_gain == 29
 
 
 def test_only_proposals_of_the_guide_count() -> None:
