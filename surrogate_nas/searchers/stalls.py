@@ -21,8 +21,8 @@ trials. With so few seeds they are rough.
   CIFAR-100 after a median of 35 trials (40 seeds), before after 29 (20 seeds).
 - In every other plan after ten proposals without gain: .75, .57, .54, .41 without the autoencoder,
   and 34 trials (90 seeds). After twenty, as it is here: 1.04, .64, .62, .47, and 31.5 trials (70
-  seeds). Under attack the mean rank after 100 trials is below 10 of 15,625 with each of these; it
-  was 94, and evolution's is 79.
+  seeds). Under attack the mean rank after 100 and 200 trials is 53 and
+  1.2 of 15,625 with the last (20 seeds); it was 94 and 92, and evolution's is 79 and 39.
 - In batches of five on NAS-Bench-Graph, where twenty proposals are four rounds, counting proposals
   made `evolution+gp` worse after 100 trials (mean rank 69, before 39; 64 runs, p = .007).
 - With the prior of `meta-gnn` it gained nothing on the eight tasks of NAS-Bench-Graph (one run
