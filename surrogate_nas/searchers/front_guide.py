@@ -18,11 +18,11 @@ from surrogate_nas.searchers.base import KnownCosts, Searcher
 from surrogate_nas.searchers.candidates import Candidates
 from surrogate_nas.searchers.front_data import GoalPredictions, GoalScale, KnownTrials, keeping
 from surrogate_nas.searchers.improvement import MOST_EXACT, expected_hypervolume_improvement
+from surrogate_nas.searchers.learning_rows import LearningRows
 from surrogate_nas.searchers.predicted import PredictedObjective
 from surrogate_nas.searchers.several import Values, best_first, least_values, tchebycheff
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 
-_GROWTH = 4 / 3  # of the number of trials from one complete fit to the next
 _FEW = 5  # successful trials before a predictor without a prior is trusted
 _FAR = 3.0  # standard deviations beyond which an improvement is neglected
 _FIRST = 15  # guided proposals that are all by the expected improvement
@@ -114,7 +114,6 @@ class FrontGuide:
         self.refit_every = refit_every
         self.exploration = exploration
         self.inner_every = inner_every
-        self.labels = labels
         self.features = features
         self.all_candidates = all_candidates
         from surrogate_nas.predictors.gp import GaussianProcess  # slow to import
@@ -134,9 +133,7 @@ class FrontGuide:
         self._believed: dict[Architecture, Values] = {}
         self._plan: deque[tuple[Architecture, Values]] = deque()
         self._scales: list[GoalScale] = []
-        self._chosen: IntArray = np.zeros(0, dtype=np.int64)
-        self._told_then = 0
-        self._fitted = 0
+        self._rows = LearningRows(labels)
         self._news = 0
         self._guided = 0
         # Of a read-only array of architectures: their known costs, the scales, and the scores.
@@ -270,33 +267,16 @@ class FrontGuide:
         return known
 
     def _fit(self, known: KnownTrials) -> None:
+        def worst(best: int) -> IntArray:
+            order = best_first([tuple(row) for row in known.values.tolist()], self.goals)
+            return np.sort(order[best:])
+
         trials = len(known.values)
-        new = np.arange(self._told_then, len(known.archs))
-        anew = len(self._chosen) + len(new) >= _GROWTH * self._fitted
-        if anew:
-            self._chosen, self._told_then = self._representatives(known), trials
-            new = np.arange(trials, len(known.archs))
-        rows = np.append(self._chosen, new)
-        if anew:
-            self._fitted = len(rows)
+        rows, anew = self._rows.choose(trials, len(known.archs) - trials, worst, self.rng)
         choices = np.array([known.archs[i].choices for i in rows.tolist()])
         for i, model in self.models.items():
             data = TaskData("search", self.space, choices, known.scores[rows, i], self.features)
-            if anew:
-                model.fit(data)
-            else:
-                model.update(data)
-
-    def _representatives(self, known: KnownTrials) -> IntArray:
-        """Positions of the trials to learn from: all, or the best of many and a random sample."""
-        trials = len(known.values)
-        surplus = len(known.archs) - self.labels
-        if surplus <= 0:
-            return np.arange(trials)
-        order = best_first([tuple(row) for row in known.values.tolist()], self.goals)
-        others = np.sort(order[self.labels // 2 :])
-        drawn = self.rng.choice(len(others), size=min(surplus, len(others)), replace=False)
-        return np.delete(np.arange(trials), others[drawn])
+            (model.fit if anew else model.update)(data)
 
     def _known(self, choices: IntArray) -> dict[int, Prediction]:
         """The goals that are known, by position, larger is better; kept for a read-only array."""

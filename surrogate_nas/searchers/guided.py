@@ -19,6 +19,7 @@ from surrogate_nas.searchers.acquisition import ACQUISITIONS, most_promising, ne
 from surrogate_nas.searchers.base import KnownCosts, Requirements, Searcher
 from surrogate_nas.searchers.candidates import BEST, Candidates, extent
 from surrogate_nas.searchers.decision_process import DecisionProcess
+from surrogate_nas.searchers.learning_rows import LearningRows
 from surrogate_nas.searchers.stalls import RepeatedNetworks, Stall
 from surrogate_nas.spaces.base import Architecture
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 _INITIAL = 20
 _FEW = 5  # the default of `initial` for predictors that condition on new rows
 _SOON = 10  # where a process on decisions stands beside the predictor
-_GROWTH = 4 / 3  # of the number of trials from one complete fit to the next
 _PRIOR = 10  # first proposals of a predictor with a prior, which rest on it more than on results
 
 
@@ -54,6 +54,11 @@ class _Known:
         succeeded = int((~np.isnan(self.values)).sum())
         order = np.argsort(-self.values, kind="stable")[: min(n, succeeded)]
         return np.array([self.archs[i].choices for i in order.tolist()])
+
+    def worst(self, best: int) -> IntArray:
+        """Positions of the trials but the best of a number, the worst first: int (n,)."""
+        trials = len(self.values)
+        return np.argsort(self.scores[:trials], kind="stable")[: max(trials - best, 0)]
 
     def to_value(self) -> QuantileMap:
         """The map from scores back to values; needs a trial that succeeded."""
@@ -210,10 +215,7 @@ class Guided(Searcher):
         self._believed: dict[Architecture, float] = {}
         self._plan: deque[tuple[Architecture, float]] = deque()
         self._foreseen: dict[Architecture, float] = {}  # values of what is planned
-        # Positions of the trials of the last complete fit.
-        self._chosen: IntArray = np.zeros(0, dtype=np.int64)
-        self._told_then = 0
-        self._fitted = 0  # number of rows at that fit
+        self._rows = LearningRows(labels)
         self._news = 0
         self._guided = 0
         self._stall, self._repeats = Stall(), RepeatedNetworks(self.space)
@@ -256,7 +258,7 @@ class Guided(Searcher):
         keys = dict.fromkeys(self.space.key(arch) for arch in archs)
         new = [key for key in keys if key not in self._told and key not in self._believed]
         super().expect(keys)
-        if new and (self._fitted or self.predictor.has_prior):
+        if new and (self._rows.fitted or self.predictor.has_prior):
             means = self.predictor.predict(np.array([key.choices for key in new])).mean
             self._believed |= zip(new, means.tolist(), strict=True)
 
@@ -386,27 +388,10 @@ class Guided(Searcher):
             return _Known(list(self._believed), values[:0], np.array(believed))
         scores = warped(np.where(np.isnan(values), np.nanmin(values), values))
         known = _Known([*self._told, *self._believed], values, np.append(scores, believed))
-        new = np.arange(self._told_then, len(known.archs))
-        if len(self._chosen) + len(new) < _GROWTH * self._fitted:
-            self.predictor.update(self._data(known, np.append(self._chosen, new)))
-        else:
-            self._chosen, self._told_then = self._representatives(known), len(values)
-            rows = np.append(self._chosen, np.arange(len(values), len(known.archs)))
-            self._fitted = len(rows)
-            self.predictor.fit(self._data(known, rows))
+        rows, anew = self._rows.choose(len(values), len(believed), known.worst, self.rng)
+        (self.predictor.fit if anew else self.predictor.update)(self._data(known, rows))
         return known
 
     def _data(self, known: _Known, rows: IntArray) -> TaskData:
         choices = np.array([known.archs[i].choices for i in rows.tolist()])
         return TaskData("search", self.space, choices, known.scores[rows], self.features)
-
-    def _representatives(self, known: _Known) -> IntArray:
-        """Positions of the trials to learn from: all, or the best of many and a random sample."""
-        trials = len(known.values)
-        surplus = len(known.archs) - self.labels
-        if surplus <= 0:
-            return np.arange(trials)
-        by_score = np.argsort(known.scores[:trials], kind="stable")
-        others = by_score[: max(trials - self.labels // 2, 0)]
-        drawn = self.rng.choice(len(others), size=min(surplus, len(others)), replace=False)
-        return np.delete(np.arange(trials), others[drawn])
