@@ -16,7 +16,7 @@ from surrogate_nas.predictors.base import MetaPredictor, Predictor, not_fitted, 
 from surrogate_nas.predictors.calibration import least_std
 from surrogate_nas.predictors.meta.cost_columns import CostColumns
 from surrogate_nas.predictors.meta.cost_regression import CostMixture, Smoother
-from surrogate_nas.predictors.meta.encoder import group_tasks, whole_space
+from surrogate_nas.predictors.meta.encoder import tasks_of_one_space, whole_space
 from surrogate_nas.predictors.meta.weights import noted
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.spaces.rows import RowIndex
@@ -58,17 +58,10 @@ class MetaCost(MetaPredictor):
 
     def meta_fit(self, tasks: Sequence[TaskData]) -> Self:
         """Put the tasks' standardised values side by side."""
-        if not tasks:
-            raise InvalidArgumentError("a meta-learner needs at least one task, got none")
         for task in tasks:
             require_rows(task, 2)
-        groups = group_tasks(tasks)
-        if len(groups) != 1:
-            raise InvalidArgumentError(
-                f"meta-cost learns from tasks of one space, got {len(groups)}; give the devices of "
-                "one space, or take meta-gnn for several"
-            )
-        space = groups[0].space
+        advice = "give the devices of one space, or take meta-gnn for several"
+        space = tasks_of_one_space(tasks, "meta-cost", advice).space
         self._space_noted = space.identity
         keys = [space.keys(task.choices) for task in tasks]
         numbers, first = np.unique(space.index(np.concatenate(keys)), return_index=True)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from surrogate_nas._types import FloatArray, IntArray
+from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import TaskData
 from surrogate_nas.predictors.graph_encoder import GraphEncoder, GraphTensors, seeded
 from surrogate_nas.predictors.meta.unseen_space import SourceTerms
@@ -59,6 +60,36 @@ def group_tasks(tasks: Sequence[TaskData]) -> list[SourceGroup]:
         space = whole_space(task.space)
         by_space.setdefault((type(space), space.identity, space.isomorphs), []).append(i)
     return [_group(tasks, members) for members in by_space.values()]
+
+
+def tasks_of_one_space(tasks: Sequence[TaskData], learner: str, advice: str) -> SourceGroup:
+    """Source tasks of a meta-learner that serves one space only.
+
+    Args:
+        tasks: Of the sources.
+        learner: Its name, for the message.
+        advice: What to do with tasks of several spaces, for the message.
+
+    Raises:
+        InvalidArgumentError: If there is no task, or they are of several spaces.
+    """
+    check_any_task(tasks)
+    groups = group_tasks(tasks)
+    if len(groups) != 1:
+        raise InvalidArgumentError(
+            f"{learner} learns from tasks of one space, got {len(groups)}; {advice}"
+        )
+    return groups[0]
+
+
+def check_any_task(tasks: Sequence[TaskData]) -> None:
+    """Refuse a meta-training without tasks.
+
+    Raises:
+        InvalidArgumentError: If there is none.
+    """
+    if not tasks:
+        raise InvalidArgumentError("a meta-learner needs at least one task, got none")
 
 
 def _group(tasks: Sequence[TaskData], members: Sequence[int]) -> SourceGroup:

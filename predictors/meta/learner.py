@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from surrogate_nas._types import FloatArray, IntArray
-from surrogate_nas.errors import InvalidArgumentError, SurrogateNASError
+from surrogate_nas.errors import SurrogateNASError
 from surrogate_nas.evaluation import TaskData
 from surrogate_nas.files import reason, write_bytes
 from surrogate_nas.parallel import cores, each
@@ -28,6 +28,7 @@ from surrogate_nas.predictors.meta.encoder import (
     EncoderJob,
     MultiTaskEncoder,
     State,
+    check_any_task,
     decision_names,
     encoder_edition,
     graph_tensors,
@@ -109,8 +110,7 @@ class MetaGNN(MetaPredictor):
 
     def meta_fit(self, tasks: Sequence[TaskData]) -> Self:
         """Train the encoders, with and without each part of the tasks, then the kernel."""
-        if not tasks:
-            raise InvalidArgumentError("a meta-learner needs at least one task, got none")
+        check_any_task(tasks)
         for task in tasks:
             require_rows(task, 2)
         tasks = tuple(tasks)

@@ -16,7 +16,7 @@ from surrogate_nas.predictors.base import MetaPredictor, Predictor, not_fitted, 
 from surrogate_nas.predictors.boosting import XGBoost
 from surrogate_nas.predictors.calibration import interval_std, least_std
 from surrogate_nas.predictors.feature_predictor import OTHERS
-from surrogate_nas.predictors.meta.encoder import group_tasks, whole_space
+from surrogate_nas.predictors.meta.encoder import tasks_of_one_space, whole_space
 from surrogate_nas.predictors.meta.weights import noted
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.spaces.rows import RowIndex
@@ -37,23 +37,16 @@ class TransferRidge(MetaPredictor):
 
     def meta_fit(self, tasks: Sequence[TaskData]) -> Self:
         """Put the tasks' scores side by side."""
-        if not tasks:
-            raise InvalidArgumentError("a meta-learner needs at least one task, got none")
-        groups = group_tasks(tasks)
-        if len(groups) != 1:
-            raise InvalidArgumentError(
-                f"transfer-ridge learns from tasks of one space, got {len(groups)}; "
-                "take meta-gnn for several"
-            )
-        space = groups[0].space
+        group = tasks_of_one_space(tasks, "transfer-ridge", "take meta-gnn for several")
+        space = group.space
         self._space_noted = space.identity
         # Tasks may have measured different encodings of one key.
         self._index, position = np.unique(
-            space.index(space.keys(groups[0].choices)), return_inverse=True
+            space.index(space.keys(group.choices)), return_inverse=True
         )
-        row, column = np.nonzero(~np.isnan(groups[0].scores))
+        row, column = np.nonzero(~np.isnan(group.scores))
         self._scores = np.zeros((len(self._index), len(tasks)), dtype=np.float32)
-        self._scores[position[row], column] = groups[0].scores[row, column]
+        self._scores[position[row], column] = group.scores[row, column]
         return self
 
     def prior(self, space: SearchSpace) -> Predictor:
