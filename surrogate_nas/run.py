@@ -98,9 +98,9 @@ def search(
     An exception of the objective is a failed trial, as is an evaluation with another number of
     values than there are goals, or with one that is not finite. A function that returns no number
     at the first trial ends the search; if every trial failed, a warning tells the first reason. The
-    searcher never sees hidden
-    metrics. A keyboard interrupt ends the search early; what was evaluated is in the result. An
-    objective that remembers trials (`surrogate_nas.store.Stored`) is resumed.
+    searcher never sees hidden metrics. A keyboard interrupt ends the search early; what was
+    evaluated is in the result. An objective that remembers trials (`surrogate_nas.store.Stored`) is
+    resumed.
 
     Args:
         searcher: Proposes architectures; its state advances.
@@ -142,8 +142,9 @@ def search(
         called = (*called, ProgressBar())
     watchers = [callback for callback in called if isinstance(callback, SearchCallback)]
     with owned(memory):
-        loop = _Loop(searcher, inner, memory, trials, batch, budget, called)
-        loop.limits, loop.cluster = limits, cluster
+        loop = _Loop(
+            searcher, inner, memory, trials, batch, budget, called, limits=limits, cluster=cluster
+        )
         with watched(watchers, loop.begun(workers)):
             result = _run(loop, workers)
     for callback in watchers:
@@ -227,6 +228,9 @@ class _Loop:
         batch: int,
         budget: int | None,
         callbacks: tuple[Callback, ...],
+        *,
+        limits: TrialLimits | None,
+        cluster: ClusterOptions | None,
     ) -> None:
         self.searcher = searcher
         self.objective = objective
@@ -242,8 +246,8 @@ class _Loop:
         self.warm: set[tuple[Architecture, int | None]] = set()
         self.queue: deque[Proposal] = deque()  # of several processes
         self.under_way = 0  # in the unit of ``left``
-        self.limits: TrialLimits | None = None
-        self.cluster: ClusterOptions | None = None
+        self.limits = limits
+        self.cluster = cluster
 
     def begun(self, workers: int) -> SearchStart:
         """What callbacks are told when the search begins."""
