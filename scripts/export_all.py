@@ -23,17 +23,8 @@ from surrogate_nas.training.datasets.examples import Graph, Split
 from surrogate_nas.training.export import _raw, _ready
 from surrogate_nas.training.networks.base import build_network
 from surrogate_nas.training.portable import PORTABLE, write_portable
+from tests.small_networks import GRAPH_NETWORKS, SMALL
 
-SMALL = {  # sizes, as to export takes time for each operation
-    "darts": {"channels": 4, "cells": 3},
-    "mobilenet": {"width_percent": 10, "stem_stride": 1},
-    "nasbench101": {"channels": 12, "modules": 1},
-    "nasbench201": {"channels": 4, "cells": 1},
-    "nasbench-macro": {"channels": 4},
-    "transnas-macro": {"channels": 8},
-    "transnas-micro": {"channels": 8},
-}
-GRAPHS = {"gnn-design", "graphgym", "nas-bench-graph"}
 _NODES, _EDGES = 60, 240
 
 
@@ -66,7 +57,7 @@ def main() -> None:
     arguments = parser.parse_args()
     chosen = arguments.space.split(",") if arguments.space else names("network")
     for name in chosen:
-        space, data = open_space(name), graph() if name in GRAPHS else images()
+        space, data = open_space(name), graph() if name in GRAPH_NETWORKS else images()
         for number in range(arguments.count):
             arch = space.sample(np.random.default_rng(number))
             torch.manual_seed(0)

@@ -6,7 +6,7 @@ from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.testing import NetworkContract
 from surrogate_nas.training.networks.base import NetworkTask
 from tests.contracts.implementations import declare
-from tests.training.networks.test_networks import GRAPH_NETWORKS, SMALL
+from tests.small_networks import GRAPH_NETWORKS, SMALL
 
 
 class Registered(NetworkContract):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -21,3 +22,12 @@ def postgres_server() -> Iterator[str]:
 def postgres_url(postgres_server: str) -> str:
     """The URL of an empty PostgreSQL database."""
     return postgres.create_database(postgres_server, uuid.uuid4().hex)
+
+
+@pytest.fixture(params=["journal", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The name of a new store of each kind."""
+    if request.param == "postgres":
+        return str(request.getfixturevalue("postgres_url"))
+    places = {"journal": f"{tmp_path}/run.journal", "sqlite": f"sqlite:///{tmp_path}/run.db"}
+    return places[request.param]

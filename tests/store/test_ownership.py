@@ -33,14 +33,6 @@ with stored(sys.argv[1]).owned():
 """
 
 
-@pytest.fixture(params=["journal", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "postgres":
-        return str(request.getfixturevalue("postgres_url"))
-    places = {"journal": f"{tmp_path}/run.journal", "sqlite": f"sqlite:///{tmp_path}/run.db"}
-    return places[request.param]
-
-
 def stored(store: str, name: str = "toy", values: list[str] | None = None) -> Stored:
     def value(arch: object) -> float:
         if values is not None:

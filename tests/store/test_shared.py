@@ -34,14 +34,6 @@ SPACE = open_space("nats-size")
 ODD = Architecture(SPACE.name, (3, 2, 1, 0, 7))
 
 
-@pytest.fixture(params=["journal", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "postgres":
-        return str(request.getfixturevalue("postgres_url"))
-    places = {"journal": f"{tmp_path}/run.journal", "sqlite": f"sqlite:///{tmp_path}/run.db"}
-    return places[request.param]
-
-
 class Slow:
     """A function that notes what it evaluates."""
 

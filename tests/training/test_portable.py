@@ -26,8 +26,8 @@ from surrogate_nas.training.export import (
 )
 from surrogate_nas.training.model_card import card_path
 from surrogate_nas.training.networks.base import build_network
+from tests.small_networks import GRAPH_NETWORKS, SMALL
 from tests.training.data import squares
-from tests.training.networks.test_networks import GRAPH_NETWORKS, SMALL
 from tests.training.test_graph_training import DATA as GRAPH
 
 onnxruntime = pytest.importorskip("onnxruntime")

@@ -13,20 +13,9 @@ from surrogate_nas.training.networks.base import NetworkTask, build_network, cou
 from surrogate_nas.training.networks.blocks import EdgeCell, FactorizedReduce, relu_conv_bn, skip
 from surrogate_nas.training.networks.dense_cell import DenseCell
 from surrogate_nas.training.networks.nasbench101 import Module101, vertex_channels
+from tests.small_networks import GRAPH_NETWORKS, SMALL
 
 IMAGES = NetworkTask((1, 8, 8), 5)
-SMALL = {  # sizes that keep a test fast
-    "darts": {"channels": 4, "cells": 3},
-    "dense-cell": {"channels": 4, "cells": 2, "stem_stride": 2},
-    "hierarchical": {"stem_stride": 2},
-    "mobilenet": {"width_percent": 10, "stem_stride": 1},
-    "nasbench101": {"channels": 12, "modules": 1},
-    "nasbench201": {"channels": 4, "cells": 1},
-    "nasbench-macro": {"channels": 4},
-    "transnas-macro": {"channels": 8},
-    "transnas-micro": {"channels": 8},
-}
-GRAPH_NETWORKS = {"gnn-design", "graphgym", "nas-bench-graph"}
 IMAGE_NETWORKS = sorted(set(NETWORKS) - GRAPH_NETWORKS)
 
 
