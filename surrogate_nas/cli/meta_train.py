@@ -1,53 +1,131 @@
-"""``surrogate-nas meta-train``."""
+"""``surrogate-nas meta-train``: the options, and which of the three forms of meta-learning runs."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from surrogate_nas.cli.console import names, natural, note, only_json, positive, write_json
+from surrogate_nas.cli import meta_train_optimizer, meta_train_weights
+from surrogate_nas.cli.console import (
+    above_zero,
+    names,
+    natural,
+    note,
+    only_json,
+    positive,
+    write_json,
+)
+from surrogate_nas.cli.network_options import KNOWN_DATASETS, sizes
+from surrogate_nas.errors import InvalidArgumentError
 
-SUMMARY = "train a predictor across tasks"
+SUMMARY = "learn a predictor, weights or an optimizer across tasks"
 DESCRIPTION = """\
 Meta-train a predictor on the tasks of one or more tables, and keep its weights in a file, which
---predictor takes. A run that was stopped goes on where it was."""
+--predictor takes. A run that was stopped goes on where it was. With --learn weights or
+--learn optimizer, learn from real trainings of a space's networks on data sets: starting weights,
+which --initial takes, or an optimizer, which --optimizer takes."""
 EXAMPLE = (
     "surrogate-nas meta-train --suite nas-bench-graph:cora,citeseer,pubmed --holdout cora \\\n"
     "    --out planetoid.safetensors\n"
     "  surrogate-nas search --task cora --predictor planetoid.safetensors"
 )
 
+LEARNT = ("predictor", "weights", "optimizer")
+_PREDICTOR = "meta-gnn"
+_OF_PREDICTORS = ("suite", "holdout", "predictor")
+_OF_TRAININGS = ("space", "dataset", "data_dir", "recipe", "settings", "device", "minutes")
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of this command."""
     option = parser.add_argument
+    option("--learn", choices=LEARNT, default=LEARNT[0], help="default: %(default)s")
     option(
         "--suite",
-        required=True,
         metavar="B[:T,…][;B2…]",
-        help="what to learn from: benchmarks, each with all of its tasks or with those named",
+        help="what a predictor learns from: benchmarks, each with all of its tasks or with those "
+        "named",
     )
     option(
         "--holdout",
         type=names,
-        default=[],
         metavar="T,…",
         help="tasks of the suite's benchmarks, T or B/T, that are measured and not learnt from",
     )
-    option("--predictor", default="meta-gnn", metavar="P", help="default: %(default)s")
+    option("--predictor", metavar="P", help=f"default: {_PREDICTOR}")
     option("--out", required=True, metavar="FILE.safetensors", help="the file of weights")
     option("--seed", type=natural, default=0, metavar="N", help="default: %(default)s")
     option("--workers", type=positive, metavar="W", help="processes (default: all cores)")
+    group = parser.add_argument_group("with --learn weights or optimizer: the real trainings")
+    _add_training_options(group.add_argument)
+    meta_train_weights.add_options(group.add_argument)
+    meta_train_optimizer.add_options(group.add_argument)
+
+
+def _add_training_options(option: Any) -> None:
+    """The options that both forms with real trainings have; None where one is not given."""
+    option("--space", metavar="S", help="the space of the networks (default: dense-cell)")
+    option("--dataset", type=names, metavar="D,…", help=f"what is learnt from: {KNOWN_DATASETS}")
+    option(
+        "--data-dir",
+        action="append",
+        metavar="DIR|D=DIR",
+        help="the folder or file of the data sets, or of the data set D (repeats)",
+    )
+    option("--recipe", metavar="R", help="sgd, adamw, nasbench201 (default: sgd)")
+    option(
+        "--settings",
+        type=sizes,
+        metavar="NAME=N,…",
+        help="sizes of the networks, such as channels=8,cells=2",
+    )
+    option("--device", metavar="auto|cpu|cuda|mps", help="default: the fastest there is")
+    option("--minutes", type=above_zero, metavar="M", help="time of the meta-training")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train, and report."""
+    """Learn, and report."""
+    own = {
+        LEARNT[0]: _OF_PREDICTORS,
+        LEARNT[1]: (*_OF_TRAININGS, *meta_train_weights.NAMES),
+        LEARNT[2]: (*_OF_TRAININGS, *meta_train_optimizer.NAMES),
+    }
+    _check(arguments, own)
+    if arguments.learn == LEARNT[1]:
+        return meta_train_weights.run(arguments)
+    if arguments.learn == LEARNT[2]:
+        return meta_train_optimizer.run(arguments)
+    return _run_predictor(arguments)
+
+
+def _check(arguments: argparse.Namespace, own: Mapping[str, Sequence[str]]) -> None:
+    """Refuse options of another form, and a form without what it learns from.
+
+    Raises:
+        InvalidArgumentError: If there is such an option, or what is learnt from is missing.
+    """
+    learn = arguments.learn
+    for name in dict.fromkeys(name for options in own.values() for name in options):
+        if name not in own[learn] and getattr(arguments, name) is not None:
+            fit = " or ".join(form for form, options in own.items() if name in options)
+            raise InvalidArgumentError(
+                f"--{name.replace('_', '-')} is for --learn {fit}, got --learn {learn}; leave one "
+                "out"
+            )
+    needed = "suite" if learn == LEARNT[0] else "dataset"
+    if getattr(arguments, needed) is None:
+        raise InvalidArgumentError(f"--learn {learn} needs --{needed}: what is learnt from")
+
+
+def _run_predictor(arguments: argparse.Namespace) -> int:
     with only_json(arguments.json):
         from surrogate_nas.transfer import held_out_tasks, meta_train, suite_tasks
 
         record = meta_train(
             suite_tasks(arguments.suite),
-            predictor=arguments.predictor,
-            holdout=held_out_tasks(arguments.suite, arguments.holdout),
+            predictor=arguments.predictor or _PREDICTOR,
+            holdout=held_out_tasks(arguments.suite, arguments.holdout or []),
             out=arguments.out,
             seed=arguments.seed,
             workers=arguments.workers,
