@@ -21,12 +21,15 @@ from surrogate_nas.stopping import MedianStopping
 RECORDED = ("dataset", "options", "data", "epochs", "recipe", "settings", "network")
 """Settings of trainings that tables and studies record, beside the number of seeds."""
 
+LEARNT = ("initial", "optimizer")
+"""Learned parts of trainings, which are recorded where they are used: older records have none."""
+
 
 def recorded(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of `RECORDED`; none if the trainings cannot be repeated from them."""
+    """The settings of trainings, see `RECORDED` and `LEARNT`; none if they cannot be repeated."""
     if "dataset" not in settings or "epochs" not in settings:
         return {}
-    return {key: settings[key] for key in RECORDED if key in settings}
+    return {key: settings[key] for key in (*RECORDED, *LEARNT) if key in settings}
 
 
 @dataclass(frozen=True, slots=True)

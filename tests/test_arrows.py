@@ -32,6 +32,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         {"_types", "_version", "checksums", "errors", "limits", "pickle_sharing", "returned"}
     ),
     frozenset({"cluster", "files", "fronts", "parallel", "pickles", "registry", "stopping"}),
+    frozenset({"tensor_files"}),
     frozenset({"spaces"}),
     frozenset({"evaluation"}),
     frozenset({"benchmarks", "predictors", "store", "training"}),

@@ -40,7 +40,6 @@ from surrogate_nas.predictors.meta.encoder import (
 from surrogate_nas.predictors.meta.kernel import TransferInputs, TransferKernel
 from surrogate_nas.predictors.meta.process import AdaptedProcess
 from surrogate_nas.predictors.meta.stacked import Stacked
-from surrogate_nas.predictors.meta.tensor_files import open_tensors, read_tensors, tensor_file
 from surrogate_nas.predictors.meta.unseen_space import SizeScores, SourceTerms, VocabularyMapping
 from surrogate_nas.predictors.scores import normal_scores
 from surrogate_nas.predictors.structure.decision_columns import VALUES, DecisionColumns
@@ -48,6 +47,7 @@ from surrogate_nas.predictors.structure.features import StructuralFeatures
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.spaces.operations import EDITIONS, edition, widened
 from surrogate_nas.spaces.rows import RowIndex, distinct
+from surrogate_nas.tensor_files import open_tensors, read_tensors, tensor_file
 
 # Families of structural features in the kernel. Files of weights have parameters for each in this
 # order, and then for the decisions, if a space of the sources has columns of decisions.

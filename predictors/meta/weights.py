@@ -9,24 +9,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-from safetensors import SafetensorError
-
 from surrogate_nas._types import FloatArray
-from surrogate_nas.checksums import checksum_of
 from surrogate_nas.errors import FormatError, InvalidArgumentError
-from surrogate_nas.files import cannot_write, write_bytes
-from surrogate_nas.predictors.meta.tensor_files import (
-    check_names,
-    open_tensors,
-    read_tensors,
-    tensor_file,
-)
 from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.tensor_files import SUFFIX, FileKind
 
 FORMAT = "surrogate-nas weights"
 FORMAT_VERSION = 2
-SUFFIX = ".safetensors"
+_KIND = FileKind(FORMAT, FORMAT_VERSION, "weights", "surrogate-nas meta-train")
 
 Tensors = Mapping[str, FloatArray]
 
@@ -164,22 +154,7 @@ def write_weights(path: str | os.PathLike[str], tensors: Tensors, settings: Sett
         InvalidArgumentError: If the name does not end in ``.safetensors``.
         SurrogateNASError: If it cannot be written.
     """
-    path = Path(path)
-    if path.suffix != SUFFIX:
-        raise InvalidArgumentError(f"a file of weights must end in {SUFFIX}, got {str(path)!r}")
-    text = settings.to_json()
-    metadata = {
-        "format": FORMAT,
-        "format_version": str(FORMAT_VERSION),
-        "settings": text,
-        "settings_checksum": checksum_of({}, text),
-    }
-    content = tensor_file(tensors, metadata)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(path, content)
-    except OSError as error:
-        raise cannot_write(path, error, "the weights") from error
+    _KIND.write(path, tensors, settings.to_json())
 
 
 def read_settings(path: str | os.PathLike[str]) -> Settings:
@@ -189,7 +164,7 @@ def read_settings(path: str | os.PathLike[str]) -> Settings:
         InvalidArgumentError: If there is no such file.
         FormatError: If it is no such file, damaged, or of another version.
     """
-    return _read(path, tensors=False)[1]
+    return _KIND.read(path, Settings.from_json, tensors=False)[1]
 
 
 def read_weights(path: str | os.PathLike[str]) -> tuple[dict[str, FloatArray], Settings]:
@@ -199,43 +174,7 @@ def read_weights(path: str | os.PathLike[str]) -> tuple[dict[str, FloatArray], S
         InvalidArgumentError: If there is no such file.
         FormatError: If it is no such file, damaged, or of another version.
     """
-    return _read(path, tensors=True)
-
-
-def _read(path: str | os.PathLike[str], *, tensors: bool) -> tuple[dict[str, FloatArray], Settings]:
-    if not Path(path).is_file():
-        raise InvalidArgumentError(f"there is no file of weights {os.fspath(path)!r}")
-    try:
-        with open_tensors(Path(path)) as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise FormatError(
-                    f"{path} holds no weights of surrogate-nas; make some with "
-                    "'surrogate-nas meta-train'"
-                )
-            if metadata.get("format_version") != str(FORMAT_VERSION):
-                raise FormatError(
-                    f"{path} has version {metadata.get('format_version')} of the format of "
-                    f"weights, and this program reads version {FORMAT_VERSION}; update "
-                    "surrogate-nas, or train them again with 'surrogate-nas meta-train'"
-                )
-            check_names(metadata)
-            text = metadata["settings"]
-            if metadata.get("settings_checksum", own := checksum_of({}, text)) != own:
-                raise ValueError("its settings do not have their checksum")
-            settings = Settings.from_json(text)
-            found = read_tensors(file, Path(path)) if tensors else {}
-            for name, tensor in found.items():
-                if not np.isfinite(tensor).all():
-                    raise ValueError(f"{name} has values that are not finite")
-            return found, settings
-    except FormatError:
-        raise
-    except (SafetensorError, OSError, ValueError, TypeError, LookupError, RecursionError) as error:
-        raise FormatError(
-            f"{path} is damaged, cut off or no file of weights ({error}); make it again with "
-            "'surrogate-nas meta-train'"
-        ) from error
+    return _KIND.read(path, Settings.from_json)
 
 
 SHIPPED = Path(__file__).parents[1] / "shipped"

@@ -133,7 +133,7 @@ def _guide(
 
 
 def _alone(name: str) -> Any:
-    from surrogate_nas.predictors.meta.weights import SUFFIX
+    from surrogate_nas.tensor_files import SUFFIX
 
     chosen = name == AUTO or name.endswith(SUFFIX)
     kind = None if chosen else load("predictor", name)

@@ -115,7 +115,7 @@ def check_predictor(name: str) -> None:
     Raises:
         UnknownNameError: With the nearest name.
     """
-    from surrogate_nas.predictors.meta.weights import SUFFIX
+    from surrogate_nas.tensor_files import SUFFIX
 
     known = [*names("predictor"), AUTO, NONE]
     if name not in known and ":" not in name and not name.endswith(SUFFIX):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from surrogate_nas.errors import InvalidArgumentError
-from surrogate_nas.evaluation import RECORDED, recorded
+from surrogate_nas.evaluation import LEARNT, recorded
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.stopping import MedianStopping
 from surrogate_nas.training.datasets.base import open_dataset
@@ -103,8 +103,9 @@ def plan_training(
 def study_of(space: SearchSpace, plan: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """Name and settings of the study that keeps such trainings, the same for all searches."""
     sizes = ",".join(f"{key}={value}" for key, value in sorted(plan["settings"].items()))
-    built = [str(part) for part in (plan["network"], sizes) if part]
+    parts = (plan["network"], sizes, *(plan.get(key) for key in LEARNT))
+    built = [str(part) for part in parts if part]
     name = "/".join(
         [f"verify {space.name}", plan["dataset"], f"{plan['recipe']} {plan['epochs']}", *built]
     )
-    return name, {"task": plan["dataset"], **{key: plan[key] for key in RECORDED}}
+    return name, {"task": plan["dataset"], **recorded(plan)}

@@ -23,7 +23,6 @@ from surrogate_nas.errors import FormatError, InvalidArgumentError
 from surrogate_nas.predictors.base import Adapted, MetaPredictor, Predictor
 from surrogate_nas.predictors.meta.weights import (
     SHIPPED,
-    SUFFIX,
     Settings,
     installed_weights,
     read_settings,
@@ -33,6 +32,7 @@ from surrogate_nas.registry import load
 from surrogate_nas.searchers.method import AUTO
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.spaces.operations import OPERATION_IDS
+from surrogate_nas.tensor_files import SUFFIX
 from surrogate_nas.transfer.meta_training import (
     learns_from_others,
     meta_class,

@@ -15,8 +15,9 @@ from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Goal, Prediction, TaskData
 from surrogate_nas.predictors.base import Predictor
 from surrogate_nas.predictors.meta.cost import MetaCost, cost_alone
-from surrogate_nas.predictors.meta.weights import SUFFIX, read_weights
+from surrogate_nas.predictors.meta.weights import read_weights
 from surrogate_nas.spaces.base import RestrictedSpace, SearchSpace
+from surrogate_nas.tensor_files import SUFFIX
 from surrogate_nas.transfer.suites import full_name, same_task, suite_tasks
 
 LEAST = 5

@@ -19,7 +19,6 @@ from surrogate_nas.files import cannot_write, try_to_write
 from surrogate_nas.predictors import metrics
 from surrogate_nas.predictors.base import Adapted, MetaPredictor
 from surrogate_nas.predictors.meta.weights import (
-    SUFFIX,
     Settings,
     write_weights,
 )
@@ -28,6 +27,7 @@ from surrogate_nas.registry import load
 from surrogate_nas.searchers.method import AUTO
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.spaces.operations import STRUCTURAL_OPERATIONS
+from surrogate_nas.tensor_files import SUFFIX
 from surrogate_nas.transfer.suites import full_name, same_task, source_task
 
 HELD_OUT_LABELS = (0, 5, 20, 100)

@@ -58,7 +58,7 @@ def test_damaged_and_foreign_files(home: Path, monkeypatch: pytest.MonkeyPatch) 
     save_file({"x": np.zeros(2)}, path)
     with pytest.raises(FormatError, match="no weights of surrogate-nas"):
         choose_predictor(str(path), task)
-    monkeypatch.setattr(weights_module, "FORMAT_VERSION", 99)
+    monkeypatch.setattr(weights_module, "_KIND", replace(weights_module._KIND, version=99))
     path.write_bytes(whole)
     with pytest.raises(FormatError, match=r"version 2 .* reads version 99"):
         choose_predictor(str(path), task)
