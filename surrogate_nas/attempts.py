@@ -10,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 from surrogate_nas.cluster import Cluster, ClusterOptions
 from surrogate_nas.errors import InvalidArgumentError, MissingDependencyError, UnknownNameError
-from surrogate_nas.evaluation import Objective, PlacedObjective, Proposal, Trial
+from surrogate_nas.evaluation import Objective, PlacedObjective, Proposal, Resumable, Trial
 from surrogate_nas.limits import TrialLimits
 from surrogate_nas.parallel import Pool, dispatch
 
@@ -43,6 +43,15 @@ def attempt(
 
 def _failed(proposal: Proposal, error: BaseException) -> Trial:
     return Trial(proposal, error=f"{type(error).__name__}: {error}")
+
+
+def forget(objective: Objective, trial: Trial, job: EvaluationJob) -> None:
+    """Let an objective remove how far an evaluation was, as its result is recorded.
+
+    Of one that failed it may stay: whoever tries it again goes on from there.
+    """
+    if trial.evaluation is not None and isinstance(objective, Resumable):
+        objective.forget(trial.arch, budget=job[1], seed=job[2])
 
 
 Evaluate = Callable[[EvaluationJob], Trial]
@@ -81,26 +90,21 @@ def evaluations(
         objective: Sent to each process.
         take: Returns the next job, see `surrogate_nas.parallel.dispatch`.
         workers: Number of processes.
-        limits: Of each evaluation; not on a cluster.
+        limits: Of each evaluation.
         cluster: Evaluates in place of processes of this machine.
 
     Returns:
         Trials in the order in which they finish; closing the iterator ends the processes.
 
     Raises:
-        InvalidArgumentError: If the objective cannot be sent, or limits are wanted on a cluster.
+        InvalidArgumentError: If the objective cannot be sent.
     """
     sent, devices = _sent(objective)
     if cluster is None:
         return _evaluations(Pool(workers, _receive, sent, limits=limits), take, devices)
-    if limits:
-        raise InvalidArgumentError(
-            "limits of time and memory (--trial-timeout, --trial-memory) are for processes of this "
-            "machine; leave them out with a Ray cluster"
-        )
     if isinstance(objective, PlacedObjective):  # a cluster shows each process its own GPUs
         devices = ["auto" if cluster.gpus else "cpu"]
-    return _evaluations(Cluster(cluster, _receive, sent), take, devices)
+    return _evaluations(Cluster(cluster, _receive, sent, limits=limits), take, devices)
 
 
 def _sent(objective: Objective) -> tuple[bytes, Sequence[str | None]]:

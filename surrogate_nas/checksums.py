@@ -7,7 +7,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Mapping
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -51,7 +51,7 @@ def _different_bits(one: bytes, other: bytes) -> int:
     return (int.from_bytes(one, "big") ^ int.from_bytes(other, "big")).bit_count()
 
 
-def check_zip(path: str | os.PathLike[str]) -> None:
+def check_zip(path: str | os.PathLike[str] | IO[bytes]) -> None:
     """Compare a zip file, as of `torch.save` and `numpy.savez`, with the checksums in it.
 
     Raises:

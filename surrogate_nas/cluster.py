@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, Self, TypeVar
 
 from surrogate_nas.errors import InvalidArgumentError, MissingDependencyError, SurrogateNASError
+from surrogate_nas.limits import TrialLimits, WorkerEnded
+from surrogate_nas.parallel import Pool
 
 R = TypeVar("R")
 
@@ -61,7 +63,11 @@ class Cluster:
     """
 
     def __init__(
-        self, options: ClusterOptions, setup: Callable[..., object], *arguments: Any
+        self,
+        options: ClusterOptions,
+        setup: Callable[..., object],
+        *arguments: Any,
+        limits: TrialLimits | None = None,
     ) -> None:
         """Prepare a connection.
 
@@ -69,6 +75,8 @@ class Cluster:
             options: Where the jobs run.
             setup: Called once in each process, before its first job.
             arguments: Arguments of ``setup``.
+            limits: Of each job, which then has a process of its own, started by the cluster's; it
+                is ended beyond them, and its job is not tried again.
 
         Raises:
             MissingDependencyError: If Ray is not installed.
@@ -79,7 +87,7 @@ class Cluster:
             raise MissingDependencyError("--ray needs Ray: pip install ray") from error
         self._ray: Any = ray
         self._options = options
-        self._setup = (setup, arguments)
+        self._setup = (setup, arguments, limits or TrialLimits())
         self._busy: dict[Any, _Job[Any]] = {}
         self._slots, self._looked = 0, -math.inf
 
@@ -110,7 +118,7 @@ class Cluster:
             num_cpus=options.cpus,
             num_gpus=options.gpus,
             max_retries=options.retries,
-            retry_exceptions=False,
+            retry_exceptions=[WorkerEnded],
         )(_run)
         return self
 
@@ -208,7 +216,8 @@ class _Job(Generic[R]):
         """Return the function's result, or raise its exception.
 
         Raises:
-            BrokenProcessPool: If its process died, and so did those of all retries.
+            BrokenProcessPool: If its process died, and so did those of all retries, or if it took
+                more than the limits.
         """
         try:
             found: R = self._ray.get(self._reference)
@@ -220,6 +229,7 @@ class _Job(Generic[R]):
 
 
 _prepared: set[str] = set()
+_pools: dict[str, Pool] = {}  # of limited jobs
 
 
 def _run(name: str, sent: list[Any], function: Callable[..., R], arguments: tuple[Any, ...]) -> R:
@@ -227,7 +237,15 @@ def _run(name: str, sent: list[Any], function: Callable[..., R], arguments: tupl
     if name not in _prepared:
         import ray
 
-        setup, its_arguments = ray.get(sent[0])
-        setup(*its_arguments)
+        setup, its_arguments, limits = ray.get(sent[0])
+        if limits.are_watched:  # the cluster itself isolates
+            _pools[name] = Pool(1, setup, *its_arguments, limits=limits)
+        else:
+            setup(*its_arguments)
         _prepared.add(name)
+    if name in _pools:
+        pool = _pools[name]
+        job = pool.submit(function, *arguments)
+        pool.wait()
+        return pool.result(job)
     return function(*arguments)

@@ -369,6 +369,17 @@ class Stopping(Objective, Protocol):
         ...
 
 
+@runtime_checkable
+class Resumable(Objective, Protocol):
+    """An objective that keeps on disk how far an evaluation is, so that it can be cut off."""
+
+    def forget(
+        self, arch: Architecture, *, budget: int | None = None, seed: int | None = None
+    ) -> None:
+        """Remove what was kept of an evaluation whose result is recorded."""
+        ...
+
+
 def checked_goals(goals: Sequence[Goal]) -> tuple[Goal, ...]:
     """The goals in the order that searches have: those without a limit first.
 

@@ -52,7 +52,7 @@ def writing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         yield file
 
 
-def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
+def write_bytes(path: str | os.PathLike[str], content: bytes | memoryview) -> None:
     """Write a file, whole or not at all; see `replacing`."""
     with writing(path) as file:
         file.write(content)

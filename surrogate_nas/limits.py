@@ -1,4 +1,4 @@
-"""TrialLimits of a job in another process: its time, and its memory."""
+"""Limits of a job in another process: its time, and its memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ _GB = 1e9
 
 
 class WorkerEnded(BrokenProcessPool):
-    """The process of a job ended before the job; the message says why."""
+    """The process of a job ended by itself before the job; the message says why."""
+
+
+class LimitExceeded(BrokenProcessPool):
+    """The process of a job was ended, as it took too much; the message says of what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +34,13 @@ class TrialLimits:
         seconds: From the start of the job, without that of its process; None for any time.
         gigabytes: Resident memory of the process, 10^9 bytes each, looked at every 0.1 s; None for
             any. Only on Linux.
+        isolated: Whether a job has a process of its own also without those, so that a crash, such
+            as of a user's extension in C, ends the job alone.
     """
 
     seconds: float | None = None
     gigabytes: float | None = None
+    isolated: bool = False
 
     def __post_init__(self) -> None:
         for name, number in (("trial_timeout", self.seconds), ("trial_memory", self.gigabytes)):
@@ -41,7 +48,12 @@ class TrialLimits:
                 raise InvalidArgumentError(f"{name} must be a number above 0, got {number}")
 
     def __bool__(self) -> bool:
-        """Whether there is any limit."""
+        """Whether a job needs a process of its own."""
+        return self.are_watched or self.isolated
+
+    @property
+    def are_watched(self) -> bool:
+        """Whether a process may take too much."""
         return self.seconds is not None or self.gigabytes is not None
 
     def exceeded(self, process: BaseProcess, started: float) -> str | None:

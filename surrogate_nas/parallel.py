@@ -19,7 +19,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Protocol, Self, TypeVar
 
 from surrogate_nas.errors import SurrogateNASError
-from surrogate_nas.limits import LOOK, TrialLimits, WorkerEnded, reason_of
+from surrogate_nas.limits import LOOK, LimitExceeded, TrialLimits, WorkerEnded, reason_of
 
 D = TypeVar("D")
 T = TypeVar("T")
@@ -106,7 +106,7 @@ class Pool:
         self._limits = limits or TrialLimits()
         self._begun: dict[Future[Any], float] = {}
         self._processes: dict[ProcessPoolExecutor, BaseProcess] = {}
-        self._reasons: dict[Future[Any], str] = {}
+        self._reasons: dict[Future[Any], BrokenProcessPool] = {}
         self._setup = (setup, arguments)
         self._context = multiprocessing.get_context("spawn")
         # The processes hold the other end; it breaks when this process ends or closes its own.
@@ -160,7 +160,7 @@ class Pool:
                 self._idle.append(executor)
                 continue
             process = self._processes.pop(executor, None)
-            self._reasons.setdefault(future, reason_of(process))
+            self._reasons.setdefault(future, WorkerEnded(reason_of(process)))
             if self._started.pop(executor).exception() is not None:
                 raise SurrogateNASError(
                     "a worker process could not start (its reason is above); a script needs "
@@ -171,7 +171,7 @@ class Pool:
     def _wait(self) -> set[Future[Any]]:
         """Wait until a job is done; end the processes that exceed the limits."""
         while True:
-            pause = LOOK if self._limits else None
+            pause = LOOK if self._limits.are_watched else None
             done = wait(self._busy, timeout=pause, return_when=FIRST_COMPLETED).done
             if done:
                 return done
@@ -183,7 +183,7 @@ class Pool:
                     continue
                 reason = self._limits.exceeded(process, self._begun[future])
                 if reason is not None:
-                    self._reasons[future] = reason
+                    self._reasons[future] = LimitExceeded(reason)
                     process.kill()
 
     def result(self, future: Future[R]) -> R:
@@ -191,11 +191,12 @@ class Pool:
 
         Raises:
             WorkerEnded: If its process ended before; the message says why.
+            LimitExceeded: If its process was ended, as it took too much.
         """
         try:
             return future.result()
         except BrokenProcessPool as error:
-            raise WorkerEnded(self._reasons.pop(future, str(error))) from error
+            raise self._reasons.pop(future, error) from error
 
     def __enter__(self) -> Self:
         return self

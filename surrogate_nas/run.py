@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
-from surrogate_nas.attempts import Evaluate, EvaluationJob, attempt, attempts, evaluations
+from surrogate_nas.attempts import Evaluate, EvaluationJob, attempt, attempts, evaluations, forget
 from surrogate_nas.callbacks.base import SearchCallback, SearchStart, watched
 from surrogate_nas.callbacks.progress import ProgressBar
 from surrogate_nas.cluster import ClusterOptions
@@ -285,7 +285,7 @@ class _Loop:
                 if trial is None:
                     if self._cost(proposal) > self.left or self._key(proposal) in self.warm:
                         continue
-                    trial = evaluate((proposal, self._budget_of(proposal), None))
+                    trial = evaluate(self._job(proposal))
                     self._record(trial)
                 self._finish(trial)
                 told.append(trial)
@@ -351,7 +351,7 @@ class _Loop:
             return None
         proposal = self.queue.popleft()
         self.under_way += self._cost(proposal)
-        return proposal, self._budget_of(proposal), None
+        return self._job(proposal)
 
     def _refill(self) -> bool:
         try:
@@ -372,8 +372,9 @@ class _Loop:
                 self._share_in_processes(shared, min(workers, self.trials))
                 return
             while (proposal := shared.next()) is not None:
-                budget = self._budget_of(proposal)
-                shared.record(attempt(self.objective, proposal, budget=budget))
+                trial = attempt(self.objective, proposal, budget=self._budget_of(proposal))
+                shared.record(trial)
+                forget(self.objective, trial, self._job(proposal))
         finally:
             self.done.sort(key=lambda trial: trial.proposal.number)
 
@@ -383,12 +384,13 @@ class _Loop:
             if proposal is None:
                 return None
             self.under_way += 1
-            return proposal, self._budget_of(proposal), None
+            return self._job(proposal)
 
         with contextlib.closing(self._evaluations(take, workers)) as found:
             for trial in found:
                 self.under_way -= 1
                 shared.record(trial)
+                forget(self.objective, trial, self._job(trial.proposal))
 
     def _evaluations(
         self, take: Callable[[], EvaluationJob | None], workers: int
@@ -408,6 +410,9 @@ class _Loop:
     def _budget_of(self, proposal: Proposal) -> int | None:
         return self.budget if proposal.budget is None else proposal.budget
 
+    def _job(self, proposal: Proposal) -> EvaluationJob:
+        return proposal, self._budget_of(proposal), None
+
     def _tell(self, trials: Collection[Trial]) -> None:
         if trials:
             self.searcher.tell([_stripped(trial) for trial in trials])
@@ -417,6 +422,7 @@ class _Loop:
             raise WrongValueError((trial.error or "").removeprefix(_WRONG))
         if self.memory is not None:
             self.memory.record(trial)
+        forget(self.objective, trial, self._job(trial.proposal))
 
     def _finish(self, trial: Trial) -> None:
         _LOG.debug("trial %d: %s", len(self.done), trial)

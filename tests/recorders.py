@@ -42,6 +42,9 @@ class Arithmetic:
     def machine(self, device: str) -> dict[str, str]:
         return {"processor": f"abacus, {device}", "torch": "none"}
 
+    def forget(self, arch: Architecture, seed: int) -> None:
+        """Nothing of a training is kept."""
+
     def _attempts(self, number: int, seed: int) -> Path:
         return Path(self.attempts or "", f"{self.task}-{number}-{seed}")
 

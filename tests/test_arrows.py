@@ -31,8 +31,8 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset(
         {"_types", "_version", "checksums", "errors", "limits", "pickle_sharing", "returned"}
     ),
-    frozenset({"cluster", "files", "fronts", "parallel", "pickles", "registry", "stopping"}),
-    frozenset({"tensor_files"}),
+    frozenset({"files", "fronts", "parallel", "pickles", "registry", "stopping"}),
+    frozenset({"cluster", "tensor_files"}),
     frozenset({"spaces"}),
     frozenset({"evaluation"}),
     frozenset({"benchmarks", "predictors", "store", "training"}),

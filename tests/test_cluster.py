@@ -16,12 +16,17 @@ from surrogate_nas.cli import main
 from surrogate_nas.cluster import Cluster, ClusterOptions
 from surrogate_nas.errors import InvalidArgumentError, MissingDependencyError, SurrogateNASError
 from surrogate_nas.evaluation import FunctionObjective, Trial
+from surrogate_nas.limits import TrialLimits
 from surrogate_nas.run import search
 from surrogate_nas.searchers.factory import make_searcher
+from surrogate_nas.searchers.random import RandomSearch
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.store import Stored, open_storage
 from surrogate_nas.workflows.build import Task, build, log_of
+from tests.misbehaviour import misbehave
 from tests.recorders import ROWS, SPACE, Arithmetic
+from tests.test_failures import REASONS
+from tests.test_failures import SPACE as LIMITED
 from tests.workflows.test_build import columns, results
 
 
@@ -138,6 +143,23 @@ def test_a_node_leaves_and_another_joins_in_the_middle(tmp_path: Path) -> None:
     again = {arch for arch, n in times.items() if n > 1}
     assert again <= {arch for node, arch in begun if node == leaving.node_id}
     assert {node for node, _ in begun} == set(nodes)
+
+
+@pytest.mark.extra
+def test_limits_on_a_cluster_are_those_of_this_machine() -> None:
+    pytest.importorskip("ray", reason="needs the extra ray")
+    result = search(
+        RandomSearch(LIMITED, seed=0),
+        FunctionObjective(LIMITED, misbehave),
+        trials=LIMITED.size,
+        limits=TrialLimits(seconds=4, gigabytes=0.6),
+        cluster=ClusterOptions("local", workers=2, retries=0),
+    )
+    reasons = {t.arch.choices: t.error for t in result.trials if t.error is not None}
+    assert reasons == {k: v for k, v in REASONS.items() if k in reasons}
+    assert len(reasons) == len({t.arch for t in result.trials if t.arch.choices[0]})
+    assert {"TimeoutError", "MemoryError"} <= {text.partition(":")[0] for text in reasons.values()}
+    assert result.value == 3.0
 
 
 def test_a_start_that_fails_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

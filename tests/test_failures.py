@@ -116,6 +116,6 @@ def test_numbers_of_other_libraries_are_numbers() -> None:
 
 
 @pytest.mark.parametrize("limits", [{"seconds": 0}, {"gigabytes": float("nan")}, {"seconds": -1}])
-def test_limits_are_above_zero(limits: dict[str, float]) -> None:
+def test_limits_are_above_zero(limits: dict[str, Any]) -> None:
     with pytest.raises(InvalidArgumentError, match="must be a number above 0"):
         TrialLimits(**limits)

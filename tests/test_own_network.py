@@ -22,6 +22,8 @@ conv3 = { operation = "conv", kernel = 3 }
 conv5 = { operation = "conv", kernel = 5 }
 """
 NETWORK = """
+import ctypes
+
 from torch import nn
 
 KERNELS = {1: 3, 2: 5}
@@ -48,6 +50,18 @@ def narrow(architecture, task):
 
 def fixed(architecture, task):
     return nn.Sequential(nn.Flatten(), nn.AdaptiveAvgPool1d(task.classes))
+
+
+class Crash(nn.Module):
+    def forward(self, inputs):
+        if len(inputs) > 2:
+            ctypes.string_at(0)
+        return inputs
+
+
+def crashing(architecture, task):
+    network = build(architecture, task)
+    return nn.Sequential(Crash(), network) if architecture.choices[0] == 1 else network
 """
 COMMON = ["--space", "nets.toml", "--dataset", "digits", "--network", "own_nets:build"]
 COMMON += ["--device", "cpu", "--epochs", "1"]
@@ -125,6 +139,18 @@ def test_what_no_training_can_do_is_one_line_or_a_failed_trial(
     assert "2 trials, 2 failed" in shown.out
     assert "every trial failed; the first reason was: InvalidArgumentError: " in shown.err
     assert reason in shown.err
+
+
+def test_its_crash_is_a_failed_trial(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [word.replace("own_nets:build", "own_nets:crashing") for word in COMMON]
+    answer = answered(capsys, "search", *words, "--predictor", "none", "--trials", "4")
+    crashed = [trial for trial in answer["trials"] if trial["arch"].startswith("conv3")]
+    assert 0 < len(crashed) < 4
+    for trial in answer["trials"]:
+        if trial in crashed:
+            assert "was ended by SIGSEGV" in trial["error"]
+        else:
+            assert trial["error"] is None
 
 
 def test_a_checkpoint_is_of_one_builder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

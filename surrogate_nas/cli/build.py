@@ -21,6 +21,7 @@ from surrogate_nas.cli.console import (
 from surrogate_nas.cli.network_options import (
     DEFAULT_DATASET,
     KNOWN_DATASETS,
+    add_checkpoints_option,
     add_data_dir_option,
     add_network_options,
     add_space_option,
@@ -76,6 +77,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--seed", type=natural, default=0, metavar="I", help="of the sample (default: %(default)s)"
     )
     add_network_options(parser)
+    add_checkpoints_option(option)
     option(
         "--workers",
         type=positive,

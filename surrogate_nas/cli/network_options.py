@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from surrogate_nas.registry import DATASETS
 
 if TYPE_CHECKING:
+    from surrogate_nas.limits import TrialLimits
     from surrogate_nas.spaces.base import SearchSpace
     from surrogate_nas.training.objective import TrainingObjective
     from surrogate_nas.training.options import TrainingOptions
@@ -32,6 +33,16 @@ def add_space_option(option: Any, *, later: bool = False) -> None:
 def add_data_dir_option(option: Any) -> None:
     """Add ``--data-dir`` by a parser's or a group's ``add_argument``."""
     option("--data-dir", type=Path, metavar="DIR", help="the folder or file of the data set")
+
+
+def add_checkpoints_option(option: Any) -> None:
+    """Add ``--checkpoints`` by a parser's or a group's ``add_argument``."""
+    option(
+        "--checkpoints",
+        metavar="FOLDER|URL",
+        help="keep the state of each training after every epoch, and go on from there when its "
+        "process or machine dies: a folder or a URL of fsspec (s3://…) that all machines see",
+    )
 
 
 def add_network_options(
@@ -88,6 +99,7 @@ def training_options(
         settings=arguments.settings,
         network=arguments.network,
         device=arguments.device or "auto",
+        checkpoints=arguments.checkpoints,
     )
 
 
@@ -107,6 +119,14 @@ def planned(
         dataset: None for that of the arguments.
     """
     return training_options(arguments, dataset=dataset).plan(space, noted)
+
+
+def trial_limits(arguments: argparse.Namespace) -> TrialLimits:
+    """The limits of a command; a network of the user's own may crash, so it is isolated."""
+    from surrogate_nas.limits import TrialLimits
+
+    own = arguments.network is not None
+    return TrialLimits(arguments.trial_timeout, arguments.trial_memory, isolated=own)
 
 
 def sizes(text: str) -> dict[str, int | float]:

@@ -15,7 +15,13 @@ from surrogate_nas.cli.console import (
     progress,
     write_json,
 )
-from surrogate_nas.cli.network_options import add_data_dir_option, add_network_options, planned
+from surrogate_nas.cli.network_options import (
+    add_checkpoints_option,
+    add_data_dir_option,
+    add_network_options,
+    planned,
+    trial_limits,
+)
 from surrogate_nas.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -47,6 +53,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     option("--space", metavar="S", help="where it is neither registered nor a noted TOML file")
     add_data_dir_option(option)
     add_network_options(parser, later=True)
+    add_checkpoints_option(option)
     add_accept_option(parser)
     option("--workers", type=positive, metavar="W", help="processes (default: 1; build: all cores)")
     add_limit_options(parser)
@@ -71,7 +78,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _retry_search(arguments: argparse.Namespace) -> RetryRecord:
-    from surrogate_nas.limits import TrialLimits
     from surrogate_nas.store import Stored, open_storage, read_study
     from surrogate_nas.workflows.retry import pattern, retry_trials
 
@@ -87,7 +93,7 @@ def _retry_search(arguments: argparse.Namespace) -> RetryRecord:
         reason=arguments.reason,
         budget=study.settings.get("budget"),
         workers=arguments.workers or 1,
-        limits=TrialLimits(arguments.trial_timeout, arguments.trial_memory),
+        limits=trial_limits(arguments),
         progress=progress,
     )
     if arguments.network is not None and found.succeeded:
@@ -124,7 +130,6 @@ def _check_network(arguments: argparse.Namespace, recorded: str | None) -> None:
 
 
 def _retry_table(arguments: argparse.Namespace) -> RetryRecord:
-    from surrogate_nas.limits import TrialLimits
     from surrogate_nas.training.recorder import TrainingRecorder
     from surrogate_nas.workflows.build import Task
     from surrogate_nas.workflows.retry import read_log, rebuild
@@ -143,6 +148,6 @@ def _retry_table(arguments: argparse.Namespace) -> RetryRecord:
         reason=arguments.reason,
         workers=arguments.workers,
         accept=arguments.accept,
-        limits=TrialLimits(arguments.trial_timeout, arguments.trial_memory),
+        limits=trial_limits(arguments),
         progress=progress,
     )

@@ -251,6 +251,7 @@ def _options(arguments: argparse.Namespace) -> SearchOptions:
         store=arguments.store,
         trial_timeout=arguments.trial_timeout,
         trial_memory=arguments.trial_memory,
+        isolated=arguments.network is not None,
         accept=arguments.accept,
         share=arguments.share,
         cluster=cluster_options(arguments),

@@ -9,6 +9,7 @@ from surrogate_nas.cli import cluster_options
 from surrogate_nas.cli.console import positive
 from surrogate_nas.cli.network_options import (
     KNOWN_DATASETS,
+    add_checkpoints_option,
     add_data_dir_option,
     add_network_options,
     add_space_option,
@@ -28,6 +29,7 @@ _ONLY_HERE = (
     "network",
     "settings",
     "stop_early",
+    "checkpoints",
     *cluster_options.NAMES,
 )
 
@@ -52,6 +54,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "epochs on",
     )
     add_network_options(parser, later=True)
+    add_checkpoints_option(parser.add_argument)
 
 
 def wanted(arguments: argparse.Namespace, method: Method) -> bool:

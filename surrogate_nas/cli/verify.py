@@ -6,11 +6,21 @@ import argparse
 from typing import TYPE_CHECKING
 
 from surrogate_nas.cli.cluster_options import add_cluster_options, cluster_options
-from surrogate_nas.cli.console import natural, note, only_json, positive, progress, write_json
+from surrogate_nas.cli.console import (
+    add_limit_options,
+    natural,
+    note,
+    only_json,
+    positive,
+    progress,
+    write_json,
+)
 from surrogate_nas.cli.network_options import (
+    add_checkpoints_option,
     add_data_dir_option,
     add_network_options,
     planned,
+    trial_limits,
 )
 from surrogate_nas.training.options import VERIFICATION_SEEDS
 
@@ -53,12 +63,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_data_dir_option(option)
     option("--epochs", type=positive, metavar="E", help="default: the recorded number")
     add_network_options(parser, later=True)
+    add_checkpoints_option(option)
     option(
         "--workers",
         type=positive,
         metavar="W",
         help="processes of one thread (default: one a GPU, or else a core)",
     )
+    add_limit_options(parser)
     add_cluster_options(parser)
 
 
@@ -83,6 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
             store=storage,
             workers=arguments.workers,
             cluster=cluster,
+            limits=trial_limits(arguments),
             progress=progress,
         )
     record = checked.record()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
-from contextlib import nullcontext
+import os
+import pickle
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +19,7 @@ from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Evaluation, Goal
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.stopping import MedianStopping
+from surrogate_nas.training.checkpoint_folder import CheckpointFolder, FolderCheckpoint
 from surrogate_nas.training.datasets.base import Dataset
 from surrogate_nas.training.devices import all_devices, find_device
 from surrogate_nas.training.networks.base import (
@@ -26,10 +29,11 @@ from surrogate_nas.training.networks.base import (
     count_parameters,
     explained,
     find_build,
+    source_digest,
 )
 from surrogate_nas.training.recipes import DEFAULT_RECIPE, Recipe, recipe_named
 from surrogate_nas.training.record import Epoch
-from surrogate_nas.training.trainer import Watcher, train
+from surrogate_nas.training.trainer import Watcher, label_of, train
 
 _SEEDS = 2**63  # of torch's generators
 
@@ -89,6 +93,7 @@ class TrainingObjective:
         settings: Mapping[str, Any] | None = None,
         watch: Watcher | None = None,
         stop: MedianStopping | None = None,
+        checkpoints: str | os.PathLike[str] | None = None,
     ) -> None:
         """Prepare trainings.
 
@@ -103,10 +108,13 @@ class TrainingObjective:
             settings: Sizes of the networks, see `build_network`.
             watch: Called after each epoch; a true answer ends the training.
             stop: Ends evaluations by their learning curves. Each process has its own copy.
+            checkpoints: A folder, or a URL of fsspec, that all processes and machines see. A
+                training that was cut off goes on from its last epoch there, see `forget`.
 
         Raises:
             UnknownNameError: If there is no such network or recipe.
-            InvalidArgumentError: If an argument is out of range, or the space has no network.
+            InvalidArgumentError: If an argument is out of range, the space has no network, or the
+                folder cannot be written.
         """
         if epochs < 0:
             raise InvalidArgumentError(f"epochs must be at least 0, got {epochs}")
@@ -121,8 +129,12 @@ class TrainingObjective:
         self.settings = dict(settings or {})
         self.watch = watch
         self.stop = stop
+        self.checkpoints = None if checkpoints is None else CheckpointFolder(checkpoints)
         find_device(device)
         find_build(space.name, network, self.settings)
+        if self.checkpoints is not None:
+            self._builder()
+            self.checkpoints.check()
 
     def devices(self) -> list[str]:
         """Every GPU that ``device`` may stand for, or its one device."""
@@ -173,7 +185,7 @@ class TrainingObjective:
         *,
         epochs: int | None = None,
         seed: int | None = None,
-        checkpoint: Path | None = None,
+        checkpoint: Path | FolderCheckpoint | None = None,
         watch: Watcher | None = None,
     ) -> Training:
         """Build and train; 0 epochs build and count only.
@@ -182,7 +194,8 @@ class TrainingObjective:
             arch: The architecture.
             epochs: None for those of the constructor.
             seed: None for that of the constructor.
-            checkpoint: A file that is written after each epoch, to go on from.
+            checkpoint: A file that is written after each epoch, to go on from; None for one among
+                the constructor's checkpoints, if there are.
             watch: None for that of the constructor.
 
         Raises:
@@ -195,9 +208,10 @@ class TrainingObjective:
         network = self.build(arch, seed=seed)
         parameters, flops = count_parameters(network), self._flops(network)
         curve: tuple[Epoch, ...] = ()
+        kept = self._checkpoint(arch, epochs, seed) if checkpoint is None else checkpoint
         own = self.network is not None
         told = explained(self.space.name, self.settings, "be trained") if own else nullcontext()
-        with told:
+        with told, _removed_with_errors(kept):
             if epochs:
                 curve = train(
                     network,
@@ -206,7 +220,7 @@ class TrainingObjective:
                     recipe=self.recipe,
                     seed=seed,
                     device=self.device,
-                    checkpoint=checkpoint,
+                    checkpoint=kept,
                     identity=self._identity(arch),
                     watch=watch or self.watch,
                 )
@@ -239,6 +253,35 @@ class TrainingObjective:
             builder = getattr(builder, "__qualname__", type(builder).__name__)
         built = "" if builder is None else f" by {builder}"
         return f"{self.space.format(arch)} of {self.space.name}{built} {self.settings}"
+
+    def forget(
+        self, arch: Architecture, *, budget: int | None = None, seed: int | None = None
+    ) -> None:
+        """Remove the checkpoint of an evaluation whose result is kept; see `evaluate`."""
+        epochs = self.epochs if budget is None else budget
+        kept = self._checkpoint(arch, epochs, self.seed if seed is None else seed)
+        if kept is not None:
+            kept.remove()
+
+    def _checkpoint(self, arch: Architecture, epochs: int, seed: int) -> FolderCheckpoint | None:
+        if self.checkpoints is None:
+            return None
+        label = label_of(self._identity(arch), self.dataset, epochs, self.recipe, seed)
+        label = f"{label}, {self.space.identity}, {self._builder()}, flip {self.dataset.flip}"
+        build = find_build(self.space.name, self.network, self.settings)
+        return self.checkpoints.of(label, source_digest(build)[:12])
+
+    def _builder(self) -> str:
+        """What builds the networks, told from all others."""
+        if self.network is None or isinstance(self.network, str):
+            return str(self.network)
+        try:
+            return pickle.dumps(self.network).hex()
+        except Exception as error:
+            raise InvalidArgumentError(
+                "checkpoints are for networks whose function is that of a module, not of another "
+                f"function, so that it is recognised in another process ({error})"
+            ) from error
 
     def evaluate(
         self, arch: Architecture, *, budget: int | None = None, seed: int | None = None
@@ -284,3 +327,14 @@ class TrainingObjective:
         return watched or (
             self.stop is not None and self.stop(point.epoch, point.validation_accuracy)
         )
+
+
+@contextmanager
+def _removed_with_errors(kept: Path | FolderCheckpoint | None) -> Iterator[None]:
+    """Remove the checkpoint of a training that fails by itself, as it would fail again."""
+    try:
+        yield
+    except (Exception, SystemExit):
+        if isinstance(kept, FolderCheckpoint):
+            kept.remove()
+        raise

@@ -28,6 +28,8 @@ class TrainingOptions:
         settings: Sizes of the networks, such as ``{"channels": 8}``.
         network: The function that builds the networks, ``module:build``.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        checkpoints: A folder, or a URL of fsspec, where trainings that are cut off go on from their
+            last epoch, also on other machines.
     """
 
     dataset: str | None = None
@@ -37,6 +39,7 @@ class TrainingOptions:
     settings: Mapping[str, Any] | None = None
     network: str | None = None
     device: str = "auto"
+    checkpoints: str | os.PathLike[str] | None = None
 
     def plan(
         self,
@@ -73,4 +76,5 @@ class TrainingOptions:
             device=self.device,
             seed=seed,
             stop=stop,
+            checkpoints=self.checkpoints,
         )

@@ -40,6 +40,7 @@ def plan_training(
     device: str = "auto",
     seed: int = 0,
     stop: MedianStopping | None = None,
+    checkpoints: str | os.PathLike[str] | None = None,
 ) -> tuple[TrainingObjective, dict[str, Any]]:
     """Make an objective that trains winners by recorded settings, unless others are given.
 
@@ -55,6 +56,7 @@ def plan_training(
         device: Device of the trainings.
         seed: Default seed of an evaluation.
         stop: See `TrainingObjective`.
+        checkpoints: See `TrainingObjective`.
 
     Returns:
         The objective, and its settings in the form of ``noted``.
@@ -95,6 +97,7 @@ def plan_training(
         device=device,
         seed=seed,
         stop=stop,
+        checkpoints=checkpoints,
     )
     training.check_network()
     return training, plan

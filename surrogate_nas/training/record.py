@@ -72,3 +72,7 @@ class Recorder(Protocol):
             TrainingError: If the training diverges or runs out of memory.
         """
         ...
+
+    def forget(self, arch: Architecture, seed: int) -> None:
+        """Remove whatever lets a training that was cut off go on, as its record is kept."""
+        ...

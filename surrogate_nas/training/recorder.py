@@ -53,6 +53,10 @@ class TrainingRecorder:
             latency=latency(done.network, self.objective.dataset),
         )
 
+    def forget(self, arch: Architecture, seed: int) -> None:
+        """Remove the checkpoint of a training whose record is kept."""
+        self.objective.forget(arch, seed=seed)
+
 
 @torch.no_grad()
 def latency(network: nn.Module, dataset: Dataset) -> float:

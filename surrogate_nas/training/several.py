@@ -69,6 +69,12 @@ class WithGoals:
         rest = {name: value for name, value in measured.items() if name not in chosen}
         return replace(done, values=values, metrics=rest)
 
+    def forget(
+        self, arch: Architecture, *, budget: int | None = None, seed: int | None = None
+    ) -> None:
+        """See `TrainingObjective.forget`."""
+        self.training.forget(arch, budget=budget, seed=seed)
+
     def measured(self, arch: Architecture, done: Evaluation) -> dict[str, float]:
         """All metrics of a training, in their own signs."""
         own = self.training.goals[0]

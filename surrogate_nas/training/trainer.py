@@ -8,15 +8,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import astuple
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from surrogate_nas.errors import InvalidArgumentError, TrainingError
-from surrogate_nas.training.checkpoints import read_checkpoint, write_checkpoint
+from surrogate_nas.errors import InvalidArgumentError, SurrogateNASError, TrainingError
+from surrogate_nas.training.checkpoints import Checkpoint, CheckpointFile
 from surrogate_nas.training.datasets.base import Dataset
 from surrogate_nas.training.devices import DeviceExamples, find_device
 from surrogate_nas.training.recipes import DEFAULT_RECIPE, Recipe, recipe_named
@@ -37,7 +36,7 @@ def train(
     recipe: str | Recipe = DEFAULT_RECIPE,
     seed: int = 0,
     device: str = "auto",
-    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
     identity: str = "",
     watch: Watcher | None = None,
 ) -> tuple[Epoch, ...]:
@@ -57,8 +56,8 @@ def train(
         recipe: A name of `RECIPES`, or a `Recipe`.
         seed: Seed of the order of examples, augmentation and dropout.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
-        checkpoint: A file that is written after each epoch; if it exists, the training continues
-            from it as if it had never stopped.
+        checkpoint: A file, or another `Checkpoint`, that is written after each epoch; if it
+            exists, the training continues from it as if it had never stopped.
         identity: Text about the network; a checkpoint with another one is refused.
         watch: See `Watcher`.
 
@@ -73,13 +72,11 @@ def train(
         raise InvalidArgumentError(f"seed must be at least 0, got {seed}")
     where = find_device(device)
     chosen = recipe_named(recipe)
-    path = None if checkpoint is None else Path(checkpoint)
-    label = f"{identity}, {chosen}, {dataset.name}, {epochs} epochs, seed {seed}"
-    if path is not None:
-        label += f", data {dataset.fingerprint}"  # `npz` and `images` may be anything
+    kept = checkpoint if isinstance(checkpoint, Checkpoint | None) else CheckpointFile(checkpoint)
+    label = "" if kept is None else label_of(identity, dataset, epochs, chosen, seed)
     with own_random_numbers(where), fast_convolutions(where), failures(where):
         run = _Run(network, dataset, chosen, epochs, seed, where)
-        curve = [] if path is None else run.restore(path, label)
+        curve = [] if kept is None else run.restored(kept, label)
         start = time.perf_counter() - (curve[-1].seconds if curve else 0.0)
         for number in range(len(curve) + 1, epochs + 1):
             loss = run.epoch(number)
@@ -90,11 +87,20 @@ def train(
                     "not finite"
                 )
             curve.append(Epoch(number, loss, *scores, time.perf_counter() - start))
-            if path is not None:
-                run.save(path, label, curve)
+            if kept is not None:
+                kept.write(label, run.state(curve), number)
             if watch is not None and watch(curve[-1]):
                 break
     return tuple(curve)
+
+
+def label_of(identity: str, dataset: Dataset, epochs: int, recipe: Recipe, seed: int) -> str:
+    """All that decides a training, for its checkpoint."""
+    # `npz` and `images` may be any data, hence the fingerprint.
+    return (
+        f"{identity}, {recipe}, {dataset.name}, {epochs} epochs, seed {seed}, "
+        f"data {dataset.fingerprint}"
+    )
 
 
 class _Run:
@@ -181,27 +187,37 @@ class _Run:
             finite &= logits.isfinite().all()
         return 100 * right.item() / len(examples) if finite else math.nan
 
-    def save(self, path: Path, label: str, curve: list[Epoch]) -> None:
-        """Write everything on which the next epoch depends."""
-        content: dict[str, Any] = {
+    def state(self, curve: list[Epoch]) -> dict[str, Any]:
+        """Everything on which the next epoch depends."""
+        return {
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "curve": [list(astuple(point)) for point in curve],
         }
-        write_checkpoint(path, label, content)
 
-    def restore(self, path: Path, label: str) -> list[Epoch]:
-        """Restore the state of `save`, if there is one, and return the curve so far."""
-        content = read_checkpoint(path, label, self.device)
-        if content is None:
-            return []
+    def restored(self, kept: Checkpoint, label: str) -> list[Epoch]:
+        """Restore a `state`, if there is one that can be used, and return the curve so far."""
         try:
-            self.network.load_state_dict(content["network"])
+            content = kept.read(label, self.device)
+            return [] if content is None else self._restore(content, kept.shown)
+        except SurrogateNASError as error:
+            kept.unusable(error)
+            return []
+
+    def _restore(self, content: dict[str, Any], name: str) -> list[Epoch]:
+        """Take a whole state, or nothing of it."""
+        mine, theirs = self.network.state_dict(), content["network"]
+        try:
+            if {key: value.shape for key, value in mine.items()} != {
+                key: value.shape for key, value in theirs.items()
+            }:
+                raise ValueError("other tensors")
             self.optimiser.load_state_dict(content["optimiser"])
+            self.network.load_state_dict(theirs)
         except (RuntimeError, ValueError) as error:
             raise InvalidArgumentError(
-                f"checkpoint {os.fspath(path)!r} is of a network with other weights; what builds "
-                "it has changed: give another file, or delete it"
+                f"checkpoint {name!r} is of a network with other weights; what builds it has "
+                "changed: give another file, or delete it"
             ) from error
         return [Epoch(*point) for point in content["curve"]]
 

@@ -113,7 +113,7 @@ def build(
         retry: A regular expression: earlier failures whose reasons it is found in are tried again;
             None for none.
         accept: Recorded settings that may be others than before: ``"network"``.
-        limits: Time and memory of each training, on this machine.
+        limits: Time and memory of each training; beyond them it is ended, and failed.
         on_step: Called with a text for each training, earlier ones included.
 
     Raises:
@@ -133,7 +133,7 @@ def build(
         if missing:
             pool, devices = _pool(tasks, workers, len(missing), cluster, limits)
             with pool:
-                _train(space, pool, devices, missing, log, on_step)
+                _train(space, tasks, pool, devices, missing, log, on_step)
         write_table(path, _spec(path.stem, space, tasks, choices, seeds, licence, log))
         failed = _failed(space, jobs, log)
     seconds = time.perf_counter() - started
@@ -243,7 +243,7 @@ def _pool(
             "of a module"
         ) from error
     if cluster is not None:  # which shows each process its own GPUs
-        return Cluster(cluster, _receive, sent), ["auto" if cluster.gpus else "cpu"]
+        return Cluster(cluster, _receive, sent, limits=limits), ["auto" if cluster.gpus else "cpu"]
     devices = next(iter(recorders.values())).devices()
     workers = min(workers or default_workers(devices), most)
     return Pool(workers, _receive, sent, limits=limits), devices
@@ -251,6 +251,7 @@ def _pool(
 
 def _train(
     space: SearchSpace,
+    tasks: Mapping[str, Task],
     pool: Pool | Cluster,
     devices: Sequence[str],
     missing: Sequence[Key],
@@ -270,6 +271,9 @@ def _train(
         except BrokenProcessPool as error:
             outcome, machine = str(error), None
         log.add(key, outcome, machine)
+        if isinstance(outcome, Record):
+            task, choices, seed = key
+            tasks[task].recorder.forget(Architecture(space.name, choices), seed)
         on_step(_step(space, key, outcome))
 
 

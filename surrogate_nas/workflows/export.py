@@ -100,6 +100,7 @@ def export_best(
                 arch, epochs=epochs, seed=plan.seed, watch=lambda point: advance(_shown(point))
             )
         card = _write(arch, plan, training, facts)
+        plan.training.forget(arch, budget=epochs, seed=plan.seed)
     except (SurrogateNASError, TrainingError) as error:
         return _record(text, plan, training, error=str(error))
     return _record(text, plan, training, card=card)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from surrogate_nas._types import Progress, no_progress
-from surrogate_nas.attempts import EvaluationJob, attempts, evaluations
+from surrogate_nas.attempts import EvaluationJob, attempts, evaluations, forget
 from surrogate_nas.benchmarks.hdf5 import HDF5Benchmark
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Trial
@@ -81,6 +81,7 @@ def retry_trials(
             for trial in _tried(stored, jobs, workers, limits):
                 if trial.error is None:
                     stored.record(trial)
+                    forget(stored.objective, trial, _job(trial, budget))
                 else:
                     errors.append(" ".join(trial.error.split()))
                 advance(errors[-1] if trial.error is not None else "succeeded")

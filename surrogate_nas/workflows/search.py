@@ -72,6 +72,8 @@ class SearchOptions:
             search of a table it overrides the table's settings, for verification and proxies.
         trial_timeout: Seconds after which a trial is ended, and failed; None for none.
         trial_memory: Gigabytes of its process from which on a trial is ended, and failed.
+        isolated: Whether trials have a process of their own also without those, so that a crash
+            ends one trial alone; from a script this needs ``if __name__ == "__main__":``.
         accept: Settings of a stored search that may differ from the recorded ones, which they then
             replace: ``"network"``, where a repaired module of another name builds the same.
     """
@@ -91,6 +93,7 @@ class SearchOptions:
     training: TrainingOptions = field(default_factory=TrainingOptions)
     trial_timeout: float | None = None
     trial_memory: float | None = None
+    isolated: bool = False
     accept: Sequence[str] = ()
 
     def __post_init__(self) -> None:
@@ -117,7 +120,7 @@ class SearchOptions:
     @property
     def trial_limits(self) -> TrialLimits:
         """Time and memory of each trial."""
-        return TrialLimits(self.trial_timeout, self.trial_memory)
+        return TrialLimits(self.trial_timeout, self.trial_memory, self.isolated)
 
     @property
     def limits(self) -> dict[str, Any]:
@@ -275,6 +278,7 @@ def search_task(
             store=setup.store,
             workers=options.workers,
             cluster=options.cluster,
+            limits=options.trial_limits,
             progress=progress,
         )
     exported = _export(setup, result, progress)

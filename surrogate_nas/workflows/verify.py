@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from surrogate_nas._types import OnStep, Progress, no_progress, silent
-from surrogate_nas.attempts import EvaluationJob, attempt, evaluations
+from surrogate_nas.attempts import EvaluationJob, attempts, evaluations, forget
 from surrogate_nas.cluster import ClusterOptions
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Goal, Proposal, Trial, check_one_goal
+from surrogate_nas.limits import TrialLimits
 from surrogate_nas.parallel import default_workers, one_thread
 from surrogate_nas.predictors.metrics import kendall_tau
 from surrogate_nas.records.verification import VerificationRecord, VerifiedArchitecture
@@ -158,6 +159,7 @@ def verify_trials(
     store: BaseStorage | None = None,
     workers: int | None = 1,
     cluster: ClusterOptions | None = None,
+    limits: TrialLimits | None = None,
     progress: Progress = no_progress,
 ) -> Verification:
     """Train the best trials of a search, see `verify`.
@@ -169,6 +171,7 @@ def verify_trials(
         store: Keeps the trainings in a separate study; those that it holds are not repeated.
         workers: See `verify`.
         cluster: See `verify`.
+        limits: See `verify`.
         progress: Shows the trainings.
 
     Raises:
@@ -191,6 +194,7 @@ def verify_trials(
             seeds=plan.seeds,
             workers=workers,
             cluster=cluster,
+            limits=limits,
             memory=memory,
             on_step=advance,
         )
@@ -204,6 +208,7 @@ def verify(
     seeds: Sequence[int],
     workers: int | None = 1,
     cluster: ClusterOptions | None = None,
+    limits: TrialLimits | None = None,
     memory: Remembering | None = None,
     on_step: OnStep = silent,
 ) -> Verification:
@@ -219,6 +224,7 @@ def verify(
         workers: Number of processes; None for one a GPU, or else a core. More than one needs a
             main module that can be imported (``if __name__ == "__main__":``).
         cluster: A Ray cluster that trains, in place of ``workers``.
+        limits: Time and memory of each training; beyond them it is ended, and failed.
         memory: Keeps the trainings, such as `surrogate_nas.store.Stored`; those that it holds are
             not repeated.
         on_step: Called with a text after each training.
@@ -234,7 +240,7 @@ def verify(
     done: dict[_Job, Trial] = {}
     interrupted = False
     try:
-        trainings = _trainings(training, jobs, workers, cluster, memory)
+        trainings = _trainings(training, jobs, workers, cluster, limits, memory)
         with one_thread(), owned(memory), closing(trainings) as trials:
             for trial in trials:
                 arch, seed = _job(trial)
@@ -271,6 +277,7 @@ def _trainings(
     jobs: Sequence[_Job],
     workers: int | None,
     cluster: ClusterOptions | None,
+    limits: TrialLimits | None,
     memory: Remembering | None,
 ) -> Generator[Trial, None, None]:
     """Yield the known trainings, then make and keep the missing ones."""
@@ -281,10 +288,11 @@ def _trainings(
         for number, (arch, seed) in enumerate(jobs)
         if (arch, seed) not in known
     ]
-    with closing(_train(training, missing, workers, cluster)) as trials:
+    with closing(_train(training, missing, workers, cluster, limits)) as trials:
         for trial in trials:
             if memory is not None:
                 memory.record(trial)
+            forget(training, trial, _job_of(trial.proposal))
             yield trial
 
 
@@ -293,20 +301,26 @@ def _train(
     proposals: Sequence[Proposal],
     workers: int | None,
     cluster: ClusterOptions | None,
+    limits: TrialLimits | None,
 ) -> Generator[Trial, None, None]:
-    jobs: deque[EvaluationJob] = deque((p, None, p.info["seed"]) for p in proposals)
+    jobs = deque(map(_job_of, proposals))
 
     def take() -> EvaluationJob | None:
         return jobs.popleft() if jobs else None
 
     if cluster is not None and jobs:
-        yield from evaluations(training, take, workers=1, cluster=cluster)
+        yield from evaluations(training, take, workers=1, limits=limits, cluster=cluster)
         return
     workers = min(workers or default_workers(training.devices()), len(proposals))
     if workers > 1:
-        yield from evaluations(training, take, workers=workers)
-    for proposal, _, seed in jobs:
-        yield attempt(training, proposal, seed=seed)
+        yield from evaluations(training, take, workers=workers, limits=limits)
+    with attempts(training, limits) as evaluate:
+        for job in jobs:
+            yield evaluate(job)
+
+
+def _job_of(proposal: Proposal) -> EvaluationJob:
+    return proposal, None, proposal.info["seed"]
 
 
 def _job(trial: Trial) -> _Job:

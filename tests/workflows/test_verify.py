@@ -19,6 +19,7 @@ from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec, read_tabl
 from surrogate_nas.cli import main
 from surrogate_nas.errors import InvalidArgumentError, TrainingError
 from surrogate_nas.evaluation import Evaluation, Goal, Proposal, Trial
+from surrogate_nas.limits import TrialLimits
 from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.store import Stored, open_storage
@@ -458,3 +459,10 @@ def test_mistakes_are_one_line(
     error = capsys.readouterr().err
     assert reason in error
     assert error.count("\n") == 1
+
+
+def test_a_training_that_takes_too_long_is_ended() -> None:
+    training, limits = _training(epochs=10**6), TrialLimits(seconds=0.5)
+    checked = verify([Winner(ARCHS[0], 90.0)], training, goal=ACCURACY, seeds=(2,), limits=limits)
+    assert checked.trained == ((None,),)
+    assert "TimeoutError: it took more than 0.5 s" in checked.errors[0]

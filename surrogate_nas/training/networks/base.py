@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -95,6 +97,14 @@ def explained(space: str, settings: Mapping[str, Any] | None, what: str) -> Iter
             f"the network of {space!r}{' with ' if sizes else ''}{sizes} cannot {what}: "
             f"{type(error).__name__}: {error}"
         ) from error
+
+
+def source_digest(build: Build) -> str:
+    """Hash of the file that a function is written in; of nothing, where it is not Python."""
+    source = b""
+    with suppress(TypeError, OSError):
+        source = Path(inspect.getsourcefile(build) or "").read_bytes()
+    return hashlib.sha256(source).hexdigest()
 
 
 def find_build(space: str, network: str | Build | None, settings: Mapping[str, Any]) -> Build:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import inspect
 import json
 import os
 import time
@@ -27,7 +25,7 @@ from surrogate_nas.parallel import Pool, cores, one_thread
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.training.datasets.base import Dataset
 from surrogate_nas.training.devices import find_device
-from surrogate_nas.training.networks.base import Build, find_build
+from surrogate_nas.training.networks.base import Build, find_build, source_digest
 from surrogate_nas.training.objective import TrainingObjective
 from surrogate_nas.training.proxies.table import ProxyTable
 from surrogate_nas.training.proxies.values import PROXIES, proxy_values
@@ -121,14 +119,11 @@ class ProxyMemory:
     def _identity(self, name: str) -> str:
         plan = self._plan
         build = find_build(self.space.name, plan.network, plan.settings)
-        source = b""
-        with contextlib.suppress(TypeError, OSError):  # no source, as it is not written in Python
-            source = Path(inspect.getsourcefile(build) or "").read_bytes()
         parts = [
             __version__,
             self.space.identity,
             f"{build.__module__}:{getattr(build, '__qualname__', build)}",
-            hashlib.sha256(source).hexdigest(),
+            source_digest(build),
             sorted(plan.settings.items()),
             str(plan.dataset.task) if name in _BLIND else plan.dataset.fingerprint,
             find_device(plan.device).type,
