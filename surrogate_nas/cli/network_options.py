@@ -78,6 +78,24 @@ def add_network_options(
         metavar="NAME=N,…",
         help="sizes of the network, such as channels=8,cells=2",
     )
+    if own:
+        _add_learned_options(option)
+
+
+def _add_learned_options(option: Any) -> None:
+    """What was learnt on other data sets."""
+    option(
+        "--optimizer",
+        metavar="FILE|learned|none",
+        help="in place of the recipe's optimizer: a file of meta-train --learn optimizer, or the "
+        "learned one that comes with the program and did not see the data set",
+    )
+    option(
+        "--allow-seen",
+        action="store_true",
+        default=None,
+        help="let it train on a data set that it was learnt on",
+    )
 
 
 def training_options(
@@ -100,6 +118,8 @@ def training_options(
         network=arguments.network,
         device=arguments.device or "auto",
         checkpoints=arguments.checkpoints,
+        optimizer=arguments.optimizer,
+        allow_seen=bool(arguments.allow_seen),
     )
 
 

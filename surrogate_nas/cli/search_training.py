@@ -28,6 +28,8 @@ _ONLY_HERE = (
     "recipe",
     "network",
     "settings",
+    "optimizer",
+    "allow_seen",
     "stop_early",
     "checkpoints",
     *cluster_options.NAMES,

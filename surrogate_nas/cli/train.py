@@ -77,6 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
         from surrogate_nas.training.export import check_export, export_network, try_export
         from surrogate_nas.training.model_card import card_path
         from surrogate_nas.training.objective import TrainingObjective
+        from surrogate_nas.training.optimisers.choice import planned_optimizer
 
         space = open_space(arguments.space)
         arch = space.parse(arguments.architecture)
@@ -86,6 +87,9 @@ def run(arguments: argparse.Namespace) -> int:
             draw_architecture(arguments.draw, space, arch)
             note(f"the drawing is in {arguments.draw}")
         dataset = open_dataset(arguments.dataset, arguments.data_dir)
+        rule, _ = planned_optimizer(
+            None, arguments.optimizer, dataset, allow_seen=bool(arguments.allow_seen)
+        )
         if arguments.export is not None:
             check_export(arguments.export)
         text = space.format(arch)
@@ -99,6 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
                 device=arguments.device,
                 network=arguments.network,
                 settings=arguments.settings,
+                optimizer=rule,
                 watch=lambda point: advance(_progress(point)),
             )
             if arguments.export is not None:

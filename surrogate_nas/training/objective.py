@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import pickle
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from surrogate_nas.training.networks.base import (
     find_build,
     source_digest,
 )
+from surrogate_nas.training.optimisers.files import LearnedRule
 from surrogate_nas.training.recipes import DEFAULT_RECIPE, Recipe, recipe_named
 from surrogate_nas.training.record import Epoch
 from surrogate_nas.training.trainer import Watcher, label_of, train
@@ -47,12 +49,14 @@ class Training:
         curve: A point for each epoch; empty if there was none.
         parameters: Number of trainable parameters.
         flops: Multiply-adds of one image.
+        fell_back: Whether it diverged with a learned optimiser, and was made with the recipe's.
     """
 
     network: nn.Module
     curve: tuple[Epoch, ...]
     parameters: int
     flops: int
+    fell_back: bool = False
 
 
 MEASURED = ("parameters", "flops", "seconds")
@@ -94,6 +98,7 @@ class TrainingObjective:
         watch: Watcher | None = None,
         stop: MedianStopping | None = None,
         checkpoints: str | os.PathLike[str] | None = None,
+        optimizer: LearnedRule | None = None,
     ) -> None:
         """Prepare trainings.
 
@@ -110,6 +115,7 @@ class TrainingObjective:
             stop: Ends evaluations by their learning curves. Each process has its own copy.
             checkpoints: A folder, or a URL of fsspec, that all processes and machines see. A
                 training that was cut off goes on from its last epoch there, see `forget`.
+            optimizer: Replaces the recipe's optimiser and schedule, see `train`.
 
         Raises:
             UnknownNameError: If there is no such network or recipe.
@@ -130,6 +136,7 @@ class TrainingObjective:
         self.watch = watch
         self.stop = stop
         self.checkpoints = None if checkpoints is None else CheckpointFolder(checkpoints)
+        self.optimizer = optimizer
         find_device(device)
         find_build(space.name, network, self.settings)
         if self.checkpoints is not None:
@@ -209,6 +216,7 @@ class TrainingObjective:
         parameters, flops = count_parameters(network), self._flops(network)
         curve: tuple[Epoch, ...] = ()
         kept = self._checkpoint(arch, epochs, seed) if checkpoint is None else checkpoint
+        fallbacks: list[str] = []
         own = self.network is not None
         told = explained(self.space.name, self.settings, "be trained") if own else nullcontext()
         with told, _removed_with_errors(kept):
@@ -223,8 +231,12 @@ class TrainingObjective:
                     checkpoint=kept,
                     identity=self._identity(arch),
                     watch=watch or self.watch,
+                    optimizer=self.optimizer,
+                    on_fallback=fallbacks.append,
                 )
-        return Training(network, curve, parameters, flops)
+        for text in fallbacks:
+            warnings.warn(f"{self.space.format(arch)}, seed {seed}: {text}", stacklevel=2)
+        return Training(network, curve, parameters, flops, bool(fallbacks))
 
     def facts(self, training: Training, *, seed: int | None = None) -> dict[str, Any]:
         """How a network was trained and what it reached, for its model card.
@@ -241,11 +253,18 @@ class TrainingObjective:
             "built by": builder,
             "settings": sizes or None,
             "recipe": self.recipe.name,
+            "optimizer": self._optimizer_fact(training),
             "epochs": len(training.curve),
             "seed": self.seed if seed is None else seed,
             "validation accuracy": last and f"{last.validation_accuracy:.2f} %",
             "test accuracy": last and f"{last.test_accuracy:.2f} %",
         }
+
+    def _optimizer_fact(self, training: Training) -> str | None:
+        if self.optimizer is None:
+            return None
+        fact = f"learned, {self.optimizer.identity}"
+        return fact + (" (diverged: that of the recipe instead)" if training.fell_back else "")
 
     def _identity(self, arch: Architecture) -> str:
         builder = self.network
@@ -266,7 +285,9 @@ class TrainingObjective:
     def _checkpoint(self, arch: Architecture, epochs: int, seed: int) -> FolderCheckpoint | None:
         if self.checkpoints is None:
             return None
-        label = label_of(self._identity(arch), self.dataset, epochs, self.recipe, seed)
+        label = label_of(
+            self._identity(arch), self.dataset, epochs, self.recipe, seed, self.optimizer
+        )
         label = f"{label}, {self.space.identity}, {self._builder()}, flip {self.dataset.flip}"
         build = find_build(self.space.name, self.network, self.settings)
         return self.checkpoints.of(label, source_digest(build)[:12])
@@ -311,16 +332,17 @@ class TrainingObjective:
             cost=float(last.epoch),
             budget=last.epoch,
             seed=seed,
-            metrics=dict(
-                zip(
-                    MEASURED,
-                    (float(done.parameters), float(done.flops), last.seconds),
-                    strict=True,
-                )
-            ),
+            metrics=self._metrics(done),
             hidden={self.goals[0].metric: last.test_accuracy},
             curve=curve,
         )
+
+    def _metrics(self, done: Training) -> dict[str, float]:
+        measured = float(done.parameters), float(done.flops), done.curve[-1].seconds
+        metrics = dict(zip(MEASURED, measured, strict=True))
+        if self.optimizer is not None:
+            metrics["fell_back"] = float(done.fell_back)
+        return metrics
 
     def _watch(self, point: Epoch) -> bool:
         watched = self.watch is not None and bool(self.watch(point))

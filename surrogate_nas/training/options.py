@@ -30,6 +30,8 @@ class TrainingOptions:
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
         checkpoints: A folder, or a URL of fsspec, where trainings that are cut off go on from their
             last epoch, also on other machines.
+        optimizer: File of a learned optimiser, ``learned`` or ``none``.
+        allow_seen: Whether what was learnt may have seen the data set.
     """
 
     dataset: str | None = None
@@ -40,6 +42,8 @@ class TrainingOptions:
     network: str | None = None
     device: str = "auto"
     checkpoints: str | os.PathLike[str] | None = None
+    optimizer: str | os.PathLike[str] | None = None
+    allow_seen: bool = False
 
     def plan(
         self,
@@ -77,4 +81,6 @@ class TrainingOptions:
             seed=seed,
             stop=stop,
             checkpoints=self.checkpoints,
+            optimizer=self.optimizer,
+            allow_seen=self.allow_seen,
         )

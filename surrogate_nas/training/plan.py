@@ -12,6 +12,7 @@ from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.stopping import MedianStopping
 from surrogate_nas.training.datasets.base import open_dataset
 from surrogate_nas.training.objective import TrainingObjective
+from surrogate_nas.training.optimisers.choice import planned_optimizer
 from surrogate_nas.training.recipes import DEFAULT_RECIPE
 
 
@@ -41,6 +42,8 @@ def plan_training(
     seed: int = 0,
     stop: MedianStopping | None = None,
     checkpoints: str | os.PathLike[str] | None = None,
+    optimizer: str | os.PathLike[str] | None = None,
+    allow_seen: bool = False,
 ) -> tuple[TrainingObjective, dict[str, Any]]:
     """Make an objective that trains winners by recorded settings, unless others are given.
 
@@ -57,6 +60,8 @@ def plan_training(
         seed: Default seed of an evaluation.
         stop: See `TrainingObjective`.
         checkpoints: See `TrainingObjective`.
+        optimizer: File of a learned optimiser, ``learned`` or ``none``; None for the noted one.
+        allow_seen: Whether it may have been learnt on the data set.
 
     Returns:
         The objective, and its settings in the form of ``noted``.
@@ -87,6 +92,11 @@ def plan_training(
             "files with --data-dir"
         )
     plan["data"] = opened.fingerprint
+    rule, note = planned_optimizer(
+        plan.pop("optimizer", None), optimizer, opened, allow_seen=allow_seen
+    )
+    if note is not None:  # plans without one are as they always were
+        plan["optimizer"] = note
     training = TrainingObjective(
         space,
         opened,
@@ -98,15 +108,20 @@ def plan_training(
         seed=seed,
         stop=stop,
         checkpoints=checkpoints,
+        optimizer=rule,
     )
     training.check_network()
     return training, plan
 
 
+def _learnt(note: Any) -> Any:
+    return note["identity"] if isinstance(note, Mapping) else note
+
+
 def study_of(space: SearchSpace, plan: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """Name and settings of the study that keeps such trainings, the same for all searches."""
     sizes = ",".join(f"{key}={value}" for key, value in sorted(plan["settings"].items()))
-    parts = (plan["network"], sizes, *(plan.get(key) for key in LEARNT))
+    parts = (plan["network"], sizes, *(_learnt(plan.get(key)) for key in LEARNT))
     built = [str(part) for part in parts if part]
     name = "/".join(
         [f"verify {space.name}", plan["dataset"], f"{plan['recipe']} {plan['epochs']}", *built]

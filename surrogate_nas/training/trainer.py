@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import astuple
@@ -18,6 +19,7 @@ from surrogate_nas.errors import InvalidArgumentError, SurrogateNASError, Traini
 from surrogate_nas.training.checkpoints import Checkpoint, CheckpointFile
 from surrogate_nas.training.datasets.base import Dataset
 from surrogate_nas.training.devices import DeviceExamples, find_device
+from surrogate_nas.training.optimisers.files import LearnedRule
 from surrogate_nas.training.recipes import DEFAULT_RECIPE, Recipe, recipe_named
 from surrogate_nas.training.record import Epoch
 
@@ -26,6 +28,8 @@ _EVALUATION_BATCH = 1024
 
 Watcher = Callable[[Epoch], object]
 """Called after each epoch; a true answer ends the training."""
+
+_DIVERGED = 2.0  # times the loss of guessing
 
 
 def train(
@@ -39,6 +43,8 @@ def train(
     checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
     identity: str = "",
     watch: Watcher | None = None,
+    optimizer: LearnedRule | None = None,
+    on_fallback: Callable[[str], object] = warnings.warn,
 ) -> tuple[Epoch, ...]:
     """Train a network in place, and evaluate it after each epoch.
 
@@ -60,6 +66,9 @@ def train(
             exists, the training continues from it as if it had never stopped.
         identity: Text about the network; a checkpoint with another one is refused.
         watch: See `Watcher`.
+        optimizer: Replaces the recipe's optimiser and schedule. If the training diverges with it,
+            it starts again with the recipe's own.
+        on_fallback: Told of that.
 
     Raises:
         InvalidArgumentError: If an argument is out of range, the checkpoint is of another
@@ -73,13 +82,22 @@ def train(
     where = find_device(device)
     chosen = recipe_named(recipe)
     kept = checkpoint if isinstance(checkpoint, Checkpoint | None) else CheckpointFile(checkpoint)
-    label = "" if kept is None else label_of(identity, dataset, epochs, chosen, seed)
+    label = "" if kept is None else label_of(identity, dataset, epochs, chosen, seed, optimizer)
     with own_random_numbers(where), fast_convolutions(where), failures(where):
-        run = _Run(network, dataset, chosen, epochs, seed, where)
+        run = _Run(network, dataset, chosen, epochs, seed, where, optimizer)
         curve = [] if kept is None else run.restored(kept, label)
         start = time.perf_counter() - (curve[-1].seconds if curve else 0.0)
-        for number in range(len(curve) + 1, epochs + 1):
+        while len(curve) < epochs:
+            number = len(curve) + 1
             loss = run.epoch(number)
+            if run.start is not None and not loss < _DIVERGED * math.log(run.classes):
+                on_fallback(
+                    f"the training diverged in epoch {number} with the learned optimizer (loss "
+                    f"{loss:.3g}), and starts again with that of the recipe {chosen.name!r}"
+                )
+                run.fall_back()
+                curve = []
+                continue
             scores = run.accuracy(run.validation), run.accuracy(run.test)
             if not all(map(math.isfinite, (loss, *scores))):
                 raise TrainingError(
@@ -94,13 +112,21 @@ def train(
     return tuple(curve)
 
 
-def label_of(identity: str, dataset: Dataset, epochs: int, recipe: Recipe, seed: int) -> str:
+def label_of(
+    identity: str,
+    dataset: Dataset,
+    epochs: int,
+    recipe: Recipe,
+    seed: int,
+    optimizer: LearnedRule | None = None,
+) -> str:
     """All that decides a training, for its checkpoint."""
     # `npz` and `images` may be any data, hence the fingerprint.
-    return (
+    label = (
         f"{identity}, {recipe}, {dataset.name}, {epochs} epochs, seed {seed}, "
         f"data {dataset.fingerprint}"
     )
+    return label if optimizer is None else f"{label}, optimizer {optimizer.identity}"
 
 
 class _Run:
@@ -114,6 +140,7 @@ class _Run:
         epochs: int,
         seed: int,
         device: torch.device,
+        rule: LearnedRule | None,
     ) -> None:
         self.device = device
         self.recipe = recipe
@@ -123,7 +150,6 @@ class _Run:
         cuda = device.type == "cuda"
         layout = torch.channels_last if cuda else torch.contiguous_format
         self.network = network.to(device, memory_format=layout)  # type: ignore[call-overload]
-        self.optimiser = recipe.optimiser(network.parameters(), fused=device.type != "mps")
         graph = dataset.graph
         arrays = () if graph is None else (graph.features, graph.edges)
         self.graph = tuple(torch.from_numpy(array).to(device) for array in arrays)
@@ -139,6 +165,22 @@ class _Run:
         whole, left = divmod(len(self.train), self.batch_size)
         self.steps = whole + (left > 1)
         self.total = epochs * self.steps
+        # With a learned optimiser, the weights to which a training that diverges returns.
+        self.start: dict[str, Tensor] | None = None
+        self.optimiser: torch.optim.Optimizer
+        if rule is None:
+            self.fall_back()
+        else:
+            self.start = {k: v.clone() for k, v in self.network.state_dict().items()}
+            self.optimiser = rule.optimiser(self.network, max(self.total, 1))
+
+    def fall_back(self) -> None:
+        """Use the recipe's own optimiser, from the first weights on."""
+        if self.start is not None:
+            self.network.load_state_dict(self.start)
+            self.start = None
+        parameters = self.network.parameters()
+        self.optimiser = self.recipe.optimiser(parameters, fused=self.device.type != "mps")
 
     def epoch(self, number: int) -> float:
         """One pass over the training part; the mean loss.
@@ -152,8 +194,9 @@ class _Run:
         self.network.train()
         losses = torch.zeros((), device=self.device)
         for step, rows in enumerate(torch.split(order, self.batch_size)[: self.steps]):
-            done = ((number - 1) * self.steps + step) / self.total
-            self.recipe.anneal(self.optimiser, done)
+            if self.start is None:  # a learned optimiser has its own schedule
+                done = ((number - 1) * self.steps + step) / self.total
+                self.recipe.anneal(self.optimiser, done)
             inputs, labels = self.train.augmented(rows, self.recipe, self.flip, generator)
             self.optimiser.zero_grad()
             loss = nn.functional.cross_entropy(self._logits(inputs), labels)
@@ -193,6 +236,7 @@ class _Run:
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "curve": [list(astuple(point)) for point in curve],
+            "own_optimiser": self.start is None,
         }
 
     def restored(self, kept: Checkpoint, label: str) -> list[Epoch]:
@@ -206,6 +250,8 @@ class _Run:
 
     def _restore(self, content: dict[str, Any], name: str) -> list[Epoch]:
         """Take a whole state, or nothing of it."""
+        if self.start is not None and content["own_optimiser"]:
+            self.fall_back()
         mine, theirs = self.network.state_dict(), content["network"]
         try:
             if {key: value.shape for key, value in mine.items()} != {

@@ -1,0 +1,1 @@
+"""Learned optimisers: meta-trained rules that replace a recipe's own optimiser."""

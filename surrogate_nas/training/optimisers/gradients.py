@@ -1,0 +1,125 @@
+"""Gradients of the loss after a training for the numbers of its rule."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from surrogate_nas._types import FloatArray
+from surrogate_nas.parallel import one_thread
+from surrogate_nas.spaces.base import Architecture
+from surrogate_nas.training.devices import DeviceExamples, find_device
+from surrogate_nas.training.objective import TrainingObjective
+from surrogate_nas.training.optimisers.population import Batch, final_losses
+
+Estimator = Literal["evolution", "backpropagation"]
+
+_JUDGED = 320  # examples on which the loss after a training is measured
+_WORST = 1.0  # above the loss of guessing, in logarithms: divergence counts as much
+_SMOOTHING = 0.05  # deviation of the one perturbation of backpropagation
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A training whose final loss is differentiated.
+
+    Attributes:
+        dataset: Which of the sources.
+        arch: The architecture.
+        steps: Length of the training.
+        seed: Of weights, order and perturbations.
+        numbers: Of the rule: (n,).
+        scales: Deviation of each number's perturbation, in units of which the gradient is: (n,).
+        estimator: ``evolution``: antithetic evolution strategies over the whole training.
+            ``backpropagation``: through the unrolled training, at one slightly perturbed point.
+        pairs: Perturbations of ``evolution``; each is added and subtracted.
+        width: Deviation of the perturbations of ``evolution``, times ``scales``.
+    """
+
+    dataset: str
+    arch: Architecture
+    steps: int
+    seed: int
+    numbers: FloatArray
+    scales: FloatArray
+    estimator: Estimator
+    pairs: int = 8
+    width: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """What a job found.
+
+    Attributes:
+        loss: Logarithm of the loss after training, a mean over the perturbations.
+        gradient: Of that, for ``(numbers - start) / scales``, cut to length 1; None where it is
+            not finite.
+        trainings: How many were made.
+        seconds: Of this process.
+    """
+
+    loss: float
+    gradient: FloatArray | None
+    trainings: int
+    seconds: float
+
+
+def do_job(sources: Mapping[str, TrainingObjective], job: Job, device: str) -> JobResult:
+    """Train, and differentiate."""
+    started = time.process_time()
+    training = sources[job.dataset]
+    where = find_device(device)
+    with one_thread(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(job.seed)
+        network = training.build(job.arch, seed=job.seed).to(where)
+        batches, last = _batches(training, job, where)
+        rng = np.random.default_rng(job.seed)
+        worst = math.log(math.log(training.dataset.classes)) + _WORST
+        count = job.pairs if job.estimator == "evolution" else 1
+        noise = torch.from_numpy(rng.normal(size=(count, len(job.numbers))).astype(np.float32))
+        noise = noise.to(where)
+        numbers, scales = (
+            torch.from_numpy(values).to(where) for values in (job.numbers, job.scales)
+        )
+        if job.estimator == "evolution":
+            moved = torch.cat([noise, -noise]) * job.width
+            losses = _logs(final_losses(network, numbers + scales * moved, batches, last), worst)
+            slopes = (losses[:count] - losses[count:]) / (2 * job.width)
+            gradient = (slopes[:, None] * noise).mean(dim=0)
+        else:
+            moved = (_SMOOTHING * noise).requires_grad_()
+            rules = numbers + scales * moved
+            losses = _logs(final_losses(network, rules, batches, last, create_graph=True), worst)
+            gradient = torch.autograd.grad(losses.sum(), moved)[0][0]
+    length = float(gradient.norm())
+    cut = (gradient / max(length, 1.0)).cpu().numpy() if math.isfinite(length) else None
+    loss = float(losses.detach().mean())
+    return JobResult(loss, cut, len(losses), time.process_time() - started)
+
+
+def _logs(losses: Tensor, worst: float) -> Tensor:
+    return torch.nan_to_num(losses, nan=math.inf).clamp(min=1e-3).log().clamp(max=worst)
+
+
+def _batches(
+    training: TrainingObjective, job: Job, where: torch.device
+) -> tuple[list[Batch], Batch]:
+    """The batches of a training as the trainer makes them, and that of the last loss."""
+    data, recipe = training.dataset, training.recipe
+    examples = DeviceExamples(data.train, data.moments, where)
+    generator = torch.Generator(where).manual_seed(job.seed)
+    size = min(recipe.batch_size, len(examples))
+    found: list[Batch] = []
+    while len(found) < job.steps:
+        order = torch.randperm(len(examples)).to(where)
+        for rows in torch.split(order, size)[: max(len(examples) // size, 1)]:
+            found.append(examples.augmented(rows, recipe, data.flip, generator))
+    return found[: job.steps], examples.batch(torch.randperm(len(examples))[:_JUDGED].to(where))
