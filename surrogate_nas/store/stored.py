@@ -12,7 +12,7 @@ from optuna.storages import BaseStorage
 
 from surrogate_nas._version import library_versions
 from surrogate_nas.errors import StoreError
-from surrogate_nas.evaluation import Evaluation, Objective, Trial
+from surrogate_nas.evaluation import LEARNT, Evaluation, Objective, Trial
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.store.checks import trials_of
 from surrogate_nas.store.frozen import TrialFormat, once
@@ -118,6 +118,8 @@ class Stored:
         wanted = json.loads(json.dumps(wanted))
         stored = self._study.user_attrs
         other = [key for key in wanted if key in stored and stored[key] != wanted[key]]
+        if "decisions" in stored:  # it was begun, with what was learnt or without
+            other += [key for key in LEARNT if (key in stored) != (key in wanted)]
         if "space" in other or "decisions" in other:
             raise StoreError(
                 f"study {name!r} in the store is of the space {stored['space']!r}"
@@ -125,7 +127,9 @@ class Stored:
                 + f", not {self.space.identity!r}; choose another store"
             )
         if other:
-            listed = ", ".join(f"{key} {stored[key]!r}, now {wanted[key]!r}" for key in other)
+            listed = ", ".join(
+                f"{key} {stored.get(key)!r}, now {wanted.get(key)!r}" for key in other
+            )
             raise StoreError(
                 f"study {name!r} in the store has other settings: {listed}; "
                 "repeat them, or choose another store"

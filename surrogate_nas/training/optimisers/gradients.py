@@ -17,17 +17,17 @@ from surrogate_nas.parallel import one_thread
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.training.devices import DeviceExamples, find_device
 from surrogate_nas.training.objective import TrainingObjective
-from surrogate_nas.training.optimisers.population import Batch, final_losses
+from surrogate_nas.training.optimisers.population import final_losses
+from surrogate_nas.training.unrolled import Batch
 
 Estimator = Literal["evolution", "backpropagation"]
 
 _JUDGED = 320  # examples on which the loss after a training is measured
 _WORST = 1.0  # above the loss of guessing, in logarithms: divergence counts as much
-_SMOOTHING = 0.05  # deviation of the one perturbation of backpropagation
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class GradientJob:
     """A training whose final loss is differentiated.
 
     Attributes:
@@ -41,6 +41,7 @@ class Job:
             ``backpropagation``: through the unrolled training, at one slightly perturbed point.
         pairs: Perturbations of ``evolution``; each is added and subtracted.
         width: Deviation of the perturbations of ``evolution``, times ``scales``.
+        smoothing: Likewise, of the one perturbation of ``backpropagation``.
     """
 
     dataset: str
@@ -52,10 +53,11 @@ class Job:
     estimator: Estimator
     pairs: int = 8
     width: float = 0.2
+    smoothing: float = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class JobResult:
+class GradientResult:
     """What a job found.
 
     Attributes:
@@ -72,7 +74,9 @@ class JobResult:
     seconds: float
 
 
-def do_job(sources: Mapping[str, TrainingObjective], job: Job, device: str) -> JobResult:
+def gradient_of(
+    sources: Mapping[str, TrainingObjective], job: GradientJob, device: str
+) -> GradientResult:
     """Train, and differentiate."""
     started = time.process_time()
     training = sources[job.dataset]
@@ -95,14 +99,14 @@ def do_job(sources: Mapping[str, TrainingObjective], job: Job, device: str) -> J
             slopes = (losses[:count] - losses[count:]) / (2 * job.width)
             gradient = (slopes[:, None] * noise).mean(dim=0)
         else:
-            moved = (_SMOOTHING * noise).requires_grad_()
+            moved = (job.smoothing * noise).requires_grad_()
             rules = numbers + scales * moved
             losses = _logs(final_losses(network, rules, batches, last, create_graph=True), worst)
             gradient = torch.autograd.grad(losses.sum(), moved)[0][0]
     length = float(gradient.norm())
     cut = (gradient / max(length, 1.0)).cpu().numpy() if math.isfinite(length) else None
     loss = float(losses.detach().mean())
-    return JobResult(loss, cut, len(losses), time.process_time() - started)
+    return GradientResult(loss, cut, len(losses), time.process_time() - started)
 
 
 def _logs(losses: Tensor, worst: float) -> Tensor:
@@ -110,7 +114,7 @@ def _logs(losses: Tensor, worst: float) -> Tensor:
 
 
 def _batches(
-    training: TrainingObjective, job: Job, where: torch.device
+    training: TrainingObjective, job: GradientJob, where: torch.device
 ) -> tuple[list[Batch], Batch]:
     """The batches of a training as the trainer makes them, and that of the last loss."""
     data, recipe = training.dataset, training.recipe

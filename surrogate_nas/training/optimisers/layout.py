@@ -17,7 +17,7 @@ _NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm)
 
 
 @dataclass(frozen=True, eq=False)
-class Layout:
+class ParameterLayout:
     """Where each tensor is in the vector, and what it is.
 
     Attributes:
@@ -35,7 +35,7 @@ class Layout:
     segments: Tensor
 
     @classmethod
-    def of(cls, parameters: list[Tensor], kinds: list[int], depths: list[float]) -> Layout:
+    def of(cls, parameters: list[Tensor], kinds: list[int], depths: list[float]) -> ParameterLayout:
         """The layout of tensors on one device."""
         where = parameters[0].device
         sizes = torch.tensor([p.numel() for p in parameters], device=where)

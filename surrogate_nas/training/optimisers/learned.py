@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from surrogate_nas.errors import InvalidArgumentError
-from surrogate_nas.training.optimisers.layout import Layout, described
+from surrogate_nas.training.optimisers.layout import ParameterLayout, described
 from surrogate_nas.training.optimisers.rule import SIZES, start_state, steps_of
 
 _STATE = ("momentum", "square", "start", "count")
@@ -53,7 +53,7 @@ class LearnedOptimiser(torch.optim.Optimizer):
         super().__init__(parameters, {})
         self.steps = steps
         self.numbers = numbers.to(parameters[0].device)
-        self.layout = Layout.of(
+        self.layout = ParameterLayout.of(
             list(parameters), [kind for *_, kind, _ in found], [depth for *_, depth in found]
         )
 

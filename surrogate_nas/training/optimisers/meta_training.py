@@ -23,7 +23,12 @@ from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.training.checkpoints import read_checkpoint, write_checkpoint
 from surrogate_nas.training.objective import TrainingObjective
 from surrogate_nas.training.optimisers.files import LearnedRule, Provenance, SeenDataset
-from surrogate_nas.training.optimisers.gradients import Estimator, Job, JobResult, do_job
+from surrogate_nas.training.optimisers.gradients import (
+    Estimator,
+    GradientJob,
+    GradientResult,
+    gradient_of,
+)
 from surrogate_nas.training.optimisers.rule import Form
 from surrogate_nas.training.optimisers.start import first_numbers, scales
 
@@ -42,7 +47,7 @@ class MetaTraining:
         choices: The architectures to learn from, int (n, decisions); None for random ones.
         origin: Where ``choices`` come from, for people.
         form: See `surrogate_nas.training.optimisers.rule.SIZES`.
-        estimator: See `Job`.
+        estimator: See `GradientJob`.
         generations: Steps of the outer optimiser.
         shortest: Fewest steps of a training; its length is drawn at random.
         longest: Most steps of a training.
@@ -89,7 +94,7 @@ class MetaTraining:
             parts.append(None if array is None else zlib.crc32(array.tobytes()))
         return ", ".join(map(str, parts))
 
-    def jobs(self, generation: int, numbers: FloatArray, units: FloatArray) -> list[Job]:
+    def jobs(self, generation: int, numbers: FloatArray, units: FloatArray) -> list[GradientJob]:
         """The trainings of a generation: one a data set."""
         found = []
         for i, name in enumerate(self.sources):
@@ -100,7 +105,7 @@ class MetaTraining:
                 arch = self.space.architecture(self.choices[rng.integers(len(self.choices))])
             steps = int(rng.integers(self.shortest, self.longest + 1))
             seed = int(rng.integers(2**31))
-            found.append(Job(name, arch, steps, seed, numbers, units, self.estimator))
+            found.append(GradientJob(name, arch, steps, seed, numbers, units, self.estimator))
         return found
 
 
@@ -141,7 +146,7 @@ class _Outer:
         """The rule as it is now."""
         return (self.start + torch.from_numpy(self.units) * self.moved.detach()).numpy()
 
-    def step(self, generation: int, results: Sequence[JobResult]) -> None:
+    def step(self, generation: int, results: Sequence[GradientResult]) -> None:
         """Move against the mean gradient of those that are finite."""
         gradients = [result.gradient for result in results if result.gradient is not None]
         if not gradients:
@@ -210,7 +215,7 @@ def _line(plan: MetaTraining, done: Sequence[Generation], each: float, most: flo
 
 
 def _generation(
-    space: SearchSpace, jobs: Sequence[Job], results: Sequence[JobResult]
+    space: SearchSpace, jobs: Sequence[GradientJob], results: Sequence[GradientResult]
 ) -> Generation:
     return Generation(
         tuple(result.loss for result in results),
@@ -262,16 +267,20 @@ def _jobs(plan: MetaTraining, workers: int | None) -> Iterator[Any]:
     devices = next(iter(plan.sources.values())).devices()
     count = min(workers or default_workers(devices), len(plan.sources))
     if count == 1:
-        yield lambda jobs: [do_job(plan.sources, job, devices[0]) for job in jobs]
+        yield lambda jobs: [gradient_of(plan.sources, job, devices[0]) for job in jobs]
         return
     with Pool(count, _receive, dict(plan.sources)) as pool:
         yield partial(_dispatched, pool, devices)
 
 
-def _dispatched(pool: Pool, devices: Sequence[str], jobs: Sequence[Job]) -> list[JobResult]:
+def _dispatched(
+    pool: Pool, devices: Sequence[str], jobs: Sequence[GradientJob]
+) -> list[GradientResult]:
     waiting = iter(enumerate(jobs))
-    found: dict[int, JobResult] = {}
-    for (number, _), result in dispatch(pool, _do_there, lambda: next(waiting, None), devices):
+    found: dict[int, GradientResult] = {}
+    for (number, _), result in dispatch(
+        pool, _gradient_there, lambda: next(waiting, None), devices
+    ):
         found[number] = result()
     if len(found) < len(jobs):
         raise SurrogateNASError("a process of the meta-training ended before its work was done")
@@ -286,5 +295,5 @@ def _receive(sources: Mapping[str, TrainingObjective]) -> None:
     _sources = sources
 
 
-def _do_there(job: tuple[int, Job], device: str) -> JobResult:
-    return do_job(_sources, job[1], device)
+def _gradient_there(job: tuple[int, GradientJob], device: str) -> GradientResult:
+    return gradient_of(_sources, job[1], device)

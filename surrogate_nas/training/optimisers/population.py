@@ -10,11 +10,9 @@ from torch.func import functional_call, vmap
 from torch.nn.functional import cross_entropy
 from torch.nn.modules.batchnorm import _NormBase
 
-from surrogate_nas.training.optimisers.layout import Layout, described
+from surrogate_nas.training.optimisers.layout import ParameterLayout, described
 from surrogate_nas.training.optimisers.rule import start_state, steps_of
-
-Batch = tuple[Tensor, Tensor]
-"""Inputs and labels."""
+from surrogate_nas.training.unrolled import Batch
 
 
 def final_losses(
@@ -44,7 +42,7 @@ def final_losses(
     network.train()
     found = list(described(network))
     parameters = [parameter.detach() for _, parameter, _, _ in found]
-    layout = Layout.of(parameters, [k for *_, k, _ in found], [d for *_, d in found])
+    layout = ParameterLayout.of(parameters, [k for *_, k, _ in found], [d for *_, d in found])
 
     def one(parts: Sequence[Tensor], inputs: Tensor, labels: Tensor) -> Tensor:
         named = dict(zip([name for name, *_ in found], parts, strict=True))

@@ -15,7 +15,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from surrogate_nas.training.optimisers.layout import KINDS, Layout
+from surrogate_nas.training.optimisers.layout import KINDS, ParameterLayout
 
 KNOTS = (0.0, 0.1, 0.3, 0.6, 1.0)
 """Shares of the training between which the logarithm of a step size is linear."""
@@ -56,7 +56,7 @@ USUAL_STEPS = 100
 _NEVER = 30.0
 """The logarithm of a clip that clips nothing."""
 
-State = tuple[Tensor, Tensor, Tensor, int]
+RuleState = tuple[Tensor, Tensor, Tensor, int]
 """Averages of gradients and of their squares, the weight of the start in the first by tensor, and
 the number of steps."""
 
@@ -98,7 +98,7 @@ def adam_numbers(
     return _numbers(own, shared | {"log_step_by_steps": 0.0, "normalise": 1.0, "correct": 1.0})
 
 
-def start_state(parameters: Tensor, layout: Layout) -> State:
+def start_state(parameters: Tensor, layout: ParameterLayout) -> RuleState:
     """The state before the first step.
 
     Args:
@@ -110,7 +110,7 @@ def start_state(parameters: Tensor, layout: Layout) -> State:
 
 
 @dataclass(frozen=True)
-class Hyperparameters:
+class StepSettings:
     """The rule's numbers at one time: (…, tensors) each, the last four (…, 1)."""
 
     step: Tensor
@@ -126,9 +126,9 @@ class Hyperparameters:
     correct: Tensor
 
 
-def hyperparameters(
-    numbers: Tensor, layout: Layout, progress: float, steps: int
-) -> Hyperparameters:
+def step_settings(
+    numbers: Tensor, layout: ParameterLayout, progress: float, steps: int
+) -> StepSettings:
     """What the numbers mean at a time.
 
     Args:
@@ -152,7 +152,7 @@ def hyperparameters(
         torch.stack(rows).index_select(-1, layout.kinds).unbind(0)
     )
     falling = (1 + math.cos(math.pi * progress)) / 2
-    return Hyperparameters(
+    return StepSettings(
         step=falling * torch.exp(log_step + by_depth * (layout.depths - 0.5)),
         momentum=momentum,
         elementwise=bounded,
@@ -169,26 +169,26 @@ def hyperparameters(
 
 def steps_of(
     numbers: Tensor,
-    layout: Layout,
-    state: State,
+    layout: ParameterLayout,
+    state: RuleState,
     parameters: Tensor,
     gradient: Tensor,
     *,
     progress: float,
     steps: int,
-) -> tuple[Tensor, State]:
+) -> tuple[Tensor, RuleState]:
     """What is subtracted from the parameters, and the state afterwards; nothing is changed.
 
     Args:
         numbers: (…, n), see `SIZES`.
         layout: Of the elements.
-        state: See `State`.
+        state: See `RuleState`.
         parameters: (…, elements).
         gradient: (…, elements).
         progress: Share of the training that is done.
         steps: Steps of the whole training.
     """
-    h = hyperparameters(numbers, layout, progress, steps)
+    h = step_settings(numbers, layout, progress, steps)
     momentum, square, start, count = state
     spread = layout.spread
     kept = spread(h.momentum)
@@ -223,7 +223,7 @@ def steps_of(
 
 
 def _adjusted(
-    numbers: Tensor, layout: Layout, direction: Tensor, seen: Tensor, progress: float
+    numbers: Tensor, layout: ParameterLayout, direction: Tensor, seen: Tensor, progress: float
 ) -> Tensor:
     """The direction after the small network has scaled and shifted each element."""
     sizes = [rows * columns for rows, columns in _BLOCKS]
