@@ -250,14 +250,14 @@ class _Run:
 
     def _restore(self, content: dict[str, Any], name: str) -> list[Epoch]:
         """Take a whole state, or nothing of it."""
-        if self.start is not None and content["own_optimiser"]:
-            self.fall_back()
         mine, theirs = self.network.state_dict(), content["network"]
         try:
             if {key: value.shape for key, value in mine.items()} != {
                 key: value.shape for key, value in theirs.items()
             }:
                 raise ValueError("other tensors")
+            if self.start is not None and content["own_optimiser"]:
+                self.fall_back()
             self.optimiser.load_state_dict(content["optimiser"])
             self.network.load_state_dict(theirs)
         except (RuntimeError, ValueError) as error:
