@@ -25,17 +25,21 @@ def missing_for(marker: str) -> str | None:
 
         return None if CHROMIUM else "needs Chromium"
     if marker == "postgres":
-        from tests.postgres import why_not
+        from tests import postgres
 
-        if importlib.util.find_spec("psycopg") is None:
-            return "needs psycopg, the driver of PostgreSQL"
-        return why_not()
+        driver = importlib.util.find_spec("psycopg")
+        return postgres.why_not() if driver else "needs psycopg, the driver of PostgreSQL"
+    if marker == "mysql":
+        from tests import mysql
+
+        driver = importlib.util.find_spec("pymysql")
+        return mysql.why_not() if driver else "needs pymysql, the driver of MySQL"
     return None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Applies the markers that need more; tests marked `extra` import with importorskip."""
-    for marker in ("chromium", "data", "gpu", "postgres"):
+    for marker in ("chromium", "data", "gpu", "mysql", "postgres"):
         marked = [item for item in items if item.get_closest_marker(marker)]
         reason = missing_for(marker) if marked else None
         if reason:

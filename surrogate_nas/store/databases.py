@@ -59,21 +59,9 @@ class Database(RDBStorage):
         template = template_trial
 
         def write(connection: sa.Connection) -> tuple[int, int]:
-            self._lock_study(connection, study_id)
-            number = connection.scalar(
-                sa.select(sa.func.count()).where(_trials.c.study_id == study_id)
-            )
-            row = {
-                "study_id": study_id,
-                "number": number,
-                "state": template.state,
-                "datetime_start": _to_stored(template.datetime_start),
-                "datetime_complete": _to_stored(template.datetime_complete),
-            }
-            made = connection.execute(_trials.insert().values(row)).inserted_primary_key
-            assert made is not None
-            _insert_rest(connection, made[0], template)
-            return made[0], int(number or 0)
+            trial_id, number = self._insert_next(connection, study_id, template)
+            _insert_rest(connection, trial_id, template)
+            return trial_id, number
 
         trial_id, number = self._in_transaction(write)
         written = FrozenTrial(
@@ -91,6 +79,29 @@ class Database(RDBStorage):
             trial_id=trial_id,
         )
         return written
+
+    def _insert_next(
+        self, connection: sa.Connection, study_id: int, template: FrozenTrial
+    ) -> tuple[int, int]:
+        """Write the row of a trial with the study's next number; its identity and that number."""
+        count = sa.select(sa.func.count()).where(_trials.c.study_id == study_id)
+        row: dict[str, Any] = {
+            "study_id": study_id,
+            "state": template.state,
+            "datetime_start": _to_stored(template.datetime_start),
+            "datetime_complete": _to_stored(template.datetime_complete),
+        }
+        at_once = connection.dialect.insert_returning
+        if self.engine.name != "sqlite" or not at_once:  # there, one statement is alone anyway
+            self._lock_study(connection, study_id)
+        if at_once:
+            insert = _trials.insert().values(number=count.scalar_subquery(), **row)
+            made = connection.execute(insert.returning(_trials.c.trial_id, _trials.c.number)).one()
+            return int(made[0]), int(made[1])
+        number = int(connection.scalar(count) or 0)
+        key = connection.execute(_trials.insert().values(number=number, **row)).inserted_primary_key
+        assert key is not None
+        return int(key[0]), number
 
     def finish(self, trial_id: int, result: FrozenTrial) -> bool:
         """Write the end of a running trial at once, or nothing.

@@ -21,11 +21,17 @@ from surrogate_nas.store.databases import Database, database_of
 DECISIONS = {f"decision{i}": CategoricalDistribution(("a", "b", "c")) for i in range(20)}
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+@pytest.fixture(
+    params=[
+        "sqlite",
+        pytest.param("postgres", marks=pytest.mark.postgres),
+        pytest.param("mysql", marks=pytest.mark.mysql),
+    ]
+)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'trials.db'}"
-    return str(request.getfixturevalue("postgres_url"))
+    return str(request.getfixturevalue(f"{request.param}_url"))
 
 
 def trial(number: int, state: TrialState = TrialState.COMPLETE, **other: object) -> FrozenTrial:

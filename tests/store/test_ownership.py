@@ -132,10 +132,9 @@ def test_a_study_that_two_processes_doubled(store: str) -> None:
     assert len({trial.arch for trial in longer.trials}) == 7
 
 
-@pytest.mark.postgres
-def test_an_owner_on_another_machine(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_owner_on_another_machine(server_url: str) -> None:
     """Its sign of life decides, by the clock of the database."""
-    kept = stored(postgres_url)
+    kept = stored(server_url)
     database = database_of(kept._study._storage)
     assert database is not None
     me = {**processes.this_process(), "machine": "elsewhere", "host": "far", "pid": 7}

@@ -234,7 +234,15 @@ search(make_searcher("random", space, seed=0), board, trials=int(sys.argv[3]))
 """
 
 
-@pytest.mark.parametrize("store", ["journal", "postgres"], indirect=True)
+@pytest.mark.parametrize(
+    "store",
+    [
+        "journal",
+        pytest.param("postgres", marks=pytest.mark.postgres),
+        pytest.param("mysql", marks=pytest.mark.mysql),
+    ],
+    indirect=True,
+)
 def test_kills(store: str, tmp_path: Path) -> None:
     """What a killed process evaluated is evaluated again, and nothing else."""
     log, chance = tmp_path / "log", random.Random(0)
