@@ -313,7 +313,7 @@ def test_a_dead_lock_does_not_wait(tmp_path: Path) -> None:
 import time
 from surrogate_nas.store.storages import _JournalLock
 from pathlib import Path
-_JournalLock(Path({str(store)!r})).acquire()
+_JournalLock(Path({str(store)!r})).__enter__()
 print("held", flush=True)
 time.sleep(100)
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import random
 import time
@@ -12,14 +13,15 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
-from optuna.storages import BaseStorage, RDBStorage
+from optuna.storages import RDBStorage
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
+
+from surrogate_nas.store.public_database import PublicDatabase
 
 T = TypeVar("T")
 
 _TRIES = 8  # of a transaction that another process hinders
-_WAIT = 60.0  # seconds that SQLite waits for other writers
 _ALIKE = 200  # trials from which on distributions are read once for all
 
 _trials = models.TrialModel.__table__
@@ -30,20 +32,57 @@ _attributes = models.TrialUserAttributeModel.__table__
 _system = models.TrialSystemAttributeModel.__table__
 _steps = models.TrialIntermediateValueModel.__table__
 _shared = models.StudySystemAttributeModel.__table__
+_value_to = models.TrialValueModel.value_to_stored_repr
+_to_value = models.TrialValueModel.stored_repr_to_value
+_step_to = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr
+_to_step = models.TrialIntermediateValueModel.stored_repr_to_intermediate_value
 _in_utc = hasattr(models.TrialModel, "_datetime_start_utc")  # local times before Optuna 5
 
+_COLUMNS: Mapping[sa.FromClause, str] = {
+    _trials: "trial_id number study_id state datetime_start datetime_complete",
+    _studies: "study_id study_name",
+    _params: "param_id trial_id param_name param_value distribution_json",
+    _values: "trial_value_id trial_id objective value value_type",
+    _attributes: "trial_user_attribute_id trial_id key value_json",
+    _system: "trial_system_attribute_id trial_id key value_json",
+    _steps: "trial_intermediate_value_id trial_id step intermediate_value intermediate_value_type",
+    _shared: "study_system_attribute_id study_id key value_json",
+}
+_METHODS = {
+    "_create_new_trial": ("self", "study_id", "template_trial"),
+    "_get_trials": (
+        "self",
+        "study_id",
+        "states",
+        "included_trial_ids",
+        "trial_id_greater_than",
+    ),
+}
 
-class Database(RDBStorage):
+
+def check_tables() -> None:
+    """Check that this version of Optuna has the tables and methods that `Database` replaces.
+
+    Raises:
+        AttributeError: If it has others; the message names one.
+    """
+    for table, names in _COLUMNS.items():
+        found = {column.name.replace("_utc", "") for column in table.columns}
+        if found != set(names.split()):
+            raise AttributeError(f"its table {table} has the columns {', '.join(sorted(found))}")
+    for name, parameters in _METHODS.items():
+        own = tuple(inspect.signature(getattr(RDBStorage, name)).parameters)
+        if own != parameters:
+            raise AttributeError(f"its method {name} takes {', '.join(own)}")
+
+
+class Database(PublicDatabase):
     """A database storage that writes a trial in at most 8 statements, and reads many at once.
 
     Optuna's own writes four statements a parameter, and makes an object of each row that it reads.
-    The tables are the same, so that optuna-dashboard and older versions read them.
+    The tables are the same, so that optuna-dashboard and older versions read them. They are no
+    public interface of Optuna: see `check_tables`.
     """
-
-    def __init__(self, url: str) -> None:
-        """Open a database; its tables are made if they do not exist."""
-        wait = {"connect_args": {"timeout": _WAIT}} if url.startswith("sqlite") else None
-        super().__init__(url, engine_kwargs=wait)
 
     # Writing ----------------------------------------------------------------------------------
 
@@ -212,16 +251,8 @@ class Database(RDBStorage):
             return _read(connection, wanted)
 
 
-def database_of(storage: BaseStorage) -> Database | None:
-    """The database behind a storage that `open_storage` opened; None for another storage."""
-    found = getattr(storage, "_backend", storage)
-    return found if isinstance(found, Database) else None
-
-
 def _insert_rest(connection: sa.Connection, trial_id: int, trial: FrozenTrial) -> None:
     """Write all but the row of the trial itself, a statement for each table."""
-    reprs = models.TrialValueModel.value_to_stored_repr
-    kinds = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr
     rows: dict[sa.FromClause, list[dict[str, Any]]] = {
         _params: [
             {
@@ -235,12 +266,12 @@ def _insert_rest(connection: sa.Connection, trial_id: int, trial: FrozenTrial) -
         _system: _in_json(trial.system_attrs),
         _values: [
             {"objective": i, "value": stored, "value_type": kind}
-            for i, (stored, kind) in enumerate(map(reprs, trial.values or ()))
+            for i, (stored, kind) in enumerate(map(_value_to, trial.values or ()))
         ],
         _steps: [
             {"step": step, "intermediate_value": stored, "intermediate_value_type": kind}
             for step, (stored, kind) in (
-                (step, kinds(value)) for step, value in trial.intermediate_values.items()
+                (step, _step_to(value)) for step, value in trial.intermediate_values.items()
             )
         ],
     }
@@ -265,16 +296,14 @@ def _read(connection: sa.Connection, wanted: sa.ColumnElement[bool]) -> list[Fro
     params, distributions = _read_params(connection, wanted, len(heads))
     attributes = _read_json(connection, _attributes, wanted)
     system = _read_json(connection, _system, wanted)
-    to_value = models.TrialValueModel.stored_repr_to_value
     values: dict[int, list[float]] = defaultdict(list)
     rows = (_values.c.value, _values.c.value_type)
     for trial_id, value, kind in _of(connection, _values, rows, wanted, _values.c.objective):
-        values[trial_id].append(to_value(value, kind))
-    to_step = models.TrialIntermediateValueModel.stored_repr_to_intermediate_value
+        values[trial_id].append(_to_value(value, kind))
     steps: dict[int, dict[int, float]] = defaultdict(dict)
     parts = (_steps.c.step, _steps.c.intermediate_value, _steps.c.intermediate_value_type)
     for trial_id, step, value, kind in _of(connection, _steps, parts, wanted):
-        steps[trial_id][step] = to_step(value, kind)
+        steps[trial_id][step] = _to_step(value, kind)
     return [
         FrozenTrial(
             number=number,

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Generator, Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from optuna.storages.journal import BaseJournalBackend
-from optuna.storages.journal._file import BaseJournalFileLock, get_lock_file
 
 from surrogate_nas.checksums import sealed, unsealed
 from surrogate_nas.errors import StoreError
 from surrogate_nas.files import append
 
-_CREATE_TRIAL = 4
+# Operations of Optuna's journals, which are part of their format.
+CREATE_TRIAL, SET_STATE_VALUES, SET_INTERMEDIATE_VALUE, SET_USER_ATTR = 4, 6, 7, 8
 
 
 class CheckedJournal(BaseJournalBackend):
@@ -25,7 +26,7 @@ class CheckedJournal(BaseJournalBackend):
     versions and of other programs.
     """
 
-    def __init__(self, path: str | os.PathLike[str], lock: BaseJournalFileLock) -> None:
+    def __init__(self, path: str | os.PathLike[str], lock: AbstractContextManager[Any]) -> None:
         """Keep the journal ``path``, which exists, under a lock while it is written."""
         self.path = Path(path)
         self._lock = lock
@@ -50,7 +51,7 @@ class CheckedJournal(BaseJournalBackend):
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Write entries at once; they are on the disk when this returns."""
         content = b"".join(map(sealed, logs))
-        with get_lock_file(self._lock), open(self.path, "ab", buffering=0) as file:
+        with self._lock, open(self.path, "ab", buffering=0) as file:
             append(file, content)
 
     def place(self) -> str:
@@ -77,7 +78,7 @@ def _trial(entries: Iterable[Any]) -> int | None:
         last = None
         if not isinstance(entry, dict):
             continue
-        if entry.get("op_code") == _CREATE_TRIAL or "datetime_start" in entry:
+        if entry.get("op_code") == CREATE_TRIAL or "datetime_start" in entry:
             study = repr(entry.get("study_id"))
             last = counts.setdefault(study, 0)
             counts[study] += 1

@@ -15,9 +15,9 @@ from typing import Any
 from optuna.storages import BaseStorage
 
 from surrogate_nas.errors import StoreError
-from surrogate_nas.store.databases import Database, database_of
 from surrogate_nas.store.journal import CheckedJournal
 from surrogate_nas.store.processes import BEAT, PATIENCE, is_gone, shown, this_process
+from surrogate_nas.store.public_database import PublicDatabase, database_of
 
 Check = Callable[[], None]
 
@@ -184,7 +184,7 @@ else:
 
 @contextlib.contextmanager
 def _held_study(
-    database: Database, study_id: int, study: str, *, shared: bool, beat: float = BEAT
+    database: PublicDatabase, study_id: int, study: str, *, shared: bool, beat: float = BEAT
 ) -> Iterator[Check]:
     lost: list[StoreError] = []
     me = {**this_process(), "shared": shared}

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.storages.journal._storage import JournalOperation
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.exc import InterfaceError, OperationalError
 
@@ -20,11 +19,11 @@ from surrogate_nas._version import library_versions
 from surrogate_nas.errors import StoreError
 from surrogate_nas.evaluation import News, Objective, Proposal, Trial
 from surrogate_nas.spaces.base import Architecture
+from surrogate_nas.store import journal as journals
 from surrogate_nas.store.checks import trials_of
-from surrogate_nas.store.databases import database_of
-from surrogate_nas.store.journal import CheckedJournal
 from surrogate_nas.store.ownership import regularly
 from surrogate_nas.store.processes import BEAT, PATIENCE, is_gone, this_process
+from surrogate_nas.store.public_database import database_of, ended_publicly
 from surrogate_nas.store.storages import explained, quiet
 from surrogate_nas.store.stored import Stored
 
@@ -333,18 +332,11 @@ class Shared(Stored):
             )
             return database.finish(trial_id, bare)
         journal = getattr(storage, "_backend", None)
-        if isinstance(journal, CheckedJournal):
+        if isinstance(journal, journals.CheckedJournal):
             journal.append_logs(_entries(trial_id, result, new, self._me["token"]))
             ended = storage.get_trial(trial_id)
             return ended.state == result.state and new.items() <= ended.user_attrs.items()
-        try:
-            for key, value in new.items():
-                storage.set_trial_user_attr(trial_id, key, value)
-            for step, value in result.intermediate_values.items():
-                storage.set_trial_intermediate_value(trial_id, step, value)
-            return storage.set_trial_state_values(trial_id, result.state, result.values)
-        except UpdateFinishedTrialError:
-            return False
+        return ended_publicly(storage, trial_id, result, new)
 
 
 def _is_outage(error: BaseException) -> bool:
@@ -361,14 +353,14 @@ def _entries(
     """The lines of a journal that end a trial; after its end they count for nothing."""
     head = {"worker_id": worker, "trial_id": trial_id}
     values: list[dict[str, Any]] = [
-        {"op_code": JournalOperation.SET_TRIAL_USER_ATTR, **head, "user_attr": {key: value}}
+        {"op_code": journals.SET_USER_ATTR, **head, "user_attr": {key: value}}
         for key, value in new.items()
     ]
-    step = {"op_code": JournalOperation.SET_TRIAL_INTERMEDIATE_VALUE, **head}
+    step = {"op_code": journals.SET_INTERMEDIATE_VALUE, **head}
     values += [
         {**step, "step": epoch, "intermediate_value": value}
         for epoch, value in result.intermediate_values.items()
     ]
-    end = {"op_code": JournalOperation.SET_TRIAL_STATE_VALUES, **head, "state": result.state}
+    end = {"op_code": journals.SET_STATE_VALUES, **head, "state": result.state}
     now = datetime.now(tz=UTC).isoformat(timespec="microseconds")
     return [*values, {**end, "values": result.values, "datetime_complete": now}]

@@ -7,6 +7,7 @@ import functools
 import os
 import random
 import re
+import sys
 import time
 import warnings
 from collections.abc import Iterator
@@ -16,8 +17,6 @@ from typing import TYPE_CHECKING
 import optuna
 from filelock import FileLock, Timeout
 from optuna.storages import BaseStorage, JournalStorage, get_storage
-from optuna.storages.journal import _storage
-from optuna.storages.journal._file import BaseJournalFileLock
 
 from surrogate_nas.errors import (
     InvalidArgumentError,
@@ -31,7 +30,7 @@ from surrogate_nas.store.checks import unreadable
 from surrogate_nas.store.journal import CheckedJournal, damaged
 
 if TYPE_CHECKING:
-    from surrogate_nas.store.databases import Database
+    from surrogate_nas.store.public_database import PublicDatabase
 
 _START = b'{"op_code":0'  # of every journal: its first entry makes a study
 _TRIES = 10  # of opening a database while other processes make its tables
@@ -78,7 +77,7 @@ def _check_exists(path: Path, shown: str) -> None:
 # Journal files --------------------------------------------------------------------------------
 
 
-class _JournalLock(BaseJournalFileLock):
+class _JournalLock:
     """A lock that the kernel frees when its process ends, and repair of an incomplete last line.
 
     Optuna's own lock is a file that survives a killed process and costs the next one 30 s.
@@ -90,7 +89,7 @@ class _JournalLock(BaseJournalFileLock):
         self.file = f"{path}.flock"
         self._lock = FileLock(self.file, timeout=_PATIENCE)
 
-    def acquire(self) -> bool:
+    def __enter__(self) -> None:
         try:
             self._lock.acquire()
         except Timeout as error:
@@ -102,9 +101,8 @@ class _JournalLock(BaseJournalFileLock):
         except BaseException:
             self._lock.release()
             raise
-        return True
 
-    def release(self) -> None:
+    def __exit__(self, *_: object) -> None:
         self._lock.release()
 
     def _repair(self) -> None:
@@ -126,8 +124,8 @@ def _open_journal(path: Path) -> BaseStorage:
     lock = _JournalLock(path)
     try:
         _check_journal(path, lock.file)
-        lock.acquire()
-        lock.release()
+        with lock:
+            pass
     except OSError as error:
         raise StoreError(
             f"cannot open the trial store {path}: {error.strerror or error}; "
@@ -145,9 +143,10 @@ def _open_journal(path: Path) -> BaseStorage:
 
 def _share_distributions() -> None:
     """Let equal distributions of a journal be one object: a third of the time and memory."""
-    read = getattr(_storage, "json_to_distribution", None)
+    module = sys.modules[JournalStorage.__module__]
+    read = getattr(module, "json_to_distribution", None)
     if read is not None and not hasattr(read, "cache_info"):
-        vars(_storage)["json_to_distribution"] = functools.lru_cache(maxsize=10_000)(read)
+        vars(module)["json_to_distribution"] = functools.lru_cache(maxsize=10_000)(read)
 
 
 def _check_journal(path: Path, lock: str) -> None:
@@ -193,22 +192,40 @@ def _open_database(url: str, *, new: bool) -> BaseStorage:
         ) from error
 
 
-def _made(url: str) -> Database:
+def _made(url: str) -> PublicDatabase:
     """Open the database, with its tables, which other processes may be making, too."""
     from sqlalchemy import create_engine
     from sqlalchemy.exc import SQLAlchemyError
 
-    from surrogate_nas.store.databases import Database
-
+    kind = _database()
     for left in reversed(range(_TRIES)):
         try:
-            return Database(url)
+            return kind(url)
         except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
             create_engine(url).connect().close()  # else the reason is not another process
             if not left or _DAMAGED.search(str(error.__cause__ or error)):
                 raise
             time.sleep(random.random() * 0.3 * (_TRIES - left))
     raise AssertionError
+
+
+def _database() -> type[PublicDatabase]:
+    """What writes trials in few statements, or else Optuna's own way, which is a public one."""
+    from surrogate_nas.store.public_database import PublicDatabase
+
+    try:
+        from surrogate_nas.store.databases import Database, check_tables
+
+        check_tables()
+    except (ImportError, AttributeError) as error:
+        warnings.warn(
+            f"Optuna {optuna.__version__} keeps trials in another way than this version of "
+            f"surrogate_nas knows ({error}); databases are slow, and two processes that start at "
+            "the same moment may own one search: install another version of one of them",
+            stacklevel=2,
+        )
+        return PublicDatabase
+    return Database
 
 
 @contextlib.contextmanager

@@ -14,9 +14,15 @@ from optuna.distributions import CategoricalDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from surrogate_nas.errors import MissingDependencyError
-from surrogate_nas.store import databases, open_storage
-from surrogate_nas.store.databases import Database, database_of
+from surrogate_nas.errors import MissingDependencyError, StoreError
+from surrogate_nas.evaluation import FunctionObjective
+from surrogate_nas.records import SearchResult
+from surrogate_nas.run import search
+from surrogate_nas.searchers.factory import make_searcher
+from surrogate_nas.store import Shared, Stored, databases, journal, open_storage
+from surrogate_nas.store.databases import Database
+from surrogate_nas.store.public_database import PublicDatabase, database_of
+from surrogate_nas.testing.toys import ToySpace
 
 DECISIONS = {f"decision{i}": CategoricalDistribution(("a", "b", "c")) for i in range(20)}
 
@@ -54,7 +60,7 @@ def study_of(url: str) -> tuple[optuna.Study, Database]:
         storage=storage, study_name="s", directions=directions, load_if_exists=True
     )
     database = database_of(storage)
-    assert database is not None
+    assert isinstance(database, Database)
     return study, database
 
 
@@ -111,13 +117,15 @@ def test_statements_of_a_trial(url: str) -> None:
     running = trial(1, TrialState.RUNNING)
     running.system_attrs = {}
     number = study._storage.create_new_trial(study._study_id, running)
-    result = create_trial(values=[0.5, 0.25], user_attrs={"cost": 1.0})
+    curve = {1: 0.1, 2: 0.2}
+    result = create_trial(values=[0.5, 0.25], user_attrs={"cost": 1.0}, intermediate_values=curve)
     assert database.finish(number, result)
     assert len(seen) <= 8
     assert not database.finish(number, result)
     ended = study.get_trials()[1]
     assert ended.state == TrialState.COMPLETE
     assert ended.values == [0.5, 0.25]
+    assert ended.intermediate_values == curve
     assert ended.user_attrs == {**running.user_attrs, "cost": 1.0}
 
 
@@ -171,3 +179,48 @@ def test_a_missing_driver_names_its_package(
     with pytest.raises(MissingDependencyError) as caught:
         open_storage(url)
     assert str(caught.value).endswith(f"driver, {module}: pip install {package}")
+
+
+def test_this_optuna_keeps_trials_as_expected() -> None:
+    """If this fails, databases are slow with this version of Optuna: adapt `Database`."""
+    databases.check_tables()
+
+
+@pytest.mark.parametrize("fault", ["table", "module"])
+def test_another_optuna_is_slow_and_works(
+    fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if fault == "table":
+        monkeypatch.setitem(databases._COLUMNS, databases._trials, "trial_id another")
+    else:
+        monkeypatch.setitem(sys.modules, "surrogate_nas.store.databases", None)
+    space = ToySpace((4, 4))
+    objective = FunctionObjective(space, lambda arch: float(sum(arch.choices)))
+
+    def board(kind: type[Stored]) -> Stored:
+        with pytest.warns(UserWarning, match="keeps trials in another way"):
+            storage = open_storage(f"sqlite:///{tmp_path}/run.db")
+        assert type(database_of(storage)) is PublicDatabase
+        return kind(objective, storage, name="toy", settings={})
+
+    def go_on(kind: type[Stored], trials: int) -> SearchResult:
+        return search(make_searcher("random", space, seed=0), board(kind), trials=trials)
+
+    go_on(Shared, 4)
+    alone = board(Stored)
+    with board(Stored).owned(), pytest.raises(StoreError, match="belongs to process"):
+        search(make_searcher("random", space, seed=0), alone, trials=6)
+    result = go_on(Shared, 6)
+    assert [trial.value for trial in result.trials] == [
+        sum(trial.arch.choices) for trial in board(Stored).known
+    ]
+    assert len({trial.arch for trial in result.trials}) == 6
+
+
+def test_the_operations_of_journals_are_those_of_optuna() -> None:
+    from optuna.storages.journal._storage import JournalOperation
+
+    assert journal.CREATE_TRIAL == JournalOperation.CREATE_TRIAL
+    assert journal.SET_STATE_VALUES == JournalOperation.SET_TRIAL_STATE_VALUES
+    assert journal.SET_INTERMEDIATE_VALUE == JournalOperation.SET_TRIAL_INTERMEDIATE_VALUE
+    assert journal.SET_USER_ATTR == JournalOperation.SET_TRIAL_USER_ATTR

@@ -19,7 +19,7 @@ from surrogate_nas.evaluation import Evaluation, FunctionObjective, Proposal, Tr
 from surrogate_nas.run import search
 from surrogate_nas.searchers.factory import make_searcher
 from surrogate_nas.store import Stored, open_storage, ownership, processes
-from surrogate_nas.store.databases import database_of
+from surrogate_nas.store.public_database import database_of
 from tests.searchers.toys import ToySpace
 
 ROOT = Path(__file__).resolve().parents[2]
