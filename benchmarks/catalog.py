@@ -9,7 +9,7 @@ from pathlib import Path
 from surrogate_nas import registry
 from surrogate_nas.benchmarks.base import Benchmark, TabularTask
 from surrogate_nas.benchmarks.folders import tables_folder
-from surrogate_nas.benchmarks.hdf5 import HDF5Benchmark, StoredTask
+from surrogate_nas.benchmarks.hdf5 import StoredTask, open_file
 from surrogate_nas.benchmarks.listing import Listing
 from surrogate_nas.benchmarks.published import PUBLISHED, Published, how_to_get
 from surrogate_nas.errors import SurrogateNASError, UnknownNameError
@@ -39,10 +39,10 @@ def open_benchmark(name_or_path: str | os.PathLike[str]) -> Benchmark:
     registered = registry.names("benchmark")
     if name not in registered:
         if name.endswith(_SUFFIXES) or Path(name).name != name:
-            return HDF5Benchmark(name)
+            return open_file(name)
         tables = installed_tables()
         if name in tables:
-            return HDF5Benchmark(tables[name])
+            return open_file(tables[name])
         if ":" not in name:
             raise UnknownNameError("benchmark", name, dict.fromkeys([*registered, *tables]))
     target = registry.load("benchmark", name)

@@ -4,6 +4,8 @@ Layout, attributes in brackets::
 
     /                   [format, format_version, name, space, tasks, architectures, source,
                          licence, checksum]
+    /found_by           uint8 (rows,), how each row was chosen, where that is known [names, crc32]
+    /surrogate          only in a surrogate, see `surrogate_nas.benchmarks.surrogate`
     /definition         the text that declares the space, uint8 (bytes,), UTF-8 [crc32]: only in
                         version 2, where the space has no registered name
     /encodings          int16 (rows, decisions), by ascending number of the encoding [crc32]
@@ -47,13 +49,21 @@ FORMAT_VERSION = 1
 DEFINED_VERSION = 2
 """Of tables that hold the definition of their space; others stay readable by older programs."""
 DEFINITION = "definition"
+FOUND_BY = "found_by"
+SURROGATE = "surrogate"
 TRAINING = "training"
 
+_SURROGATES = "surrogate_nas.benchmarks.surrogate"
 _MAX_SIZE, _TIMES = 1 << 28, 100  # largest array in bytes: at least, and for each byte of its file
 
 
 class HDF5Benchmark(Benchmark):
-    """A table in a file. Opening reads its root attributes alone; nothing stays open."""
+    """A table in a file. Opening reads its root attributes alone; nothing stays open.
+
+    Attributes:
+        is_surrogate: Whether the file also answers for other architectures than its rows, see
+            `surrogate_nas.benchmarks.surrogate`.
+    """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Open the file ``path``.
@@ -74,6 +84,7 @@ class HDF5Benchmark(Benchmark):
             self._space_name = _text(file, "space")
             self._tasks = _texts(file, "tasks")
             self._architectures = int(file.attrs["architectures"])
+            self.is_surrogate = SURROGATE in file
         self.how_to_get = f"the file {self.path}"
 
     def _check_header(self, file: h5py.File) -> int:
@@ -218,8 +229,31 @@ class HDF5Benchmark(Benchmark):
                 )
             if self._version == DEFINED_VERSION:
                 self._verified(file[DEFINITION], ())
+            for path in (FOUND_BY, SURROGATE):
+                if path in file:
+                    self._verify_below(file[path])
         for task in self.tasks:
             self.verify(task)
+
+    def _verify_below(self, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset):
+            self._verified(item, ())
+        else:
+            for name in item:
+                self._verify_below(item[name])
+
+    @cached_property
+    def found_by(self) -> tuple[str, ...] | None:
+        """How each row was chosen: ``random``, or a searcher; None where that is unknown."""
+        with self._opened() as file:
+            self._check_unchanged(file)
+            if FOUND_BY not in file:
+                return None
+            names = _texts(file[FOUND_BY], "names")
+            numbers: IntArray = self._verified(file[FOUND_BY], ())
+        if numbers.shape != (self._architectures,) or numbers.max(initial=0) >= len(names):
+            raise FormatError(f"{self.path} does not say of each row how it was chosen")
+        return tuple(names[number] for number in numbers.tolist())
 
     def _check_unchanged(self, file: h5py.File) -> None:
         # Reading the checksum takes as long as reading a column, and few files change.
@@ -252,6 +286,14 @@ class HDF5Benchmark(Benchmark):
         return values
 
 
+def open_file(path: str | os.PathLike[str]) -> HDF5Benchmark:
+    """Open a table, or a surrogate benchmark; see `HDF5Benchmark` for what is raised."""
+    table = HDF5Benchmark(path)
+    if table.is_surrogate:
+        table = registry.follow("surrogate", f"{_SURROGATES}:SurrogateBenchmark")(path)
+    return table
+
+
 class StoredTask(TabularTask):
     """A task of a file. Sent to another process, it is opened there by path and name."""
 
@@ -278,7 +320,8 @@ class StoredTask(TabularTask):
         if isinstance(self._source, AddedMetric):  # which the file does not have
             return object.__new__, (type(self),), self.__getstate__()
         goals = None if self.goals == (self.own_goal,) else self.goals
-        where = self._table.path, self._table.checksum, self.name, self._isomorphs
+        table = self._table
+        where = table.path, table.checksum, self.name, self._isomorphs
         return _reopen, (*where, goals, self.known)
 
 
@@ -290,7 +333,7 @@ def _reopen(
     goals: tuple[Goal, ...] | None,
     known: tuple[str, ...],
 ) -> StoredTask:
-    table = HDF5Benchmark(path)
+    table = open_file(path)
     if table.checksum != checksum:
         raise FormatError(f"{path} was replaced since it was opened; open it again")
     task = table.task(name, isomorphs=isomorphs)

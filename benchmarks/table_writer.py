@@ -12,6 +12,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+import numpy.typing as npt
 
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.benchmarks.hdf5 import (
@@ -19,6 +20,8 @@ from surrogate_nas.benchmarks.hdf5 import (
     DEFINITION,
     FORMAT,
     FORMAT_VERSION,
+    FOUND_BY,
+    SURROGATE,
     TRAINING,
     HDF5Benchmark,
     content_checksum,
@@ -70,6 +73,8 @@ class TableSpec:
         tasks: The tasks, over the same rows; a task lacks a row where its value is NaN.
         source: Where the values come from.
         licence: Their licence.
+        found_by: How each row was chosen: ``random``, or a searcher; None where that is unknown.
+        surrogate: Arrays of a surrogate by name, see `surrogate_nas.benchmarks.surrogate`.
     """
 
     name: str
@@ -78,6 +83,8 @@ class TableSpec:
     tasks: Sequence[TaskSpec] = field(default_factory=tuple)
     source: str = ""
     licence: str = ""
+    found_by: Sequence[str] | None = None
+    surrogate: Mapping[str, npt.NDArray[Any]] | None = None
 
 
 def read_table(table: HDF5Benchmark) -> TableSpec:
@@ -93,6 +100,7 @@ def read_table(table: HDF5Benchmark) -> TableSpec:
         tasks=[_read_task(table, name) for name in table.tasks],
         source=table.source,
         licence=table.licence,
+        found_by=table.found_by,
     )
 
 
@@ -160,6 +168,12 @@ def _image(spec: TableSpec) -> bytes:
         _write_checked(file, "encodings", choices[order].astype("<i2"))
         if definition is not None:  # may be too long for an attribute
             _write_checked(file, DEFINITION, np.frombuffer(definition.encode(), dtype=np.uint8))
+        if spec.found_by is not None:
+            kinds, numbers = np.unique(np.array(spec.found_by)[order], return_inverse=True)
+            _write_checked(file, FOUND_BY, numbers.astype(np.uint8))
+            _write_text(file[FOUND_BY], "names", kinds.tolist())
+        for name, array in (spec.surrogate or {}).items():
+            _write_checked(file, f"{SURROGATE}/{name}", np.ascontiguousarray(array))
         for task, source in zip(spec.tasks, sources, strict=True):
             group = file.create_group(f"tasks/{task.name}")
             group.attrs["budgets"] = np.array(task.budgets, dtype="<i8")
@@ -195,7 +209,7 @@ def _source(space: SearchSpace, choices: IntArray, task: TaskSpec) -> ArraySourc
     return ArraySource(space, choices, columns, task.budgets)
 
 
-def _write_checked(file: h5py.File, name: str, array: IntArray) -> None:
+def _write_checked(file: h5py.File, name: str, array: npt.NDArray[Any]) -> None:
     file.create_dataset(name, data=array).attrs["crc32"] = zlib.crc32(array.data)
 
 

@@ -18,7 +18,8 @@ from surrogate_nas.predictors.scores import QuantileMap, warped
 
 # More and deeper trees than usual: alone they are hardly better, but their errors are less
 # correlated with those of the process.
-_TREES: dict[str, Any] = {"members": 10, "trees": 400, "max_depth": 6, "column_share": 0.15}
+DEEP_TREES: dict[str, Any] = {"members": 10, "trees": 400, "max_depth": 6, "column_share": 0.15}
+"""Arguments of the `XGBoost` of a `Blend`."""
 
 
 class Blend(Predictor):
@@ -43,7 +44,10 @@ class Blend(Predictor):
         self._map = QuantileMap(scores, data.values)
         self._floor = least_std(data.values)
         target = dataclasses.replace(data, values=scores)
-        parts = self._parts or (GaussianProcess(seed=self.seed), XGBoost(seed=self.seed, **_TREES))
+        parts = self._parts or (
+            GaussianProcess(seed=self.seed),
+            XGBoost(seed=self.seed, **DEEP_TREES),
+        )
         # Copies, so that copies of this object keep theirs.
         self._parts = tuple(copy.copy(part).fit(target) for part in parts)
         return self

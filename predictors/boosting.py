@@ -19,9 +19,16 @@ class XGBoost(FeaturePredictor):
 
     Each booster is trained without its fold. The mean is the boosters' mean. The variance is
     their disagreement plus a constant, by which 90 % intervals cover 90 % of the held-out rows.
+
+    Attributes:
+        boosters: One a fold, once it is fitted; they predict ``(values - centre) / scale``.
+        centre: Mean of the values.
+        scale: Their standard deviation.
+        held_out: float64 (n,), prediction of each row by the booster that was trained without it.
     """
 
     families = TREE_FAMILIES
+    held_out: FloatArray
 
     def __init__(
         self,
@@ -52,12 +59,13 @@ class XGBoost(FeaturePredictor):
 
     def learn(self, x: FloatArray, values: FloatArray, others: FloatArray) -> Self:
         """Boost on all folds but one, for each fold."""
-        self._centre = float(values.mean())
-        self._scale = float(values.std()) or 1.0
-        target = (values - self._centre) / self._scale
-        self._boosters: list[xgboost.Booster] = []
+        self.centre = float(values.mean())
+        self.scale = float(values.std()) or 1.0
+        target = (values - self.centre) / self.scale
+        self.boosters: list[xgboost.Booster] = []
         self._constant_std = least_std(values)
         n = len(values)
+        self.held_out = np.full(n, self.centre)
         if n == 1:
             return self
         fold = folds(n, self.members, self.seed)
@@ -80,22 +88,23 @@ class XGBoost(FeaturePredictor):
                 matrix,
                 -(-self.trees // members),
             )
-            self._boosters.append(booster)
+            self.boosters.append(booster)
             rows = np.flatnonzero(fold == member)
             held_out[rows] = booster.inplace_predict(x[rows])
-        residuals = values - (held_out * self._scale + self._centre)
-        disagreement = self._members(others).var(axis=0) * self._scale**2
+        self.held_out = held_out * self.scale + self.centre
+        residuals = values - self.held_out
+        disagreement = self._members(others).var(axis=0) * self.scale**2
         self._constant_std = max(constant_std(residuals, disagreement), self._constant_std)
         return self
 
     def infer(self, x: FloatArray) -> Prediction:
         """Mean and spread of the boosters, and the constant."""
-        members = self._members(x) * self._scale + self._centre
+        members = self._members(x) * self.scale + self.centre
         std = np.sqrt(members.var(axis=0) + self._constant_std**2)
         return Prediction(members.mean(axis=0), std)
 
     def _members(self, x: FloatArray) -> FloatArray:
         """Standardised prediction of each booster: float64 (members, n)."""
-        if not self._boosters:
+        if not self.boosters:
             return np.zeros((1, len(x)))
-        return np.stack([b.inplace_predict(x) for b in self._boosters]).astype(np.float64)
+        return np.stack([b.inplace_predict(x) for b in self.boosters]).astype(np.float64)

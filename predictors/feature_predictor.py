@@ -41,7 +41,7 @@ class FeaturePredictor(Predictor):
     def fit(self, data: TaskData) -> Self:
         """Learn from the rows of the measured architectures."""
         require_rows(data)
-        self._inputs = self._describe(data.space, data.features)
+        self._inputs = self.describe(data.space, data.features)
         x = self._inputs(data.choices)
         others = self._inputs(data.space.sample_choices(np.random.default_rng(0), OTHERS))
         return self.learn(x, np.asarray(data.values, dtype=np.float64), others)
@@ -69,7 +69,8 @@ class FeaturePredictor(Predictor):
     def infer(self, x: FloatArray) -> Prediction:
         """Predict rows (m, k); float64 mean and std (m,)."""
 
-    def _describe(self, space: SearchSpace, features: Features | None) -> Inputs:
+    def describe(self, space: SearchSpace, features: Features | None) -> Inputs:
+        """What the regression sees of the architectures of ``space``."""
         structure, decisions = StructuralFeatures.of(space), DecisionColumns.of(space)
         columns = structure.columns(self.families)
 

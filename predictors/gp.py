@@ -62,23 +62,24 @@ class GaussianProcess(FeaturePredictor):
         self.seed = seed
         self.max_iterations = max_iterations
 
-    def _describe(self, space: SearchSpace, features: Features | None) -> _Inputs:
+    def describe(self, space: SearchSpace, features: Features | None) -> ProcessInputs:
+        """What the regression sees of the architectures of ``space``."""
         structure, decisions = StructuralFeatures.of(space), DecisionColumns.of(space)
         old = self._inputs
         if (
-            isinstance(old, _Inputs)
+            isinstance(old, ProcessInputs)
             and old.structure is structure
             and old.decisions is decisions
             and old.features is features
         ):
             return old
-        return _Inputs(structure, decisions, self.families, features)
+        return ProcessInputs(structure, decisions, self.families, features)
 
     def learn(self, x: FloatArray, values: FloatArray, others: FloatArray) -> Self:
         """Fit the hyperparameters and condition on all rows."""
         scores = warped(values)
         x = np.asarray(x, dtype=np.float64)
-        if isinstance(self._inputs, _Inputs):
+        if isinstance(self._inputs, ProcessInputs):
             kernel = FamilyKernel(self._inputs.groups, self._inputs.of_decisions)
         else:
             kernel = FamilyKernel(np.zeros(x.shape[1], dtype=np.int64))
@@ -113,6 +114,22 @@ class GaussianProcess(FeaturePredictor):
             freedom = math.sqrt(1 + self._posterior.kernel.shared / len(values))
             self._factor = freedom * interval_std((values - mean) / std)
 
+    def score_weights(self) -> tuple[Hyperparameters, FloatArray]:
+        """Hyperparameters, and each row's weight in the mean of a score: float64 (n,).
+
+        The mean of the score of an architecture is the sum of its covariances with the rows times
+        these weights. The scores are `warped` values.
+        """
+        if self._posterior is None:
+            raise not_fitted(self)
+        return self._posterior.weights
+
+    def leave_one_out_scores(self) -> tuple[FloatArray, FloatArray]:
+        """Leave-one-out mean and standard deviation of each row's score, float64 (n,)."""
+        if self._posterior is None:
+            raise not_fitted(self)
+        return self._posterior.leave_one_out()
+
     def leave_one_out(self) -> tuple[FloatArray, FloatArray]:
         """Leave-one-out mean and uncalibrated std of each row's value, float64 (n,)."""
         if self._posterior is None:
@@ -129,7 +146,7 @@ class GaussianProcess(FeaturePredictor):
         return Prediction(mean, std * self._factor, std * share)
 
 
-class _Inputs:
+class ProcessInputs:
     """The process's columns, standardised over the space and ordered by family.
 
     Columns of decisions come after those of the structure. Features of the data are the last
@@ -147,6 +164,7 @@ class _Inputs:
         families: tuple[str, ...],
         features: Features | None,
     ) -> None:
+        """Choose the columns of some families."""
         self.structure, self.decisions, self.features = structure, decisions, features
         columns = structure.columns(families)
         groups = np.array([families.index(structure.families[i]) for i in columns], dtype=np.int64)
@@ -165,6 +183,7 @@ class _Inputs:
         self._last: tuple[IntArray, FloatArray] | None = None
 
     def __call__(self, choices: IntArray) -> FloatArray:
+        """Columns of encodings (n, decisions): float32 (n, k)."""
         if self._last is not None and choices is self._last[0]:
             return self._last[1]
         columns = self.structure.transform(choices, self._columns)
@@ -230,6 +249,11 @@ class _Posterior:
             known = self._pool.known.extended(self._cross(self._pool.scaled, fresh), growth)
             other._pool = replace(self._pool, known=known)
         return other
+
+    @property
+    def weights(self) -> tuple[Hyperparameters, FloatArray]:
+        """Hyperparameters, and the weight of each row in a mean: float64 (n,)."""
+        return self._hyper, self._whiten.T @ (self._whiten @ self._scores)
 
     @property
     def noise(self) -> float:

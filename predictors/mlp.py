@@ -125,7 +125,8 @@ class MLP(FeaturePredictor):
         output = self._forward(rows, self._layers).mean(dim=0)
         return self._centre + self._scale * torch.sinh(output)
 
-    def _describe(self, space: SearchSpace, features: Features | None) -> Inputs:
+    def describe(self, space: SearchSpace, features: Features | None) -> Inputs:
+        """What the regression sees of the architectures of ``space``."""
         tables = [_table(decision) for decision in space.decisions]
         self._tables = [torch.from_numpy(table) for table in tables]
 

@@ -36,7 +36,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"spaces"}),
     frozenset({"evaluation"}),
     frozenset({"benchmarks", "predictors", "store", "training"}),
-    frozenset({"searchers"}),
+    frozenset({"searchers", "surrogates"}),
     frozenset({"records", "sharing"}),
     frozenset({"attempts", "callbacks"}),
     frozenset({"run"}),
@@ -60,6 +60,9 @@ WORKFLOWS = {
     "subjects": frozenset({"goals", "search", "verify"}),
     "report": frozenset({"comparisons", "search", "subjects"}),
     "evaluate": frozenset({"experiment", "proxies"}),
+    "measurements": frozenset({"sampling"}),
+    "surrogates": frozenset({"measurements", "sampling"}),
+    "sampled_build": frozenset({"build", "sampling"}),
 }
 
 HEAVY = frozenset({"h5py", "matplotlib", "optuna", "pandas", "scipy", "sklearn", "torch"})
@@ -83,6 +86,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "training": frozenset({"sklearn", "torch", "torch_geometric"}),
     "callbacks.tensorboard": frozenset({"torch"}),
     "store": frozenset({"optuna"}),
+    "surrogates": frozenset({"xgboost"}),
     "searchers": frozenset({"scipy"}),
     "searchers.reinforce": frozenset({"torch"}),
     "searchers.gradient": frozenset({"torch"}),

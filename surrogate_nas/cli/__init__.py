@@ -12,6 +12,7 @@ from surrogate_nas._version import __version__
 from surrogate_nas.cli import (
     benchmarks,
     build,
+    check_surrogate,
     compare,
     evaluate,
     import_,
@@ -44,6 +45,7 @@ _COMMANDS = (
     supernet,
     verify,
     build,
+    check_surrogate,
     measure,
 )
 _INTERRUPTED = 130

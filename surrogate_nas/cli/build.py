@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from surrogate_nas.cli.build_surrogate import SearchedRows, add_surrogate_options, run_surrogate
 from surrogate_nas.cli.cluster_options import add_cluster_options, cluster_options
 from surrogate_nas.cli.console import (
     add_accept_option,
@@ -27,6 +29,7 @@ from surrogate_nas.cli.network_options import (
     add_space_option,
     planned,
 )
+from surrogate_nas.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,10 +45,12 @@ Train all architectures of a space, or a sample of them, on data sets with sever
 a table of all epochs, which every other command takes as --benchmark. Each training is in a log
 beside the table as soon as it is finished: the same command again goes on where it was stopped,
 and so does one with more seeds, architectures or data sets. A training that fails is a missing
-value."""
+value. With --surrogate nothing is trained: models are fitted to a table or to the trials of
+searches, and the file answers for every architecture of the space."""
 EXAMPLE = """\
 surrogate-nas build --space dense-cell --dataset digits --epochs 3 --settings channels=8 \\
-      --count 50 --seeds 2 --out my-table.h5"""
+      --count 50 --seeds 2 --out my-table.h5
+  surrogate-nas build --surrogate my-table.h5 --out my-surrogate.h5"""
 
 _SHOWN = 5  # failures
 
@@ -76,6 +81,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     option(
         "--seed", type=natural, default=0, metavar="I", help="of the sample (default: %(default)s)"
     )
+    add_surrogate_options(parser)
     add_network_options(parser)
     add_checkpoints_option(option)
     option(
@@ -92,12 +98,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Build, and report."""
+    if arguments.surrogate is not None:
+        return run_surrogate(arguments)
+    if arguments.task is not None:
+        raise InvalidArgumentError(
+            "--task is of the measurements of a --surrogate; name data sets to train on with "
+            "--dataset"
+        )
     cluster = cluster_options(arguments)
     with only_json(arguments.json):
         from surrogate_nas.limits import TrialLimits
         from surrogate_nas.spaces import open_space
         from surrogate_nas.training.recorder import TrainingRecorder
-        from surrogate_nas.workflows.build import Task, choose
+        from surrogate_nas.workflows.build import Task
 
         space = open_space(arguments.space)
         tasks = {}
@@ -107,7 +120,7 @@ def run(arguments: argparse.Namespace) -> int:
         built = build_visibly(
             space,
             tasks,
-            choose(space, arguments.count, arguments.seed),
+            _chosen(arguments, space),
             out=arguments.out,
             seeds=arguments.seeds,
             workers=arguments.workers,
@@ -123,21 +136,44 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _chosen(arguments: argparse.Namespace, space: SearchSpace) -> IntArray | SearchedRows:
+    """The architectures, or how searches choose them."""
+    if arguments.sample in (None, "random"):
+        from surrogate_nas.workflows.build import choose
+
+        return choose(space, arguments.count, arguments.seed)
+    return SearchedRows(arguments.sample, arguments.count, arguments.seed)
+
+
 def build_visibly(
     space: SearchSpace,
     tasks: Mapping[str, Task],
-    choices: IntArray,
+    choices: IntArray | SearchedRows,
     *,
     out: Path,
     seeds: int,
     **options: Any,
 ) -> Built:
-    """`surrogate_nas.workflows.build.build` with progress; an interrupt tells how to continue."""
-    from surrogate_nas.workflows.build import build, log_of
+    """`surrogate_nas.workflows.build.build` with progress; an interrupt tells how to continue.
 
+    Args:
+        space: The space.
+        tasks: The table's tasks by name.
+        choices: Encodings (n, decisions), or how searches choose them.
+        out: The table.
+        seeds: Trainings of each architecture on each task.
+        options: Further arguments of `build`.
+    """
+    from surrogate_nas.workflows.build import build, log_of
+    from surrogate_nas.workflows.sampled_build import build_sampled
+
+    count = (choices.count or 0) if isinstance(choices, SearchedRows) else len(choices)
     try:
-        with progress(f"build {out.name}", len(choices) * len(tasks) * seeds) as advance:
-            return build(space, tasks, choices, out=out, seeds=seeds, on_step=advance, **options)
+        with progress(f"build {out.name}", count * len(tasks) * seeds) as advance:
+            options |= {"out": out, "seeds": seeds, "on_step": advance}
+            if isinstance(choices, SearchedRows):
+                return build_sampled(space, tasks, on_round=note, **asdict(choices), **options)
+            return build(space, tasks, choices, **options)
     except KeyboardInterrupt:
         note(f"what was trained is in {log_of(out)}: the same command goes on from there")
         raise

@@ -22,6 +22,9 @@ from surrogate_nas.records.retry import RetryRecord as RetryRecord
 from surrogate_nas.records.search import CheckedNetwork as CheckedNetwork
 from surrogate_nas.records.search import DeviceCheck as DeviceCheck
 from surrogate_nas.records.search import SearchRecord as SearchRecord
+from surrogate_nas.records.surrogates import SurrogateCheckRecord as SurrogateCheckRecord
+from surrogate_nas.records.surrogates import SurrogateSummary as SurrogateSummary
+from surrogate_nas.records.surrogates import SurrogateTaskCheck as SurrogateTaskCheck
 from surrogate_nas.records.tables import BenchmarksRecord as BenchmarksRecord
 from surrogate_nas.records.tables import ImportRecord as ImportRecord
 from surrogate_nas.records.tables import TableRecord as TableRecord

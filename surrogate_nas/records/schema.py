@@ -20,6 +20,7 @@ from surrogate_nas.records.meta_training import MetaTrainingRecord
 from surrogate_nas.records.report import ReportRecord
 from surrogate_nas.records.retry import RetryRecord
 from surrogate_nas.records.search import SearchRecord
+from surrogate_nas.records.surrogates import SurrogateCheckRecord
 from surrogate_nas.records.tables import BenchmarksRecord, ImportRecord
 from surrogate_nas.records.training import BuildRecord, SupernetRecord, TrainingRecord
 from surrogate_nas.records.verification import VerificationRecord
@@ -37,6 +38,7 @@ ANSWERS: dict[str, type[JsonRecord]] = {
     "supernet": SupernetRecord,
     "verify": VerificationRecord,
     "build": BuildRecord,
+    "check-surrogate": SurrogateCheckRecord,
     "measure": MeasuringRecord,
 }
 """The record that ``surrogate-nas COMMAND --json`` prints, by command."""

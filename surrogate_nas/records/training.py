@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from surrogate_nas.records.base import JsonRecord
+from surrogate_nas.records.base import ABSENT, Absence, JsonRecord
+from surrogate_nas.records.surrogates import SurrogateSummary
 from surrogate_nas.training.record import Epoch
 
 
@@ -87,7 +89,8 @@ class BuildRecord(JsonRecord):
 
     Attributes:
         path: The file.
-        log: The log of its trainings, which more seeds, architectures or tasks go on from.
+        log: The log of its trainings, which more seeds, architectures or tasks go on from; null
+            for a surrogate of measurements.
         space: The space, as it was named.
         tasks: Names of the tasks, which are data sets.
         architectures: Number of rows.
@@ -97,10 +100,11 @@ class BuildRecord(JsonRecord):
         trained: How many of them this call made.
         failed: Those that failed.
         seconds: Duration of this call.
+        surrogate: Of a surrogate, what it was fitted to.
     """
 
     path: Path
-    log: Path
+    log: Path | None
     space: str
     tasks: tuple[str, ...]
     architectures: int
@@ -110,6 +114,7 @@ class BuildRecord(JsonRecord):
     trained: int
     failed: tuple[FailedTraining, ...]
     seconds: float
+    surrogate: SurrogateSummary | Literal[Absence.ABSENT] = ABSENT
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,7 @@ def build(
     workers: int | None = None,
     cluster: ClusterOptions | None = None,
     licence: str = "",
+    found_by: Sequence[str] | None = None,
     retry: str | None = None,
     accept: Collection[str] = (),
     limits: TrialLimits | None = None,
@@ -110,6 +111,7 @@ def build(
         workers: Number of processes, of one thread each; None for one a GPU, or a core.
         cluster: A Ray cluster that trains, in place of ``workers``.
         licence: Licence of the table.
+        found_by: How each architecture was chosen; None where that is unknown.
         retry: A regular expression: earlier failures whose reasons it is found in are tried again;
             None for none.
         accept: Recorded settings that may be others than before: ``"network"``.
@@ -134,7 +136,8 @@ def build(
             pool, devices = _pool(tasks, workers, len(missing), cluster, limits)
             with pool:
                 _train(space, tasks, pool, devices, missing, log, on_step)
-        write_table(path, _spec(path.stem, space, tasks, choices, seeds, licence, log))
+        spec = _spec(path.stem, space, tasks, choices, seeds, licence, log)
+        write_table(path, replace(spec, found_by=found_by))
         failed = _failed(space, jobs, log)
     seconds = time.perf_counter() - started
     return Built(path, log.path, len(choices), len(jobs), len(missing), failed, seconds)

@@ -19,6 +19,10 @@ from tests.tables import TABLE
 SMALL = ("--settings", "channels=2", "--device", "cpu", "--epochs", "1")
 REPEATED = ("--benchmark", TABLE, "--task", "easy", "--seeds", "1", "--workers", "1")
 TRAINED = (*SMALL, "--dataset", "digits", "--trials", "1", "--store", "run.journal")
+SURROGATE = (
+    *("--surrogate", "cell-bench", "--task", "digits", "--count", "60"),
+    *("--out", "surrogate.h5"),
+)
 COMMANDS: dict[str, tuple[str, ...]] = {
     "benchmarks": (),
     "import": (
@@ -41,6 +45,10 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "supernet": ("--settings", "channels=1,stem_stride=2", "--device", "cpu", "--epochs", "1"),
     "verify": ("run.journal", "--top", "1", "--seeds", "1", "--workers", "1", *SMALL),
     "build": (*SMALL, "--count", "2", "--workers", "1", "--out", "built.h5"),
+    "check-surrogate": (
+        *("surrogate.h5", "--truth", "cell-bench", "--seeds", "1", "--trials", "4"),
+        *("--searcher", "random,local", "--workers", "1"),
+    ),
     "measure": (
         *("--count", "2", "--settings", "channels=2", "--device", "cpu", "--repeats", "2"),
         *("--shape", "1,8,8", "--out", "cpu.h5"),
@@ -89,6 +97,9 @@ def test_answers_keep_to_their_schema(
     )
     if command in ("verify", "retry"):
         answered(capsys, "search", *TRAINED)
+    if command == "check-surrogate":
+        built = answered(capsys, "build", *SURROGATE)
+        assert built["surrogate"]["sampling"] == {"random": 60}
     answer = answered(capsys, command, *COMMANDS[command])
     assert ANSWERS[command].from_json(answer).to_json() == answer
     for broken in _broken(answer):

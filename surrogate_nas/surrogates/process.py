@@ -1,0 +1,144 @@
+"""The mean and the uncertainty of a fitted Gaussian process, from arrays alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+
+from surrogate_nas._types import FloatArray
+from surrogate_nas.errors import FormatError
+from surrogate_nas.predictors.gp import GaussianProcess, ProcessInputs
+from surrogate_nas.predictors.kernels import FamilyKernel, Hyperparameters, Scaled
+from surrogate_nas.predictors.whitened import inverse_factor
+
+_BLOCK = 2_000  # rows at once, so that covariances stay small
+
+_PARTS = 3  # joint, linear, noise
+
+
+@dataclass(frozen=True)
+class Process:
+    """A Gaussian process on scores, conditioned on rows.
+
+    Attributes:
+        kernel: Of its columns.
+        hyper: The hyperparameters.
+        x: float64 (n, columns), the rows.
+        weights: float64 (n, outputs), the weight of each row in the means of the outputs.
+    """
+
+    kernel: FamilyKernel
+    hyper: Hyperparameters
+    x: FloatArray
+    weights: FloatArray
+
+    @classmethod
+    def of(cls, predictor: GaussianProcess, inputs: ProcessInputs, x: FloatArray) -> Self:
+        """That of a predictor that was fitted to rows x (n, columns)."""
+        hyper, weights = predictor.score_weights()
+        return cls(_kernel(inputs), hyper, x.astype(np.float64), weights[:, None])
+
+    def with_outputs(self, scores: FloatArray) -> Self:
+        """With further outputs, whose values at the rows are (n, k)."""
+        more = self._whiten.T @ (self._whiten @ scores)
+        weights = np.concatenate([self.weights, more], axis=1)
+        return type(self)(self.kernel, self.hyper, self.x, weights)
+
+    def arrays(self) -> dict[str, FloatArray]:
+        """What `restored` takes beside the rows."""
+        hyper = self.hyper
+        return {
+            "relevance": hyper.relevance,
+            "families": hyper.families,
+            "parts": np.array([hyper.joint, hyper.linear, hyper.noise]),
+            "weights": self.weights,
+        }
+
+    @classmethod
+    def restored(
+        cls, arrays: Mapping[str, FloatArray], inputs: ProcessInputs, x: FloatArray
+    ) -> Self:
+        """From `arrays` and the rows (n, columns).
+
+        Raises:
+            FormatError: If they do not fit together.
+        """
+        relevance, families, parts, weights = (
+            np.asarray(arrays[name], np.float64)
+            for name in ("relevance", "families", "parts", "weights")
+        )
+        sound = (
+            relevance.shape == inputs.groups.shape
+            and families.shape == np.unique(inputs.groups).shape
+            and parts.shape == (_PARTS,)
+            and weights.ndim == 2
+            and len(weights) == len(x)
+            and all(np.isfinite(array).all() for array in (relevance, families, parts, weights))
+            and (relevance >= 0).all()
+            and parts[-1] > 0
+        )
+        if not sound:
+            raise FormatError("the Gaussian process of the surrogate is damaged")
+        hyper = Hyperparameters(relevance, families, *parts.tolist())
+        return cls(_kernel(inputs), hyper, x.astype(np.float64), weights)
+
+    def mean(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Means of rows (m, columns), and how similar the most similar known row is.
+
+        Returns:
+            float64 (m, outputs), and float64 (m,), the largest correlation with a known row, at
+            most 1.
+        """
+        means, nearest = [], []
+        for start in range(0, max(len(x), 1), _BLOCK):
+            scaled = self.kernel.scaled(x[start : start + _BLOCK].astype(np.float64), self.hyper)
+            cross = self.kernel.between(scaled, self._scaled, self.hyper)
+            means.append(cross @ self.weights)
+            own = self._prior(x[start : start + _BLOCK])
+            cross /= self._root
+            nearest.append(cross.max(axis=1) / np.sqrt(own))
+        return np.concatenate(means), np.minimum(np.concatenate(nearest), 1.0)
+
+    def std(self, x: FloatArray) -> FloatArray:
+        """Standard deviation of a measured score at rows (m, columns): float64 (m,)."""
+        found = []
+        for start in range(0, max(len(x), 1), _BLOCK):
+            part = x[start : start + _BLOCK].astype(np.float64)
+            scaled = self.kernel.scaled(part, self.hyper)
+            white = self._whiten @ self.kernel.between(self._scaled, scaled, self.hyper)
+            known = np.einsum("ij,ij->j", white, white)
+            found.append((self._prior(part) - known).clip(0))
+        return np.sqrt(np.concatenate(found) + self.hyper.noise)
+
+    def similarity_left_out(self) -> FloatArray:
+        """Correlation of each known row with the most similar other one: float64 (n,)."""
+        cross = self.kernel.between(self._scaled, self._scaled, self.hyper)
+        cross /= self._root
+        cross /= self._root[:, None]
+        np.fill_diagonal(cross, -np.inf)
+        return np.asarray(cross.max(axis=1))
+
+    def _prior(self, x: FloatArray) -> FloatArray:
+        return self.kernel.diagonal(x.astype(np.float64), self.hyper)
+
+    @cached_property
+    def _scaled(self) -> Scaled:
+        return self.kernel.scaled(self.x, self.hyper)
+
+    @cached_property
+    def _root(self) -> FloatArray:
+        return np.sqrt(self._prior(self.x))
+
+    @cached_property
+    def _whiten(self) -> FloatArray:
+        covariance = self.kernel.between(self._scaled, self._scaled, self.hyper)
+        covariance[np.diag_indices(len(self.x))] += self.hyper.noise
+        return inverse_factor(covariance)
+
+
+def _kernel(inputs: ProcessInputs) -> FamilyKernel:
+    return FamilyKernel(inputs.groups, inputs.of_decisions)
