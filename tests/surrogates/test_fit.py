@@ -16,7 +16,7 @@ EPOCHS = np.array([1, 2, 4])
 def truth(choices: IntArray) -> FloatArray:
     """Values in % after each epoch: (n, epochs)."""
     size = (choices <= 1).sum(axis=1) + 0.5 * (choices[:, -1] == 0)
-    return 90 - 40 * np.exp(-(0.4 + size)[:, None] * EPOCHS / 4)
+    return np.asarray(90 - 40 * np.exp(-(0.4 + size)[:, None] * EPOCHS / 4))
 
 
 def noise(values: FloatArray) -> FloatArray:
