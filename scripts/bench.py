@@ -1,7 +1,8 @@
 """The measurements of speed in the README; run by ``scripts/bench``.
 
 Numbers are ratios to a baseline of the same run, as absolute times vary with the machine and its
-load. Each time is the best of several alternating repetitions.
+load. Each time is the best of several alternating repetitions. Each part runs in a process of its
+own, so that none meets what another has loaded or encoded.
 """
 
 from __future__ import annotations
@@ -189,11 +190,18 @@ def main() -> None:
     unknown = [part for part in wanted if part not in PARTS]
     if unknown:
         parser.error(f"unknown part {unknown[0]!r} (choose from: {', '.join(PARTS)})")
-    report = {}
-    for part in wanted:
-        print(f"{part} ...", file=sys.stderr)
-        report[part] = {key: round(value, 4) for key, value in PARTS[part]().items()}
-    print(json.dumps(report, indent=2))
+    print(json.dumps({part: _alone(part) for part in wanted}, indent=2))
+
+
+def _alone(part: str) -> dict[str, float]:
+    """What a part measures in a fresh process."""
+    print(f"{part} ...", file=sys.stderr)
+    work = "import bench, json, sys; print(json.dumps(bench.PARTS[sys.argv[1]]()))"
+    output = subprocess.check_output(
+        [sys.executable, "-c", work, part], cwd=Path(__file__).parent, text=True
+    )
+    measured: dict[str, float] = json.loads(output.splitlines()[-1])
+    return {key: round(value, 4) for key, value in measured.items()}
 
 
 if __name__ == "__main__":

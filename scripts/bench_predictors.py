@@ -22,10 +22,10 @@ def adapting() -> dict[str, float]:
     with one_thread():
         task = open_benchmark("nas-bench-graph").task("cora")
         predictor = choose_predictor("meta-gnn", task).make(task.space, 0)
-        features = StructuralFeatures.of(task.space).transform(task.choices)
         start = time.perf_counter()
         predictor.predict(task.choices)
         encoding = time.perf_counter() - start
+        features = StructuralFeatures.of(task.space).transform(task.choices)
         rows = np.random.default_rng(0).permutation(len(task))[:50]
         support = task.data(rows)
 
