@@ -170,6 +170,10 @@ class MetaPredictor(ABC):
     def __repr__(self) -> str:
         return _with_arguments(self)
 
+    def parts(self, tasks: int) -> int:
+        """How often `meta_fit` of so many tasks calls ``on_step``, for a display of progress."""
+        return 0
+
     @abstractmethod
     def meta_fit(self, tasks: Sequence[TaskData]) -> Self:
         """Learn from many tasks, each on all of its rows.

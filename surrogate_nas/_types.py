@@ -22,7 +22,10 @@ def silent(text: str) -> None:
 
 
 Progress = Callable[[str, int], AbstractContextManager[OnStep]]
-"""Makes a context for work of a label and a number of parts; it yields a callback for each part."""
+"""Makes a context for work of a label and a number of parts, which yields a callback for each part.
+
+The number is 0 if it is not known.
+"""
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
+from surrogate_nas._types import Progress
 from surrogate_nas.attempts import Evaluate, EvaluationJob, attempt, attempts, evaluations, forget
 from surrogate_nas.callbacks.base import SearchCallback, SearchStart, watched
 from surrogate_nas.callbacks.progress import ProgressBar
@@ -86,7 +87,7 @@ def search(
     workers: int = 1,
     budget: int | None = None,
     callbacks: Iterable[Callback] = (),
-    progress: bool = False,
+    progress: Progress | bool = False,
     limits: TrialLimits | None = None,
     cluster: ClusterOptions | None = None,
 ) -> SearchResult:
@@ -113,7 +114,7 @@ def search(
         budget: Epochs of an evaluation; None for the largest. A proposal's own budget wins.
         callbacks: Called with each finished trial, in order. Those of the class
             `surrogate_nas.callbacks.SearchCallback` are also told when the search begins and ends.
-        progress: Whether to show a bar, in a terminal or a notebook.
+        progress: True for a bar, in a terminal or a notebook, or what makes another display.
         limits: Time and memory of each evaluation, which then runs in another process, also with
             one worker. Beyond them the process is ended, and the trial failed.
         cluster: Evaluates, in place of ``workers`` on this machine; the searcher stays here.
@@ -138,8 +139,8 @@ def search(
     check_arguments(inner, trials=trials, batch=batch, workers=workers, budget=budget)
     searcher.pursue(inner.goals, inner.known_costs if isinstance(inner, KnowsCosts) else None)
     called: tuple[Callback, ...] = tuple(callbacks)
-    if progress:
-        called = (*called, ProgressBar())
+    if progress is not False:
+        called = (*called, ProgressBar(progress))
     watchers = [callback for callback in called if isinstance(callback, SearchCallback)]
     with owned(memory):
         loop = _Loop(

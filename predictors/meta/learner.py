@@ -108,6 +108,11 @@ class MetaGNN(MetaPredictor):
         super().__init__(**settings)
         self.steps = steps
 
+    def parts(self, tasks: int) -> int:
+        """Encoders with and without each part of the tasks, and two kernels."""
+        folds = len(_folds(tasks))
+        return _ENCODERS + folds + (2 if folds else 0)
+
     def meta_fit(self, tasks: Sequence[TaskData]) -> Self:
         """Train the encoders, with and without each part of the tasks, then the kernel."""
         check_any_task(tasks)
@@ -148,6 +153,8 @@ class MetaGNN(MetaPredictor):
         states = [{} if file is None else _read(file) for file in files]
         missing = [i for i, state in enumerate(states) if not state]
         done = len(jobs) - len(missing)
+        for _ in range(done):
+            self.on_step("was there")
         work = [jobs[i] for i in missing]
         for position, state in each(train_encoder, work, workers=self.workers or cores()):
             i = missing[position]

@@ -167,13 +167,11 @@ def build_visibly(
     from surrogate_nas.workflows.build import build, log_of
     from surrogate_nas.workflows.sampled_build import build_sampled
 
-    count = (choices.count or 0) if isinstance(choices, SearchedRows) else len(choices)
     try:
-        with progress(f"build {out.name}", count * len(tasks) * seeds) as advance:
-            options |= {"out": out, "seeds": seeds, "on_step": advance}
-            if isinstance(choices, SearchedRows):
-                return build_sampled(space, tasks, on_round=note, **asdict(choices), **options)
-            return build(space, tasks, choices, **options)
+        options |= {"out": out, "seeds": seeds, "progress": progress}
+        if isinstance(choices, SearchedRows):
+            return build_sampled(space, tasks, on_round=note, **asdict(choices), **options)
+        return build(space, tasks, choices, **options)
     except KeyboardInterrupt:
         note(f"what was trained is in {log_of(out)}: the same command goes on from there")
         raise

@@ -82,27 +82,23 @@ def run(arguments: argparse.Namespace) -> int:
         check_file("--latex", arguments.latex)
     with only_json(arguments.json):
         from surrogate_nas.reporting.plots import draw_comparison
-        from surrogate_nas.workflows.compare import compare, with_unguided
+        from surrogate_nas.workflows.compare import compare
 
         wanted = replace(experiment(arguments), goals=wanted_goals(arguments))
         methods = arguments.searcher or (
             _METHODS if arguments.proxies is None else _METHODS_WITH_PROXIES
         )
-        runs = with_unguided(methods, arguments.against_unguided)
-        total = len(wanted.names) * len(runs) * wanted.seeds
-        benchmark, tasks = wanted.open()
-        with progress(f"compare on {benchmark.name}", total) as advance:
-            record = compare(
-                wanted,
-                searchers=methods,
-                trials=arguments.trials,
-                out=arguments.out,
-                batch=arguments.batch,
-                candidates=arguments.candidates,
-                unguided=arguments.against_unguided,
-                on_run=advance,
-                on_step=note,
-            )
+        record = compare(
+            wanted,
+            searchers=methods,
+            trials=arguments.trials,
+            out=arguments.out,
+            batch=arguments.batch,
+            candidates=arguments.candidates,
+            unguided=arguments.against_unguided,
+            progress=progress,
+        )
+        _, tasks = wanted.open()
         sizes = {name: len(task) for name, task in zip(wanted.names, tasks, strict=True)}
         form = arguments.plot_format
         pictures = draw_comparison(arguments.out, record, sizes, form=form)

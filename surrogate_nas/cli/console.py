@@ -203,7 +203,10 @@ def write_json(result: JsonRecord | dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def progress(label: str, total: int) -> Iterator[OnStep]:
-    """A live bar on a terminal, some plain lines elsewhere; call the result at each step."""
+    """A live bar on a terminal, some plain lines elsewhere; call the result at each step.
+
+    Where the number of steps is unknown, 0, each step is a line.
+    """
     if is_quiet():
         yield lambda text: None
         return
@@ -227,11 +230,13 @@ def progress(label: str, total: int) -> Iterator[OnStep]:
         TextColumn("{task.fields[text]}"),
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        row = bar.add_task(label, total=total, text="")
+        row = bar.add_task(label, total=total or None, text="")
         yield lambda text: bar.update(row, advance=1, text=text)
 
 
 def _lines(label: str, total: int) -> OnStep:
+    if not total:
+        return note
     done, started = 0, time.monotonic()
 
     def advance(text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from surrogate_nas.cli.console import note, numbers, only_json, progress, write_json
+from surrogate_nas.cli.console import numbers, only_json, progress, write_json
 from surrogate_nas.cli.experiment_options import add_experiment_options, experiment
 
 SUMMARY = "measure a predictor"
@@ -43,16 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         wanted = experiment(arguments)
         predictor = arguments.predictor or ("auto" if arguments.proxies is None else "gp")
-        total = len(wanted.tasks) * len(arguments.train_sizes) * wanted.seeds
-        benchmark, _ = wanted.open()
-        with progress(f"{predictor} on {benchmark.name}", total) as advance:
-            record = evaluate(
-                predictor,
-                wanted,
-                train_sizes=arguments.train_sizes,
-                on_result=advance,
-                on_step=note,
-            )
+        record = evaluate(predictor, wanted, train_sizes=arguments.train_sizes, progress=progress)
     if arguments.json:
         write_json(record)
     else:

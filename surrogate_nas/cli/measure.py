@@ -119,8 +119,7 @@ def measure_visibly(measuring: Measuring, choices: IntArray, *, out: Path | None
     from surrogate_nas.workflows.measure import measure
 
     try:
-        with progress(f"measure on {measuring.where.type}", len(choices)) as advance:
-            return measure(measuring, choices, out=out, on_step=advance)
+        return measure(measuring, choices, out=out, progress=progress)
     except KeyboardInterrupt:
         if out is not None and out.exists():
             note(f"what was measured is in {out}: the same command goes on from there")

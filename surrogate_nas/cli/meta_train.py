@@ -11,9 +11,9 @@ from surrogate_nas.cli.console import (
     above_zero,
     names,
     natural,
-    note,
     only_json,
     positive,
+    progress,
     write_json,
 )
 from surrogate_nas.cli.network_options import KNOWN_DATASETS, sizes
@@ -129,7 +129,7 @@ def _run_predictor(arguments: argparse.Namespace) -> int:
             out=arguments.out,
             seed=arguments.seed,
             workers=arguments.workers,
-            on_step=note,
+            progress=progress,
         )
     if arguments.json:
         write_json(record)

@@ -220,7 +220,7 @@ def _tabulated(arguments: argparse.Namespace, method: Method) -> SearchSetup:
         _options(arguments),
         sources=arguments.sources,
         leave_one_out=arguments.leave_one_out,
-        on_step=note,
+        progress=progress,
     )
 
 
@@ -234,7 +234,7 @@ def _trained(arguments: argparse.Namespace, method: Method) -> SearchSetup:
         _options(arguments),
         goals=wanted_goals(arguments),
         stop_early=bool(arguments.stop_early),
-        on_step=note,
+        progress=progress,
     )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from surrogate_nas._types import OnStep, silent
+from surrogate_nas._types import Progress
 from surrogate_nas._version import __version__
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.catalog import table_of
@@ -109,7 +109,7 @@ def choose_predictor(
     *,
     sources: str | None = None,
     leave_one_out: bool = False,
-    on_step: OnStep = silent,
+    progress: Progress | bool = False,
 ) -> PredictorChoice:
     """Choose a predictor for a task that it has never seen.
 
@@ -125,7 +125,7 @@ def choose_predictor(
         sources: A suite, see `suite_tasks`, without the task itself and tasks of its name in its
             space.
         leave_one_out: Whether all other tasks of the task's benchmark are the sources.
-        on_step: Called with a text for each part of a meta-training that is done.
+        progress: Shows a meta-training; True for a bar, also in a notebook.
 
     Raises:
         UnknownNameError: If there is no such predictor, benchmark or task.
@@ -154,7 +154,7 @@ def choose_predictor(
         if not _serves(settings, task.space):
             raise InvalidArgumentError(f"the sources {_of_others(settings, task)}")
         _tell_unseen("the sources", settings, task.space)
-        return _trained(name, learnt, on_step)
+        return _trained(name, learnt, progress)
     return _installed(name, task)
 
 
@@ -296,13 +296,15 @@ def _repair(name: str, task: TabularTask) -> str:
     )
 
 
-def _trained(name: str, sources: Sequence[TabularTask], on_step: OnStep) -> PredictorChoice:
+def _trained(
+    name: str, sources: Sequence[TabularTask], progress: Progress | bool
+) -> PredictorChoice:
     identity = json.dumps([name, __version__, [task.fingerprint for task in sources]])
     digest = hashlib.sha256(identity.encode()).hexdigest()[:24]
     path = cache_folder() / "weights" / f"{name}-{digest}{SUFFIX}"
     try:
         settings = read_settings(path)
     except (InvalidArgumentError, FormatError):  # missing, or incomplete as a disk was full
-        meta_train(sources, predictor=name, out=path, on_step=on_step)
+        meta_train(sources, predictor=name, out=path, progress=progress)
         settings = read_settings(path)
     return _choice(name, path, settings)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from surrogate_nas._types import OnStep, silent
+from surrogate_nas._types import Progress, silent
 from surrogate_nas._version import __version__
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.errors import InvalidArgumentError
@@ -22,6 +22,7 @@ from surrogate_nas.predictors.meta.weights import (
     Settings,
     write_weights,
 )
+from surrogate_nas.progress import as_progress
 from surrogate_nas.records import MetaTrainingRecord
 from surrogate_nas.registry import load
 from surrogate_nas.searchers.method import AUTO
@@ -47,7 +48,7 @@ def meta_train(
     out: str | os.PathLike[str],
     seed: int = 0,
     workers: int | None = None,
-    on_step: OnStep = silent,
+    progress: Progress | bool = False,
 ) -> MetaTrainingRecord:
     """Meta-train on tasks, measure on others, and keep the weights in a file.
 
@@ -61,7 +62,7 @@ def meta_train(
         out: The file, ``.safetensors``.
         seed: Of all randomness.
         workers: Processes; None for all cores.
-        on_step: Called with a text for each part of the work that is done.
+        progress: Shows the parts of the work that are done; True for a bar, also in a notebook.
 
     Raises:
         InvalidArgumentError: If no task is left, or ``out`` has another suffix.
@@ -79,12 +80,16 @@ def meta_train(
     if not sources:
         raise InvalidArgumentError("no task is left to learn from; hold fewer out")
     checkpoint = out.with_name(f"{out.stem}.checkpoint")
-    learner = kind(seed=seed, workers=workers, checkpoint=checkpoint, on_step=on_step)
-    learner.meta_fit([task.data() for task in sources])
+    learner = kind(seed=seed, workers=workers, checkpoint=checkpoint)
     measured = {}
-    for task in holdout:
-        measured[full_name(task)] = _measure(learner, task, seed)
-        on_step(f"measured on {full_name(task)}")
+    parts = learner.parts(len(sources)) + len(holdout)
+    with as_progress(progress)(f"meta-train {predictor}", parts) as advance:
+        learner.on_step = advance
+        learner.meta_fit([task.data() for task in sources])
+        learner.on_step = silent
+        for task in holdout:
+            measured[full_name(task)] = _measure(learner, task, seed)
+            advance(f"measured on {full_name(task)}")
     settings = replace(
         source_settings(predictor, sources, seed), learner=learner.settings(), held_out=measured
     )

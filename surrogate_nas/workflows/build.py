@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from surrogate_nas._types import FloatArray, IntArray, OnStep, silent
+from surrogate_nas._types import FloatArray, IntArray, OnStep, Progress
 from surrogate_nas._version import __version__
 from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec, write_table
 from surrogate_nas.cluster import Cluster, ClusterOptions
@@ -28,6 +28,7 @@ from surrogate_nas.errors import (
 from surrogate_nas.evaluation import Goal, recorded
 from surrogate_nas.limits import TrialLimits
 from surrogate_nas.parallel import Pool, default_workers, dispatch
+from surrogate_nas.progress import as_progress
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.training.log import Key, TrainingLog
 from surrogate_nas.training.record import Record, Recorder
@@ -94,7 +95,7 @@ def build(
     retry: str | None = None,
     accept: Collection[str] = (),
     limits: TrialLimits | None = None,
-    on_step: OnStep = silent,
+    progress: Progress | bool = False,
 ) -> Built:
     """Train architectures on tasks with seeds 0, 1, …, and write a table of all epochs.
 
@@ -116,7 +117,7 @@ def build(
             None for none.
         accept: Recorded settings that may be others than before: ``"network"``.
         limits: Time and memory of each training; beyond them it is ended, and failed.
-        on_step: Called with a text for each training, earlier ones included.
+        progress: Shows the trainings, earlier ones included; True for a bar, also in a notebook.
 
     Raises:
         SurrogateNASError: If an argument is out of range, the log is of other trainings, every
@@ -131,11 +132,12 @@ def build(
     with TrainingLog(log_of(path)) as log:
         log.begin(space.identity, settings, accept)
         missing = _missing(log, jobs, retry)
-        _step_over(len(jobs) - len(missing), on_step)
-        if missing:
-            pool, devices = _pool(tasks, workers, len(missing), cluster, limits)
-            with pool:
-                _train(space, tasks, pool, devices, missing, log, on_step)
+        with as_progress(progress)(f"build {path.name}", len(jobs)) as advance:
+            _step_over(len(jobs) - len(missing), advance)
+            if missing:
+                pool, devices = _pool(tasks, workers, len(missing), cluster, limits)
+                with pool:
+                    _train(space, tasks, pool, devices, missing, log, advance)
         spec = _spec(path.stem, space, tasks, choices, seeds, licence, log)
         write_table(path, replace(spec, found_by=found_by))
         failed = _failed(space, jobs, log)

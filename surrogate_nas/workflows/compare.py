@@ -16,7 +16,7 @@ from typing import TypedDict
 
 import numpy as np
 
-from surrogate_nas._types import OnStep, silent
+from surrogate_nas._types import OnStep, Progress
 from surrogate_nas._version import __version__
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.checksums import sealed, unsealed
@@ -24,6 +24,7 @@ from surrogate_nas.errors import InvalidArgumentError, SurrogateNASError
 from surrogate_nas.evaluation import Features
 from surrogate_nas.files import cannot_write, try_to_write, write_text
 from surrogate_nas.parallel import each
+from surrogate_nas.progress import as_progress
 from surrogate_nas.records import ComparisonRecord, SearchResult, Standing, standing
 from surrogate_nas.records.base import ABSENT, plain
 from surrogate_nas.records.comparison import FailedRun, KeptRun, Run, TrialRow
@@ -95,8 +96,9 @@ class RunSettings:
         if self.goals is None:  # likewise
             del settings["goals"], settings["parts"]
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
-        readable = "".join(c if c.isalnum() or c in "+-." else "_" for c in self.method)
-        return f"{self.task}-{readable}-{self.seed}-{digest[:16]}.json"
+        named = f"{self.task}-{self.method}"
+        readable = "".join(c if c.isalnum() or c in "+-." else "_" for c in named)
+        return f"{readable}-{self.seed}-{digest[:16]}.json"
 
 
 def compare(
@@ -108,8 +110,7 @@ def compare(
     batch: int = 5,
     candidates: str | None = None,
     unguided: bool = False,
-    on_run: OnStep = silent,
-    on_step: OnStep = silent,
+    progress: Progress | bool = False,
 ) -> ComparisonRecord:
     """Run every searcher on every task with every seed, and summarise.
 
@@ -127,8 +128,7 @@ def compare(
         candidates: What guides compare, see `surrogate_nas.searchers.guided.Guided`.
         unguided: Whether each guided method is tested against its searcher alone, which then runs
             too.
-        on_run: Called with a text for each finished run, earlier ones included.
-        on_step: Called with a text for each part of a meta-training, or of the proxies.
+        progress: Shows meta-trainings, proxies and runs; True for bars, also in a notebook.
 
     Raises:
         UnknownNameError: If there is no such benchmark, task, searcher or predictor.
@@ -140,15 +140,17 @@ def compare(
     for task in found:
         check_arguments(task, trials=trials, batch=batch)
     _check_candidates(candidates, tasks, methods)
-    guides = _guides(experiment, tasks, methods, on_step)
-    features = _features(experiment, tasks, methods, guides, on_step)
+    guides = _guides(experiment, tasks, methods, progress)
+    features = _features(experiment, tasks, methods, guides, progress)
     folder = _folder(Path(out))
     limits: Limits = {"trials": trials, "batch": batch, "candidates": candidates}
     first = same_searches(methods, tasks, guides, trials=trials, candidates=candidates)
     made = {key: guide for key, guide in guides.items() if first[key[1]] == key[1]}
     jobs = _jobs(experiment, tasks, methods, made, features, limits)
-    done, failed = _kept(jobs, guides, features, folder, experiment.processes, on_run)
-    _tell_same(first, experiment, on_run)
+    total = len(tasks) * len(methods) * experiment.seeds
+    with as_progress(progress)(f"compare on {opened.name}", total) as advance:
+        done, failed = _kept(jobs, guides, features, folder, experiment.processes, advance)
+        _tell_same(first, experiment, advance)
     kept = expanded(done, methods, first)
     runs = tuple(one.run for one in kept)
     sizes = {name: len(task) for name, task in tasks.items()}
@@ -187,7 +189,7 @@ def _guides(
     experiment: Experiment,
     tasks: Mapping[str, TabularTask],
     methods: Mapping[str, Method],
-    on_step: OnStep,
+    progress: Progress | bool,
 ) -> Guides:
     """The predictor of each task and method; wrong names are found before the first run."""
     space = next(iter(tasks.values())).space
@@ -203,7 +205,7 @@ def _guides(
     return {
         (name, text): None
         if (guide := method.guide) is None
-        else experiment.predictor(guide, task, from_sources=text in learners, on_step=on_step)
+        else experiment.predictor(guide, task, from_sources=text in learners, progress=progress)
         for name, task in tasks.items()
         for text, method in methods.items()
     }
@@ -214,7 +216,7 @@ def _features(
     tasks: Mapping[str, TabularTask],
     methods: Mapping[str, Method],
     guides: Guides,
-    on_step: OnStep,
+    progress: Progress | bool,
 ) -> dict[tuple[str, str], ProxyTable | None]:
     """The proxies that each task and method reads, each table of them made once."""
     proxies = experiment.proxies
@@ -225,7 +227,7 @@ def _features(
     if proxies is not None and not any(read.values()):
         raise unread(f"the searchers {', '.join(methods)}")
     tables = {
-        (name, names): experiment.features(tasks[name], names, on_step)
+        (name, names): experiment.features(tasks[name], names, progress)
         for name, names in dict.fromkeys((name, found) for (name, _), found in read.items())
         if names
     }

@@ -8,13 +8,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from surrogate_nas._types import OnStep, silent
+from surrogate_nas._types import Progress
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.catalog import kept_task
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Features
 from surrogate_nas.parallel import each
 from surrogate_nas.predictors import metrics
+from surrogate_nas.progress import as_progress
 from surrogate_nas.records import Measurement, MeasurementRecord
 from surrogate_nas.registry import load
 from surrogate_nas.spaces.base import Isomorphs
@@ -30,8 +31,7 @@ def evaluate(
     experiment: Experiment,
     *,
     train_sizes: Sequence[int],
-    on_result: OnStep = silent,
-    on_step: OnStep = silent,
+    progress: Progress | bool = False,
 ) -> MeasurementRecord:
     """Fit a predictor to random architectures of a table, and test it on all the others.
 
@@ -42,8 +42,7 @@ def evaluate(
         predictor: A registered name, or a file of weights.
         experiment: The tasks and seeds.
         train_sizes: Numbers of architectures to learn from; 0 needs a predictor with a prior.
-        on_result: Called with a text for each result.
-        on_step: Called with a text for each part of a meta-training, or of the proxies.
+        progress: Shows meta-trainings, proxies and results; True for bars, also in a notebook.
 
     Raises:
         UnknownNameError: If there is no such predictor, benchmark or task.
@@ -51,16 +50,16 @@ def evaluate(
     """
     if len(train_sizes) == 0:
         raise InvalidArgumentError("train_sizes must have at least one entry, got none")
-    _, tasks = experiment.open()
+    opened, tasks = experiment.open()
     # All arguments are checked before a meta-training or proxies, which take long.
     for task in tasks:
         _check_sizes(task, train_sizes)
-    choices = _choices(predictor, experiment, tasks, train_sizes, on_step)
+    choices = _choices(predictor, experiment, tasks, train_sizes, progress)
     jobs: list[_Job] = []
     for name, task, choice in zip(experiment.tasks, tasks, choices, strict=True):
         features = None
         if experiment.proxies:
-            features = experiment.features(task, experiment.proxies, on_step)
+            features = experiment.features(task, experiment.proxies, progress)
         where = experiment.benchmark, name, experiment.isomorphs, task.fingerprint
         jobs += [
             (choice, *where, features, size, seed)
@@ -68,9 +67,10 @@ def evaluate(
             for seed in range(experiment.seeds)
         ]
     results: list[Measurement | None] = [None] * len(jobs)
-    for position, result in each(_evaluate, jobs, workers=experiment.processes):
-        results[position] = result
-        on_result(f"{result.task} {result.train_size} labels, seed {result.seed}")
+    with as_progress(progress)(f"{predictor} on {opened.name}", len(jobs)) as advance:
+        for position, result in each(_evaluate, jobs, workers=experiment.processes):
+            results[position] = result
+            advance(f"{result.task} {result.train_size} labels, seed {result.seed}")
     return MeasurementRecord(tuple(result for result in results if result is not None))
 
 
@@ -79,7 +79,7 @@ def _choices(
     experiment: Experiment,
     tasks: Sequence[TabularTask],
     train_sizes: Sequence[int],
-    on_step: OnStep,
+    progress: Progress | bool,
 ) -> list[PredictorChoice]:
     """The predictor of each task, checked."""
     proxies = experiment.proxies
@@ -87,7 +87,8 @@ def _choices(
     if proxies and learns_from_others(predictor) and decided:
         raise unread(f"the predictor {predictor}")
     choices = [
-        experiment.predictor(predictor, task, from_sources=True, on_step=on_step) for task in tasks
+        experiment.predictor(predictor, task, from_sources=True, progress=progress)
+        for task in tasks
     ]
     for choice in choices:
         if 0 in train_sizes and not _has_prior(choice):

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from surrogate_nas._types import OnStep, silent
+from surrogate_nas._types import Progress
 from surrogate_nas.benchmarks.base import Benchmark, TabularTask
 from surrogate_nas.benchmarks.catalog import open_benchmark
 from surrogate_nas.errors import InvalidArgumentError
@@ -83,7 +83,7 @@ class Experiment:
         return self.workers or cores()
 
     def predictor(
-        self, name: str, task: TabularTask, *, from_sources: bool, on_step: OnStep = silent
+        self, name: str, task: TabularTask, *, from_sources: bool, progress: Progress | bool = False
     ) -> PredictorChoice:
         """Choose a predictor, see `surrogate_nas.transfer.choose_predictor`.
 
@@ -91,18 +91,18 @@ class Experiment:
             name: Name of the predictor.
             task: One of the tasks.
             from_sources: Whether it may learn from the sources, as it is a meta-learner.
-            on_step: Called with a text for each part of a meta-training.
+            progress: Shows a meta-training.
         """
         return choose_predictor(
             name,
             task,
             sources=self.sources if from_sources else None,
             leave_one_out=self.leave_one_out and from_sources,
-            on_step=on_step,
+            progress=progress,
         )
 
     def features(
-        self, task: TabularTask, proxies: Sequence[str], on_step: OnStep = silent
+        self, task: TabularTask, proxies: Sequence[str], progress: Progress | bool = False
     ) -> ProxyTable:
         """Proxies of all architectures of a task, from the cache or computed."""
         return task_proxies(
@@ -111,5 +111,5 @@ class Experiment:
             dataset=self.dataset,
             data_dir=self.data_dir,
             workers=self.workers,
-            on_step=on_step,
+            progress=progress,
         )

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from surrogate_nas._types import Progress, no_progress
+from surrogate_nas._types import Progress
 from surrogate_nas.errors import SurrogateNASError, TrainingError
 from surrogate_nas.evaluation import Goal, Trial
+from surrogate_nas.progress import as_progress
 from surrogate_nas.records.training import ExportRecord
 from surrogate_nas.spaces.base import Architecture
 
@@ -74,7 +75,7 @@ def export_best(
     *,
     goal: Goal,
     facts: Mapping[str, Any],
-    progress: Progress = no_progress,
+    progress: Progress | bool = False,
 ) -> ExportRecord:
     """Train the best architecture of a search, and write it.
 
@@ -83,7 +84,7 @@ def export_best(
         plan: How it is trained, and the file.
         goal: The goal of the search.
         facts: What the card tells of the search.
-        progress: Shows the training.
+        progress: Shows the training; True for a bar, also in a notebook.
 
     Returns:
         What was written; ``error`` is the reason where the training or the file failed.
@@ -95,7 +96,7 @@ def export_best(
         facts = {f"{goal.metric} in the search": shown, **facts}
     training = None
     try:
-        with progress(f"{plan}: {text}", epochs) as advance:
+        with as_progress(progress)(f"{plan}: {text}", epochs) as advance:
             training = plan.training.train(
                 arch, epochs=epochs, seed=plan.seed, watch=lambda point: advance(_shown(point))
             )

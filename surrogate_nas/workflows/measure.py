@@ -15,13 +15,14 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 
-from surrogate_nas._types import IntArray, OnStep, silent
+from surrogate_nas._types import IntArray, Progress
 from surrogate_nas._version import __version__
 from surrogate_nas.benchmarks.hdf5 import HDF5Benchmark
 from surrogate_nas.benchmarks.sources import METRICS, VALIDATION
 from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec, write_table
 from surrogate_nas.errors import InvalidArgumentError, SurrogateNASError
 from surrogate_nas.evaluation import Goal
+from surrogate_nas.progress import as_progress
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.training.cost.measuring import MeasuringSettings, NetworkCost, measure_network
 from surrogate_nas.training.datasets.base import Dataset
@@ -133,7 +134,7 @@ def measure(
     choices: IntArray,
     *,
     out: str | os.PathLike[str] | None = None,
-    on_step: OnStep = silent,
+    progress: Progress | bool = False,
 ) -> Measured:
     """Measure networks one after the other, and keep their costs in a table.
 
@@ -144,7 +145,7 @@ def measure(
         measuring: What is measured, where and how.
         choices: int (n, decisions), without repetitions.
         out: The table, a file that ends with .h5; None for no table.
-        on_step: Called with a text for each network.
+        progress: Shows the networks; True for a bar, also in a notebook.
 
     Raises:
         InvalidArgumentError: If the table is of another device, or of other settings.
@@ -154,10 +155,11 @@ def measure(
     started = time.perf_counter()
     space, path = measuring.space, None if out is None else Path(out)
     rows = [tuple(row) for row in space.check_all(choices).tolist()]
-    with _table(measuring, path) as costs:
+    label = f"measure on {measuring.where.type}"
+    with _table(measuring, path) as costs, as_progress(progress)(label, len(rows)) as advance:
         missing = [row for row in rows if row not in costs]
         for _ in range(len(rows) - len(missing)):
-            on_step("was there")
+            advance("was there")
         failed: dict[tuple[int, ...], str] = {}
         written = time.monotonic()
         try:
@@ -165,12 +167,12 @@ def measure(
                 text = space.format(space.architecture(np.array(row)))
                 try:
                     costs[row] = measuring.cost(row)
-                    on_step(f"{text}: {costs[row].latency_ms:.3f} ms")
+                    advance(f"{text}: {costs[row].latency_ms:.3f} ms")
                 except SurrogateNASError:
                     raise
                 except Exception as error:
                     failed[row] = f"{type(error).__name__}: {error}"
-                    on_step(f"{text}: failed")
+                    advance(f"{text}: failed")
                 if path is not None and costs and time.monotonic() - written > _EVERY:
                     _write(measuring, path, costs)
                     written = time.monotonic()

@@ -6,10 +6,11 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from surrogate_nas._types import OnStep, silent
+from surrogate_nas._types import Progress
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.folders import cache_folder
 from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.progress import as_progress, when_needed
 from surrogate_nas.searchers.method import Method
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.training.proxies.table import ProxyTable
@@ -43,7 +44,7 @@ def search_proxies(
     guide: PredictorChoice | None,
     space: SearchSpace,
     training: TrainingObjective | None,
-    on_step: OnStep = silent,
+    progress: Progress | bool = False,
 ) -> ProxyTable | None:
     """The proxies that a search reads, or None if it reads none.
 
@@ -53,7 +54,7 @@ def search_proxies(
         guide: The predictor.
         space: The space that is searched.
         training: Builds the networks; None if no proxies are read.
-        on_step: See `all_proxies`.
+        progress: See `all_proxies`.
 
     Raises:
         InvalidArgumentError: If there are proxies that nothing reads.
@@ -63,7 +64,7 @@ def search_proxies(
         raise unread(f"the searcher {method.name}" + (f" with {guide.name}" if guide else ""))
     if not found or training is None:
         return None
-    return all_proxies(space, training, found, on_step=on_step)
+    return all_proxies(space, training, found, progress=progress)
 
 
 def unread(method: str) -> InvalidArgumentError:
@@ -80,7 +81,7 @@ def all_proxies(
     names: Sequence[str],
     *,
     workers: int | None = None,
-    on_step: OnStep = silent,
+    progress: Progress | bool = False,
 ) -> ProxyTable:
     """Proxies of all architectures of a space; they are computed once and kept in the cache.
 
@@ -89,7 +90,7 @@ def all_proxies(
         training: Builds the networks and names their images.
         names: Of `surrogate_nas.training.proxies.values.PROXIES`.
         workers: Processes; None for all cores.
-        on_step: Called with a text from time to time while proxies are computed.
+        progress: Shows how many are computed; True for bars, also in a notebook.
 
     Raises:
         SurrogateNASError: See `surrogate_nas.training.proxies.memory.ProxyMemory`.
@@ -97,7 +98,8 @@ def all_proxies(
     from surrogate_nas.training.proxies.memory import ProxyMemory
 
     memory = ProxyMemory(space, training, names, cache_folder() / "proxies")
-    memory.fill(workers=workers, on_step=on_step)
+    with when_needed(as_progress(progress), "proxies") as advance:
+        memory.fill(workers=workers, on_step=advance)
     return memory.table()
 
 
@@ -108,7 +110,7 @@ def task_proxies(
     dataset: str | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     workers: int | None = None,
-    on_step: OnStep = silent,
+    progress: Progress | bool = False,
 ) -> ProxyTable:
     """Proxies of all architectures of a task, with the networks and images that it records.
 
@@ -118,7 +120,7 @@ def task_proxies(
         dataset: The images, if the task records no trainings.
         data_dir: Folder of the data set's files.
         workers: See `all_proxies`.
-        on_step: See `all_proxies`.
+        progress: See `all_proxies`.
 
     Raises:
         InvalidArgumentError: If the task records no trainings and ``dataset`` is None.
@@ -134,4 +136,4 @@ def task_proxies(
     training, _ = plan_training(
         task.space, task.training, dataset=dataset, data_dir=data_dir, epochs=1
     )
-    return all_proxies(task.space, training, names, workers=workers, on_step=on_step)
+    return all_proxies(task.space, training, names, workers=workers, progress=progress)

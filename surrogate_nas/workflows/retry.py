@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from surrogate_nas._types import Progress, no_progress
+from surrogate_nas._types import Progress
 from surrogate_nas.attempts import EvaluationJob, attempts, evaluations, forget
 from surrogate_nas.benchmarks.hdf5 import HDF5Benchmark
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Trial
 from surrogate_nas.limits import TrialLimits
 from surrogate_nas.parallel import one_thread
+from surrogate_nas.progress import as_progress, renamed
 from surrogate_nas.records.retry import RetryRecord
 from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.base import SearchSpace
@@ -51,7 +52,7 @@ def retry_trials(
     budget: int | None = None,
     workers: int = 1,
     limits: TrialLimits | None = None,
-    progress: Progress = no_progress,
+    progress: Progress | bool = False,
 ) -> RetryRecord:
     """Evaluate the failed trials of a stored search again; successes replace their failures.
 
@@ -64,7 +65,7 @@ def retry_trials(
         budget: Epochs of trials without a budget of their own; None for the objective's.
         workers: Number of processes.
         limits: See `surrogate_nas.run.search`.
-        progress: Shows the trials.
+        progress: Shows the trials; True for a bar, also in a notebook.
 
     Raises:
         InvalidArgumentError: If ``reason`` is no regular expression, or ``workers`` is below 1.
@@ -77,7 +78,7 @@ def retry_trials(
     with stored.owned(), one_thread():
         failed = [t for t in stored.known if t.error is not None and wanted.search(t.error)]
         jobs = deque(_job(trial, budget) for trial in failed)
-        with progress(f"retry {stored.name}", len(jobs)) as advance:
+        with as_progress(progress)(f"retry {stored.name}", len(jobs)) as advance:
             for trial in _tried(stored, jobs, workers, limits):
                 if trial.error is None:
                     stored.record(trial)
@@ -164,7 +165,7 @@ def rebuild(
     workers: int | None = None,
     accept: Collection[str] = (),
     limits: TrialLimits | None = None,
-    progress: Progress = no_progress,
+    progress: Progress | bool = False,
 ) -> RetryRecord:
     """Make the failed trainings of a table again, and write it anew.
 
@@ -176,7 +177,7 @@ def rebuild(
         workers: See `build`, also for ``accept`` and ``limits``.
         accept: See `build`.
         limits: See `build`.
-        progress: Shows the trainings.
+        progress: Shows the trainings; True for a bar, also in a notebook.
 
     Raises:
         SurrogateNASError: See `build`.
@@ -189,19 +190,18 @@ def rebuild(
     seeds = 1 + max(seed for _, _, seed in keys)
     errors: list[str] = []
     if failed:
-        with progress(f"retry {out.name}", len(rows) * len(tasks) * seeds) as advance:
-            build(
-                space,
-                tasks,
-                np.array(list(rows), dtype=np.int16),
-                out=out,
-                seeds=seeds,
-                workers=workers,
-                retry=reason or "",
-                accept=accept,
-                limits=limits,
-                on_step=advance,
-            )
+        build(
+            space,
+            tasks,
+            np.array(list(rows), dtype=np.int16),
+            out=out,
+            seeds=seeds,
+            workers=workers,
+            retry=reason or "",
+            accept=accept,
+            limits=limits,
+            progress=renamed(as_progress(progress), f"retry {out.name}"),
+        )
         with TrainingLog(log_of(out)) as log:
             errors = [found for key in failed if isinstance(found := log.done[key], str)]
     errors = [" ".join(error.split()) for error in errors]

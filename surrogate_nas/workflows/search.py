@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from surrogate_nas._types import OnStep, Progress
+from surrogate_nas._types import Progress
 from surrogate_nas.benchmarks.base import TabularTask
-from surrogate_nas.callbacks.progress import as_progress
+from surrogate_nas.callbacks.progress import ProgressBar
 from surrogate_nas.cluster import ClusterOptions
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Goal, KnowsCosts, Objective, Trial
@@ -26,7 +26,6 @@ from surrogate_nas.records import (
     standing,
 )
 from surrogate_nas.records.front import Box
-from surrogate_nas.records.results import keeps
 from surrogate_nas.records.search import (
     SearchRecord,
     SearchSeconds,
@@ -252,17 +251,16 @@ def search_task(
     """
     loaded = time.perf_counter()
     started = loaded if started is None else started
-    options, progress = setup.options, as_progress(progress)
-    with progress(setup.title, options.trials) as advance:
-        steps = _Steps(setup, advance)
-        result = search(
-            setup.searcher,
-            setup.objective,
-            **options.limits,
-            callbacks=[steps.after, *callbacks],
-            limits=options.trial_limits,
-            cluster=options.cluster if setup.task is None else None,
-        )
+    options = setup.options
+    shown, clock = ProgressBar(progress, setup.title), _Clock()
+    result = search(
+        setup.searcher,
+        setup.objective,
+        **options.limits,
+        callbacks=[shown, clock, *callbacks],
+        limits=options.trial_limits,
+        cluster=options.cluster if setup.task is None else None,
+    )
     verification = None
     if (
         setup.verification is not None
@@ -286,11 +284,11 @@ def search_task(
     seconds = SearchSeconds(load=loaded - started, search=result.seconds, total=total)
     record = _record(setup, result, verification, seconds)
     record = replace(record, export=exported)
-    return SearchOutcome(result, record, verification, setup, tuple(steps.finished))
+    return SearchOutcome(result, record, verification, setup, tuple(clock.finished))
 
 
 def _export(
-    setup: SearchSetup, result: SearchResult, progress: Progress
+    setup: SearchSetup, result: SearchResult, progress: Progress | bool
 ) -> ExportRecord | Literal[Absence.ABSENT] | None:
     """Train and write the best network, if that was asked for and there is one."""
     if setup.export is None:
@@ -351,34 +349,12 @@ def front_box(setup: SearchSetup, result: SearchResult) -> Box | None:
     return Box.of_result(result) if setup.task is None else Box.of_task(setup.task)
 
 
-class _Steps:
-    """Advances a progress display by whole trials, and shows the best value so far."""
+class _Clock:
+    """Notes when each trial was finished, in seconds since the search began."""
 
-    def __init__(self, setup: SearchSetup, advance: OnStep) -> None:
-        largest = 1 if setup.task is None else setup.task.budgets[-1]
-        self._goals = setup.objective.goals
-        self._goal, self._whole = setup.goal, setup.options.budget or largest
-        self._advance = advance
-        self._value: float | None = None
-        self._spent = 0
+    def __init__(self) -> None:
         self._started = time.perf_counter()
         self.finished: list[float] = []
 
-    def after(self, trial: Trial) -> None:
-        """Take note of a finished trial."""
+    def __call__(self, trial: Trial) -> None:
         self.finished.append(time.perf_counter() - self._started)
-        budget = trial.proposal.budget or self._whole
-        better = trial.value is not None and (self._value is None or trial.value > self._value)
-        if trial.evaluation is not None and not keeps(self._goals, trial.evaluation):
-            better = False
-        if better and budget == self._whole:
-            self._value = trial.value
-        before = self._spent // self._whole
-        self._spent += budget
-        if self._spent // self._whole > before:
-            self._advance(self._text())
-
-    def _text(self) -> str:
-        if self._value is None:
-            return "nothing succeeded yet"
-        return f"best {self._goal.metric} {self._goal.sign * self._value:.6g}"

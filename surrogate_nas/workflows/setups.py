@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from surrogate_nas._types import OnStep, silent
+from surrogate_nas._types import Progress
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Features, Objective, Stopping, check_one_goal, recorded
@@ -44,7 +44,7 @@ def table_setup(
     *,
     sources: str | None = None,
     leave_one_out: bool = False,
-    on_step: OnStep = silent,
+    progress: Progress | bool = False,
 ) -> SearchSetup:
     """Prepare the search of a table's task.
 
@@ -54,7 +54,7 @@ def table_setup(
         options: None for 100 trials in batches of 5.
         sources: See `surrogate_nas.transfer.choose_predictor`.
         leave_one_out: See `surrogate_nas.transfer.choose_predictor`.
-        on_step: Called with a text for each part of a meta-training, or of the proxies.
+        progress: Shows a meta-training, or the proxies; True for bars, also in a notebook.
 
     Raises:
         SurrogateNASError: If a name, a number, a file or their combination is wrong.
@@ -65,14 +65,14 @@ def table_setup(
     guide = None
     if method.predictor is not None:
         guide = choose_predictor(
-            method.predictor, task, sources=sources, leave_one_out=leave_one_out, on_step=on_step
+            method.predictor, task, sources=sources, leave_one_out=leave_one_out, progress=progress
         )
     elif sources is not None or leave_one_out:
         raise InvalidArgumentError("--sources and --leave-one-out need a --predictor")
     networks = None if plan is None else plan.training
     if networks is None and (options.proxies is not None or method.features):
         networks, _ = options.training.plan(_whole(task.space), task.training, epochs=1)
-    features = search_proxies(options.proxies, method, guide, task.space, networks, on_step)
+    features = search_proxies(options.proxies, method, guide, task.space, networks, progress)
     setup = SearchSetup(
         label=f"{task.benchmark}/{task.name}",
         where={"benchmark": task.benchmark, "task": task.name},
@@ -144,7 +144,7 @@ def training_setup(
     *,
     stop_early: bool = False,
     goals: WantedGoals | None = None,
-    on_step: OnStep = silent,
+    progress: Progress | bool = False,
 ) -> SearchSetup:
     """Prepare a search in which every trial is a real training; isomorphs are merged.
 
@@ -155,7 +155,7 @@ def training_setup(
         stop_early: Whether to end a training that is worse than half of the earlier ones, after a
             third of its epochs.
         goals: What is optimised and limited; None for the accuracy.
-        on_step: Called with a text for each part of the proxies.
+        progress: Shows the proxies; True for bars, also in a notebook.
 
     Raises:
         SurrogateNASError: If a name, a number, a file or their combination is wrong.
@@ -175,7 +175,7 @@ def training_setup(
     guide = None
     if method.predictor is not None:
         guide = choose_for_training(method.predictor, training.space, dataset)
-    features = search_proxies(options.proxies, method, guide, training.space, training, on_step)
+    features = search_proxies(options.proxies, method, guide, training.space, training, progress)
     setup = SearchSetup(
         label=f"{space_name} on {dataset}",
         where=_where(space, options, epochs),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from surrogate_nas._types import OnStep, Progress, no_progress, silent
+from surrogate_nas._types import Progress
 from surrogate_nas.attempts import EvaluationJob, attempts, evaluations, forget
 from surrogate_nas.cluster import ClusterOptions
 from surrogate_nas.errors import InvalidArgumentError
@@ -24,6 +24,7 @@ from surrogate_nas.evaluation import Goal, Proposal, Trial, check_one_goal
 from surrogate_nas.limits import TrialLimits
 from surrogate_nas.parallel import default_workers, one_thread
 from surrogate_nas.predictors.metrics import kendall_tau
+from surrogate_nas.progress import as_progress, renamed
 from surrogate_nas.records.verification import VerificationRecord, VerifiedArchitecture
 from surrogate_nas.reporting.terminal import counted
 from surrogate_nas.run import Remembering, owned
@@ -160,7 +161,7 @@ def verify_trials(
     workers: int | None = 1,
     cluster: ClusterOptions | None = None,
     limits: TrialLimits | None = None,
-    progress: Progress = no_progress,
+    progress: Progress | bool = False,
 ) -> Verification:
     """Train the best trials of a search, see `verify`.
 
@@ -172,7 +173,7 @@ def verify_trials(
         workers: See `verify`.
         cluster: See `verify`.
         limits: See `verify`.
-        progress: Shows the trainings.
+        progress: See `verify`.
 
     Raises:
         InvalidArgumentError: If no trial succeeded, or the search has several goals.
@@ -186,18 +187,17 @@ def verify_trials(
 
         name, settings = study_of(plan.training.space, plan.plan)
         memory = Stored(plan.training, store, name=name, settings=settings)
-    with progress(f"verify: {plan}", len(best) * len(plan.seeds)) as advance:
-        return verify(
-            best,
-            plan.training,
-            goal=goals[0],
-            seeds=plan.seeds,
-            workers=workers,
-            cluster=cluster,
-            limits=limits,
-            memory=memory,
-            on_step=advance,
-        )
+    return verify(
+        best,
+        plan.training,
+        goal=goals[0],
+        seeds=plan.seeds,
+        workers=workers,
+        cluster=cluster,
+        limits=limits,
+        memory=memory,
+        progress=renamed(as_progress(progress), f"verify: {plan}"),
+    )
 
 
 def verify(
@@ -210,7 +210,7 @@ def verify(
     cluster: ClusterOptions | None = None,
     limits: TrialLimits | None = None,
     memory: Remembering | None = None,
-    on_step: OnStep = silent,
+    progress: Progress | bool = False,
 ) -> Verification:
     """Train winners, each with all seeds; a failure is part of the result.
 
@@ -227,7 +227,7 @@ def verify(
         limits: Time and memory of each training; beyond them it is ended, and failed.
         memory: Keeps the trainings, such as `surrogate_nas.store.Stored`; those that it holds are
             not repeated.
-        on_step: Called with a text after each training.
+        progress: Shows the trainings; True for a bar, also in a notebook.
 
     Raises:
         UnknownNameError: If a name is wrong, since every training would fail.
@@ -237,16 +237,13 @@ def verify(
         raise InvalidArgumentError(f"workers must be at least 1, got {workers}")
     started = time.perf_counter()
     jobs = [(winner.arch, seed) for seed in seeds for winner in best]
-    done: dict[_Job, Trial] = {}
-    interrupted = False
+    done, interrupted = dict[_Job, Trial](), False
     try:
         trainings = _trainings(training, jobs, workers, cluster, limits, memory)
-        with one_thread(), owned(memory), closing(trainings) as trials:
+        shown = _shown(trainings, training.space, progress, len(jobs))
+        with one_thread(), owned(memory), closing(shown) as trials:
             for trial in trials:
-                arch, seed = _job(trial)
-                done[arch, seed] = trial
-                value = "failed" if trial.value is None else f"{trial.value:.2f} %"
-                on_step(f"{training.space.format(arch)}, seed {seed}: {value}")
+                done[_job(trial)] = trial
     except KeyboardInterrupt:
         interrupted = True
     values = {job: trial.value for job, trial in done.items()}
@@ -259,6 +256,21 @@ def verify(
         seconds=time.perf_counter() - started,
         interrupted=interrupted,
     )
+
+
+def _shown(
+    trainings: Generator[Trial, None, None],
+    space: SearchSpace,
+    progress: Progress | bool,
+    total: int,
+) -> Generator[Trial, None, None]:
+    """The trainings, each of which is a step of the progress when it has been taken note of."""
+    with as_progress(progress)("verify", total) as advance, closing(trainings) as trials:
+        for trial in trials:
+            yield trial
+            arch, seed = _job(trial)
+            value = "failed" if trial.value is None else f"{trial.value:.2f} %"
+            advance(f"{space.format(arch)}, seed {seed}: {value}")
 
 
 _Job = tuple[Architecture, int]  # an architecture and a seed

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from surrogate_nas import FunctionObjective, Goal, make_searcher, search
-from surrogate_nas.callbacks.progress import ProgressBar, as_progress
+from surrogate_nas.callbacks.progress import ProgressBar
+from surrogate_nas.progress import as_progress
 from surrogate_nas.records.pictures import line_picture
 from surrogate_nas.spaces import open_space
 from surrogate_nas.workflows.compare import compare
@@ -17,6 +18,7 @@ from surrogate_nas.workflows.evaluate import evaluate
 from surrogate_nas.workflows.experiment import Experiment
 from surrogate_nas.workflows.search import SearchOptions, search_task
 from surrogate_nas.workflows.setups import table_setup
+from tests.displays import Display
 from tests.tables import TABLE, toy_task
 
 
@@ -85,7 +87,8 @@ def test_a_bar_shows_each_trial(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_bar_ends_with_its_search() -> None:
-    shown = ProgressBar()
+    display = Display()
+    shown = ProgressBar(display)
     task = toy_task()
 
     def broken(trial: object) -> None:
@@ -95,6 +98,6 @@ def test_a_bar_ends_with_its_search() -> None:
         search(
             make_searcher("random", task.space, seed=0), task, trials=3, callbacks=[shown, broken]
         )
-    assert shown._bar is None
+    assert [one.closed for one in display.shown] == [True]
     with as_progress(False)("label", 3) as advance:
         advance("nothing is shown")

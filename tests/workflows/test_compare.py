@@ -21,6 +21,7 @@ from surrogate_nas.searchers.factory import make_searcher
 from surrogate_nas.workflows.compare import compare
 from surrogate_nas.workflows.evaluate import evaluate
 from surrogate_nas.workflows.experiment import Experiment
+from tests.displays import Display
 from tests.searchers.toys import Linear
 from tests.tables import TABLE, toy_task
 
@@ -107,35 +108,35 @@ def test_processes_change_nothing(done: tuple[Path, ComparisonRecord], tmp_path:
 
 
 def test_finished_runs_are_not_repeated(tmp_path: Path) -> None:
-    texts: list[str] = []
-    first = run(tmp_path, on_run=texts.append)
-    assert len(texts) == 8
-    assert "was there" not in texts
+    display = Display()
+    first = run(tmp_path, progress=display)
+    assert len(display.texts) == 8
+    assert "was there" not in display.texts
     files = sorted((tmp_path / "runs").iterdir())
     files[0].unlink()
     files[1].write_text('{"run": {"tas')
     times = {path: path.stat().st_mtime_ns for path in files[2:]}
-    texts.clear()
-    assert run(tmp_path, on_run=texts.append) == first
-    assert texts.count("was there") == 6
+    display.shown.clear()
+    assert run(tmp_path, progress=display) == first
+    assert display.texts.count("was there") == 6
     assert {path: path.stat().st_mtime_ns for path in files[2:]} == times
     for changes in ({"trials": 21}, {"batch": 1}, {"isomorphs": "merged"}):
-        texts.clear()
-        run(tmp_path, on_run=texts.append, **changes)
-        assert "was there" not in texts
+        display.shown.clear()
+        run(tmp_path, progress=display, **changes)
+        assert "was there" not in display.texts
 
 
 def test_what_guides_compare_is_a_setting_of_their_runs(tmp_path: Path) -> None:
-    texts: list[str] = []
-    usual = run(tmp_path, on_run=texts.append)
+    display = Display()
+    usual = run(tmp_path, progress=display)
     assert {(r.searcher, r.candidates) for r in usual.runs} == {("random", None), ("local", "all")}
-    texts.clear()
-    assert run(tmp_path, on_run=texts.append, candidates="all") == usual
-    assert texts == ["was there"] * 8
-    texts.clear()
-    other = run(tmp_path, on_run=texts.append, candidates="visited")
+    display.shown.clear()
+    assert run(tmp_path, progress=display, candidates="all") == usual
+    assert display.texts == ["was there"] * 8
+    display.shown.clear()
+    other = run(tmp_path, progress=display, candidates="visited")
     assert {run.candidates for run in other.runs} == {None, "visited"}
-    assert texts.count("was there") == 4  # those without a guide
+    assert display.texts.count("was there") == 4  # those without a guide
     assert other.runs != usual.runs
 
 
@@ -151,9 +152,9 @@ def test_a_killed_comparison_goes_on(done: tuple[Path, ComparisonRecord], tmp_pa
         assert time.monotonic() < deadline
     child.kill()
     child.wait()
-    texts: list[str] = []
-    assert run(tmp_path, on_run=texts.append) == done[1]
-    assert texts.count("was there") >= 2
+    display = Display()
+    assert run(tmp_path, progress=display) == done[1]
+    assert display.texts.count("was there") >= 2
 
 
 @pytest.mark.parametrize(

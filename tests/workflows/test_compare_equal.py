@@ -19,6 +19,7 @@ from surrogate_nas.searchers.random import RandomSearch
 from surrogate_nas.workflows.compare import compare
 from surrogate_nas.workflows.experiment import Experiment
 from tests.answers import answered
+from tests.displays import Display
 from tests.tables import TABLE, toy_task
 
 BROKEN = "tests.workflows.test_compare_equal:Broken"
@@ -36,9 +37,9 @@ class Broken(RandomSearch):
 
 
 def test_one_search_of_several_names_runs_once(tmp_path: Path) -> None:
-    texts: list[str] = []
+    display = Display()
     methods = ["random", "evolution+gp", "genetic+gp", "bayesian"]
-    record = compare(CELLS, searchers=methods, trials=10, out=tmp_path, on_run=texts.append)
+    record = compare(CELLS, searchers=methods, trials=10, out=tmp_path, progress=display)
     assert record.summary.same == (("evolution+gp", "genetic+gp", "bayesian"),)
     assert [row.method for row in record.summary.methods] == ["random", "evolution+gp"]
     assert {(test.better, test.worse) for test in record.summary.tests} <= {
@@ -46,8 +47,8 @@ def test_one_search_of_several_names_runs_once(tmp_path: Path) -> None:
         ("evolution+gp", "random"),
     }
     assert len(list((tmp_path / "runs").iterdir())) == 4  # of two methods
-    assert len(texts) == 8
-    assert sum("same search as evolution+gp" in text for text in texts) == 4
+    assert len(display.texts) == 8
+    assert sum("same search as evolution+gp" in text for text in display.texts) == 4
     # All methods have their runs, and they are those that each would have made.
     assert [run.method for run in record.runs] == [m for m in methods for _ in range(2)]
     with open(tmp_path / "runs.csv", newline="", encoding="utf-8") as file:
@@ -77,12 +78,10 @@ def test_what_coincides_and_what_does_not_vary_is_said(
 
 
 def failed(tmp_path: Path) -> tuple[ComparisonRecord, list[str]]:
-    texts: list[str] = []
+    display = Display()
     wanted = Experiment(TABLE, ["easy"], seeds=6, workers=1)
-    record = compare(
-        wanted, searchers=["random", BROKEN], trials=5, out=tmp_path, on_run=texts.append
-    )
-    return record, texts
+    record = compare(wanted, searchers=["random", BROKEN], trials=5, out=tmp_path, progress=display)
+    return record, display.texts
 
 
 def test_a_failed_run_is_visible_and_tried_again(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from surrogate_nas.training.networks.base import NetworkTask
 from surrogate_nas.workflows.build import choose
 from surrogate_nas.workflows.measure import Measuring, measure
 from tests.answers import answered
+from tests.displays import Display
 
 SPACE = open_space("dense-cell")
 QUICK = MeasuringSettings(repeats=2)
@@ -54,7 +55,7 @@ def test_an_interrupt_keeps_what_was_measured_and_the_next_call_goes_on(tmp_path
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        measure(measuring(), rows, out=out, on_step=stop)
+        measure(measuring(), rows, out=out, progress=Display(stop))
     before = HDF5Benchmark(out).task("cpu")
     assert len(before) == 3
     measured = measure(measuring(), rows, out=out)

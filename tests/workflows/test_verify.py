@@ -27,6 +27,7 @@ from surrogate_nas.training.objective import TrainingObjective
 from surrogate_nas.training.plan import plan_training, study_of
 from surrogate_nas.workflows.verify import Verification, Winner, verify, winners
 from tests.answers import answered
+from tests.displays import Display
 from tests.training.data import squares
 from tests.training.gpus import pretend_gpus
 
@@ -182,13 +183,11 @@ def test_failures_are_rows_and_an_interrupt_loses_nothing(
 @pytest.mark.parametrize("workers", [2, None])
 def test_several_processes_find_the_same(workers: int | None) -> None:
     training, best = _training(), [Winner(arch, 1.0) for arch in ARCHS[:2]]
-    steps: list[str] = []
+    display = Display()
     alone = verify(best, training, goal=ACCURACY, seeds=(2, 3))
-    several = verify(
-        best, training, goal=ACCURACY, seeds=(2, 3), workers=workers, on_step=steps.append
-    )
+    several = verify(best, training, goal=ACCURACY, seeds=(2, 3), workers=workers, progress=display)
     assert several.trained == alone.trained
-    assert len(steps) == 4
+    assert len(display.texts) == 4
     with pytest.raises(InvalidArgumentError, match="workers must be at least 1, got 0"):
         verify(best, training, goal=ACCURACY, seeds=(2,), workers=0)
 
