@@ -113,8 +113,7 @@ def build(
         cluster: A Ray cluster that trains, in place of ``workers``.
         licence: Licence of the table.
         found_by: How each architecture was chosen; None where that is unknown.
-        retry: A regular expression: earlier failures whose reasons it is found in are tried again;
-            None for none.
+        retry: A regular expression; failures whose reasons it is found in are tried again.
         accept: Recorded settings that may be others than before: ``"network"``.
         limits: Time and memory of each training; beyond them it is ended, and failed.
         progress: Shows the trainings, earlier ones included; True for a bar, also in a notebook.
@@ -123,21 +122,20 @@ def build(
         SurrogateNASError: If an argument is out of range, the log is of other trainings, every
             training of a task failed, another process builds the table, or a file is not written.
     """
-    started = time.perf_counter()
-    path = Path(out)
+    started, path = time.perf_counter(), Path(out)
     _check(path, seeds, workers)
     rows = [tuple(row) for row in space.check_all(choices).tolist()]
     jobs = [(task, row, seed) for seed in range(seeds) for row in rows for task in tasks]
     settings = {name: recorded(task.training) for name, task in tasks.items()}
-    with TrainingLog(log_of(path)) as log:
+    shown = as_progress(progress)(f"build {path.name}", len(jobs))
+    with TrainingLog(log_of(path)) as log, shown as advance:
         log.begin(space.identity, settings, accept)
         missing = _missing(log, jobs, retry)
-        with as_progress(progress)(f"build {path.name}", len(jobs)) as advance:
-            _step_over(len(jobs) - len(missing), advance)
-            if missing:
-                pool, devices = _pool(tasks, workers, len(missing), cluster, limits)
-                with pool:
-                    _train(space, tasks, pool, devices, missing, log, advance)
+        _step_over(len(jobs) - len(missing), advance)
+        if missing:
+            pool, devices = _pool(tasks, workers, len(missing), cluster, limits)
+            with pool:
+                _train(space, tasks, pool, devices, missing, log, advance)
         spec = _spec(path.stem, space, tasks, choices, seeds, licence, log)
         write_table(path, replace(spec, found_by=found_by))
         failed = _failed(space, jobs, log)

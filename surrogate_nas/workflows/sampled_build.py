@@ -56,7 +56,6 @@ def build_sampled(
     if count is None:
         raise InvalidArgumentError(f"a sample by {how} needs the number of rows; give it --count")
     check_sampling(how, count)
-    merged = space.with_isomorphs("merged")
     made: list[Built] = []
     parts = count * len(tasks) * options.get("seeds", 1)
     with as_progress(progress)(f"build {os.path.basename(out)}", parts) as advance:
@@ -70,7 +69,7 @@ def build_sampled(
             return np.stack([table.task(name).lookup(choices) for name in tasks])
 
         found = sample(
-            merged,
+            space.with_isomorphs("merged"),
             measure,
             lambda n: choose(space, n, seed),
             how=how,
