@@ -6,7 +6,7 @@ import copy
 import inspect
 import reprlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
@@ -113,6 +113,10 @@ class DifferentiablePredictor(Protocol):
             The mean, float32 (n,), through which gradients flow to ``p``.
         """
         ...
+
+
+Relaxation = Callable[["Tensor"], "Tensor"]
+"""A function of mixtures of options, as `DifferentiablePredictor.relaxed` is one."""
 
 
 class MetaPredictor(ABC):

@@ -88,6 +88,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "store": frozenset({"optuna"}),
     "surrogates": frozenset({"xgboost"}),
     "searchers": frozenset({"scipy"}),
+    "searchers.decision_process": frozenset({"torch"}),
     "searchers.reinforce": frozenset({"torch"}),
     "searchers.gradient": frozenset({"torch"}),
     "searchers.histories": frozenset({"optuna"}),

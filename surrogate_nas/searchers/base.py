@@ -176,15 +176,18 @@ class Searcher(ABC):
 
         The search continues in a temporary fork, and ends early if that uses up the space.
         """
-        fork = self.fork()
+        return self.fork().walk(objective, steps)
+
+    def walk(self, objective: PredictedObjective, steps: int) -> IntArray:
+        """Go on with this search on predictions, and return what it proposes: (m, decisions)."""
         met: list[tuple[int, ...]] = []
         for _ in range(0, steps, _STRIDE):
             try:
-                proposals = fork.ask(_STRIDE)
+                proposals = self.ask(_STRIDE)
             except SpaceExhaustedError:
                 break
             evaluations = objective.evaluate_all([proposal.arch for proposal in proposals])
-            fork.tell(Trial(p, e) for p, e in zip(proposals, evaluations, strict=True))
+            self.tell(Trial(p, e) for p, e in zip(proposals, evaluations, strict=True))
             met += [proposal.arch.choices for proposal in proposals]
         return np.array(met, dtype=np.int16).reshape(len(met), len(self.space.sizes))
 

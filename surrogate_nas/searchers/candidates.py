@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from surrogate_nas._types import FloatArray, IntArray
+from surrogate_nas._types import BoolArray, FloatArray, IntArray
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.predictors.base import Predictor
 from surrogate_nas.searchers.base import Searcher
@@ -31,9 +31,6 @@ _SEEN = 64  # graphs that tell
 
 Extent = Literal["all", "visited"]
 """What a guide compares: all architectures of a space, or those that its searcher visits."""
-
-ToValue = Callable[[FloatArray], FloatArray]
-"""An increasing map from a predictor's scores (n,) to values (n,)."""
 
 Compare = Callable[[IntArray], FloatArray]
 """The acquisition function of keys (n, decisions): (n,), -inf where they were proposed."""
@@ -120,29 +117,26 @@ class Candidates:
         self.proposals = proposals
         self._kept: IntArray = np.zeros((0, len(self.space.sizes)), dtype=np.int16)
         self._proposals_left = 0  # for which these are kept
+        self._idle_known: dict[tuple[int, ...], BoolArray] = {}
 
     def gathered(
         self,
         best: IntArray,
-        to_value: ToValue | None,
+        predicted: PredictedObjective | None,
         compare: Compare,
-        predicted: PredictedObjective | None = None,
     ) -> IntArray:
         """Keys of candidates, no two equal: (n, decisions).
 
         Args:
-            best: The best architectures known: (m, decisions); not used without ``to_value``.
-            to_value: From predictions to values; None before the first result.
+            best: The best architectures known: (m, decisions); not used without ``predicted``.
+            predicted: What the inner searcher visits architectures by; None before the first
+                result.
             compare: The acquisition function.
-            predicted: What the inner searcher visits architectures by, in place of the predictor
-                and ``to_value``.
         """
-        if to_value is None and predicted is None:
+        if predicted is None:
             objective = PredictedObjective(self.space, self.predictor)
             return self._distinct(self.inner.visit(objective, _LONGER * self.steps))
-        if predicted is None:
-            predicted = PredictedObjective(self.space, self.predictor, to_value or np.asarray)
-        heavy = not self.space.enumerable and _is_heavy(self.space)
+        heavy = not self.space.enumerable and is_heavy(self.space)
         renewed = self._proposals_left <= 0
         if renewed:
             self._kept = self.inner.visit(predicted, self.steps)
@@ -152,6 +146,7 @@ class Candidates:
             return self._distinct(self._kept)
         if heavy and not renewed:
             return self._kept
+        best = self._woken(best)
         near = self.space.neighbour_choices(best[:_NEAR])
         fresh = self.space.sample_choices(self.rng, _FRESH)
         candidates = self._distinct(np.concatenate([self._kept, near, self._varied(best), fresh]))
@@ -160,6 +155,30 @@ class Candidates:
         if heavy:
             self._kept = candidates
         return candidates
+
+    def _woken(self, keys: IntArray) -> IntArray:
+        """Encodings of keys (n, decisions), in which what does not count is drawn at random.
+
+        A key has the first option there. A change that makes such a decision count, as one of the
+        number of stages, would always lead to first options.
+        """
+        drawn = self.space.sample_choices(self.rng, len(keys))
+        woken = np.where([self._idle(row) for row in keys], drawn, keys)
+        kept = self.space.valid(woken)
+        kept[kept] = (self.space.keys(woken[kept]) == keys[kept]).all(axis=1)
+        return np.where(kept[:, None], woken, keys)
+
+    def _idle(self, key: IntArray) -> BoolArray:
+        """Which decisions of a key (decisions,) may change without a change of the key."""
+        known = tuple(key.tolist())
+        if known not in self._idle_known:
+            count = len(key)
+            changed = np.repeat(key[None], count, axis=0)
+            changed[np.arange(count), np.arange(count)] = (key + 1) % self.space.sizes
+            idle = self.space.valid(changed)
+            idle[idle] = (self.space.keys(changed[idle]) == key).all(axis=1)
+            self._idle_known[known] = idle
+        return self._idle_known[known]
 
     def _varied(self, best: IntArray) -> IntArray:
         """Mutations and mutated crossovers of the best architectures (m, decisions)."""
@@ -182,7 +201,8 @@ class Candidates:
         now, reached = candidates[chosen], score[chosen]
         met, scores = [candidates], [score]
         for _ in range(steps):
-            parts = [self.space.keys(self.space.neighbour_choices(row[None])) for row in now]
+            woken = self._woken(now)
+            parts = [self.space.keys(self.space.neighbour_choices(row[None])) for row in woken]
             ends = np.cumsum([len(part) for part in parts])
             near = np.concatenate(parts)
             found = compare(near) if len(near) else np.zeros(0)
@@ -208,7 +228,7 @@ class Candidates:
         return frozen(keys[distinct(self.space, keys)[0]])
 
 
-def _is_heavy(space: SearchSpace) -> bool:
+def is_heavy(space: SearchSpace) -> bool:
     """Whether graphs of a space have many nodes or paths from input to output, in the mean."""
     key = space.identity
     if key not in _WEIGHTS:

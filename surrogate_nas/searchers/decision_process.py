@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.evaluation import Prediction
+from surrogate_nas.predictors.base import DifferentiablePredictor, Predictor, Relaxation
 from surrogate_nas.spaces.base import SearchSpace
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _NOISE = 0.15  # of the variance
 _NEAR = 0.15  # range of the second kernel, in units of the first
@@ -37,7 +43,7 @@ class DecisionProcess:
         """Prepare for encodings of a space."""
         self._ordered = np.array([decision.ordered for decision in space.decisions])
         self._sizes = np.array(space.sizes)
-        sample = self._rows(space.keys(space.sample_choices(np.random.default_rng(0), _SAMPLE)))
+        sample = self._rows(space.sample_choices(np.random.default_rng(0), _SAMPLE))
         self._scale = max(2 * float(sample.var(axis=0).sum()), np.finfo(np.float64).eps)
 
     def fit(self, choices: IntArray, scores: FloatArray) -> None:
@@ -60,6 +66,46 @@ class DecisionProcess:
         own = self._mean + cross @ self._weights
         std = self._std * np.sqrt((1 - (white * white).sum(axis=1)).clip(1e-9))
         return Prediction((prediction.mean + own) / 2, std, std)
+
+    def relaxation(self, predictor: Predictor, exploration: float) -> Relaxation:
+        """The upper confidence bound at mixtures of options, differentiable.
+
+        A mixture lies between its options, as the kernel sees them. At single options the bound is
+        that of `joined`, but for a predictor without gradients, which has no part in it.
+
+        Args:
+            predictor: The one that this process joins.
+            exploration: How many standard deviations the bound is above the mean.
+        """
+        import torch
+
+        known, whiten, weights = map(torch.from_numpy, (self._x, self._whiten, self._weights))
+
+        def bound(p: Tensor) -> Tensor:
+            rows = self._mixed(p.double())
+            square = torch.cdist(rows, known, compute_mode="donot_use_mm_for_euclid_dist") ** 2
+            square = square / self._scale
+            cross = ((-square).exp() + (-square / _NEAR).exp()) / 2
+            mean = self._mean + cross @ weights
+            if isinstance(predictor, DifferentiablePredictor):
+                mean = (mean + predictor.relaxed(p)) / 2
+            variance = 1 - ((cross @ whiten.T) ** 2).sum(dim=1)
+            return mean + exploration * self._std * variance.clamp(min=1e-9).sqrt()
+
+        return bound
+
+    def _mixed(self, p: Tensor) -> Tensor:
+        """As `_rows`, of mixtures (n, decisions, options)."""
+        import torch
+
+        parts = []
+        for i, (size, ordered) in enumerate(zip(self._sizes, self._ordered, strict=True)):
+            if ordered:
+                position = torch.arange(size, dtype=p.dtype) / max(size - 1, 1)
+                parts.append((p[:, i, :size] @ position)[:, None])
+            else:
+                parts.append(p[:, i, :size] * np.sqrt(0.5))
+        return torch.cat(parts, dim=1)
 
     def _rows(self, choices: IntArray) -> FloatArray:
         """Encodings as rows (n, k) whose squared distances are those of the kernel."""

@@ -221,9 +221,8 @@ class FrontGuide:
             best = np.array([done[i].choices for i in front[:_BEST].tolist()])
             candidates = self._candidates.gathered(
                 best,
-                None,
-                lambda choices: self._score(choices, known, free)[1],
                 PredictedGoals(self),
+                lambda choices: self._score(choices, known, free)[1],
             )
         mean, score = self._score(candidates, known, free)
         chosen = most_promising(candidates, score, self.refit_every)

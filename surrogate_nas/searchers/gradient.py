@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from surrogate_nas._types import BoolArray, FloatArray, IntArray
 from surrogate_nas.errors import InvalidArgumentError, UnknownNameError
-from surrogate_nas.predictors.base import DifferentiablePredictor
+from surrogate_nas.predictors.base import Relaxation
 from surrogate_nas.searchers.policy import PolicySearch
 from surrogate_nas.searchers.predicted import PredictedObjective
 from surrogate_nas.spaces.base import SearchSpace
@@ -31,15 +31,17 @@ class GradientSearch(PolicySearch):
     gradient. For categorical distributions this is a weighted mean of the trials' one-hot encodings
     (Ollivier et al., "Information-geometric optimization algorithms", JMLR 2017).
 
-    On a guide with gradients, a `DifferentiablePredictor`, it ascends the relaxed prediction
-    itself. With ``softmax`` that is the prediction of a mixture of the options (Liu et al.,
-    "DARTS", ICLR 2019; Luo et al., "Neural architecture optimization", NeurIPS 2018). With
+    On a guide with gradients it ascends the relaxed prediction itself. With ``softmax`` that is the
+    prediction of a mixture of the options (Liu et al., "DARTS", ICLR 2019; Luo et al., "Neural
+    architecture optimization", NeurIPS 2018). With
     ``gumbel`` it is that of samples of the Gumbel-softmax with a falling temperature (Jang et al.,
     ICLR 2017; Dong & Yang, "GDAS", CVPR 2019). With ``score`` it uses the score function there,
     too, as on any other guide.
 
-    Of the registered predictors only ``mlp`` has gradients. In a space that can be listed the
-    relaxation makes no difference, because `Guided` compares all architectures there.
+    ``mlp`` has gradients, a `DifferentiablePredictor`. In a space that cannot be listed the process
+    on decisions that joins any guide has some, too, and its upper confidence bound is ascended, see
+    `surrogate_nas.searchers.decision_process.DecisionProcess.relaxation`. In a space that can be
+    listed the relaxation makes no difference where `Guided` compares all architectures.
     """
 
     variant: ClassVar[str | None] = "relaxation"
@@ -100,10 +102,12 @@ class GradientSearch(PolicySearch):
         self._p = np.where(self._options, np.maximum(self._p, least), 0.0)
         self._p /= self._p.sum(axis=1, keepdims=True)
 
+    def _resume(self, other: Any) -> None:
+        self._p = other._p
+
     def visit(self, objective: PredictedObjective, steps: int) -> IntArray:
         """Encodings along the gradient ascent, see `Searcher.visit`."""
-        predictor = objective.predictor
-        if self.relaxation == "score" or not isinstance(predictor, DifferentiablePredictor):
+        if self.relaxation == "score" or objective.relaxed is None:
             return super().visit(objective, steps)
         rng = self.rng.spawn(1)[0]
         logits = rng.normal(size=(self.restarts, *self._options.shape))
@@ -113,13 +117,14 @@ class GradientSearch(PolicySearch):
             choices = self._archs[position].choices
             logits[start, np.arange(len(choices)), choices] += _SHARPNESS
         gumbel = self.relaxation == "gumbel"
-        found = ascend(predictor, logits, self._options, steps // _SHARE, rng if gumbel else None)
+        noise = rng if gumbel else None
+        found = ascend(objective.relaxed, logits, self._options, steps // _SHARE, noise)
         found = self.space.settled(found)
         return found[self.space.valid(found)]
 
 
 def ascend(
-    predictor: DifferentiablePredictor,
+    relaxed: Relaxation,
     logits: FloatArray,
     options: BoolArray,
     steps: int,
@@ -128,7 +133,7 @@ def ascend(
     """Ascend relaxed predictions by Adam, the temperature falling towards single options.
 
     Args:
-        predictor: The predictor to be maximised.
+        relaxed: What is maximised.
         logits: Start of n ascents: float (n, decisions, largest size).
         options: Which options exist: bool (decisions, largest size).
         steps: Number of steps.
@@ -152,7 +157,7 @@ def ascend(
             disturbed = variable + torch.from_numpy(noise.gumbel(size=logits.shape)).float()
         p = (disturbed / temperature).softmax(dim=-1)
         optimiser.zero_grad()
-        (-predictor.relaxed(p).sum()).backward()  # type: ignore[no-untyped-call]
+        (-relaxed(p).sum()).backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         if (step + 1) % max(1, steps // _READS) == 0 or step + 1 == steps:
             found.append(variable.detach().argmax(dim=-1).numpy())

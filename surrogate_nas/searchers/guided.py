@@ -17,15 +17,17 @@ from surrogate_nas.evaluation import Features, Goal, Proposal, TaskData, Trial
 from surrogate_nas.predictors.base import Predictor
 from surrogate_nas.searchers.acquisition import ACQUISITIONS, most_promising, near
 from surrogate_nas.searchers.base import KnownCosts, Requirements, Searcher
-from surrogate_nas.searchers.candidates import BEST, Candidates, extent
+from surrogate_nas.searchers.candidates import BEST, Candidates, extent, is_heavy
 from surrogate_nas.searchers.decision_process import DecisionProcess
 from surrogate_nas.searchers.learning_rows import LearningRows
-from surrogate_nas.searchers.stalls import RepeatedNetworks, Stall
+from surrogate_nas.searchers.predicted import PredictedObjective
+from surrogate_nas.searchers.stalls import PATIENCE, PATIENCE_WITH_PRIOR, RepeatedNetworks, Stall
 from surrogate_nas.spaces.base import Architecture
 
 if TYPE_CHECKING:
     from surrogate_nas.predictors.scores import QuantileMap
     from surrogate_nas.searchers.front_guide import FrontGuide
+    from surrogate_nas.searchers.second_opinion import SecondOpinion
 
 _INITIAL = 20
 _FEW = 5  # the default of `initial` for predictors that condition on new rows
@@ -85,9 +87,11 @@ class Guided(Searcher):
     which the sources disagree. Before the first result a predictor with a prior proposes the best
     by its mean, no two of them neighbours.
 
-    A guide without a prior that compares all architectures notices when it is wrong: after twenty
-    rounds of proposals without gain every other plan explores wider, up to four times. And where
-    encodings of one network have measured equal values, any guide measures none of them again. See
+    A guide that compares all architectures notices when it is wrong: after twenty rounds of
+    proposals without gain every other plan explores wider, up to four times. With a prior these
+    plans are made by a process that knows nothing of other tasks, see
+    `surrogate_nas.searchers.second_opinion.SecondOpinion`. And where encodings of one network have
+    measured equal values, any guide measures none of them again. See
     `surrogate_nas.searchers.stalls`.
 
     The predictor learns warped values (see `surrogate_nas.predictors.scores.warped`), so that units
@@ -149,7 +153,8 @@ class Guided(Searcher):
                 where a process joins it, or for 1 where it conditions on new rows.
             exploration: How many standard deviations the upper confidence bound is above the mean
                 after a gain; None for 1 where the predictor conditions on new rows without a prior
-                (3 where a process joins it), for 2 where a process joins another, else for 1.25.
+                (3 where a process joins it, 2 where graphs are also large), for 2 where a process
+                joins another, else for 1.25.
             inner_every: Number of proposals of which one is the inner searcher's own, so that a
                 predictor which is wrong about a region does not exclude it; 0 for none of them.
                 None for 5, for 10 where a process joins it, or for 0 where it conditions on new
@@ -179,7 +184,7 @@ class Guided(Searcher):
         if exploration is None:
             exploration = 2.0 if joined else 1.25
             if predictor.conditions and not predictor.has_prior:
-                exploration = 3.0 if joined else 1.0
+                exploration = 1.0 if not joined else 2.0 if is_heavy(inner.space) else 3.0
         if steps is None:
             steps = (200 if predictor.conditions else 400) if inner.space.enumerable else 100
         if inner_every is None:
@@ -215,10 +220,13 @@ class Guided(Searcher):
         self._believed: dict[Architecture, float] = {}
         self._plan: deque[tuple[Architecture, float]] = deque()
         self._foreseen: dict[Architecture, float] = {}  # values of what is planned
+        self._turned: set[Architecture] = set()  # pending ones that a stall made it propose
         self._rows = LearningRows(labels)
         self._news = 0
         self._guided = 0
-        self._stall, self._repeats = Stall(), RepeatedNetworks(self.space)
+        patience = PATIENCE_WITH_PRIOR if predictor.has_prior else PATIENCE
+        self._stall, self._repeats = Stall(patience), RepeatedNetworks(self.space)
+        self._second: SecondOpinion | None = None  # of a prior that stalls
         self._front: FrontGuide | None = None  # of several goals
         self._beside = DecisionProcess(self.space) if joined else None
         self._candidates = Candidates(
@@ -266,6 +274,7 @@ class Guided(Searcher):
         """Take note that these evaluations, which were expected, ended without a result."""
         for arch in archs:
             self._believed.pop(self.space.key(arch), None)
+            self._turned.discard(self.space.key(arch))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.inner!r}, {self.predictor!r})"
@@ -276,6 +285,7 @@ class Guided(Searcher):
             id(self.inner): self.inner.fork(),
             id(self.predictor): copy.copy(self.predictor),
             id(self.features): self.features,
+            **({} if self._second is None else {id(self._second): self._second.forked()}),
             **({} if self._front is None else self._front.shared()),
         }
 
@@ -308,6 +318,8 @@ class Guided(Searcher):
                 arch, mean = self._plan.popleft()
                 if not self.seen(arch):
                     self._believed[arch] = mean
+                    if self._stall.turned:
+                        self._turned.add(arch)
                     return arch
         return self.inner.ask(1)[0].arch
 
@@ -318,7 +330,8 @@ class Guided(Searcher):
             return
         key = self.space.key(trial.arch)
         guided = self._believed.pop(key, None) is not None
-        self._stall.observe(trial.value, guided=guided)
+        self._stall.observe(trial.value, guided=guided, turned=key in self._turned)
+        self._turned.discard(key)
         before = self._told.setdefault(key, math.nan)
         if trial.value is not None:
             self._succeeded += math.isnan(before)
@@ -329,21 +342,27 @@ class Guided(Searcher):
     def _replan(self) -> None:
         """Fit, predict, and line up the next proposals."""
         self._news = 0
-        # Elsewhere exploration is wide from the first. With a prior it gained nothing.
-        if self.candidates == "all" and not self.predictor.has_prior:
+        if self.candidates == "all":  # elsewhere exploration is wide from the first
             self._stall.next_plan()
-        known = self._learn()
+        predictor, rows = self._asked()
+        known = self._learn(predictor, rows)
         if self._beside is not None and self._succeeded:
             self._beside.fit(np.array([arch.choices for arch in known.archs]), known.scores)
         if self.candidates == "all":  # always the same array, for which predictors keep a cache
             candidates = self.space.unique()
         else:
+            predicted = None
+            if self._succeeded:
+                relaxed = None
+                if self._beside is not None:
+                    relaxed = self._beside.relaxation(predictor, self.exploration)
+                predicted = PredictedObjective(self.space, predictor, known.to_value(), relaxed)
             candidates = self._candidates.gathered(
                 known.best(BEST),
-                known.to_value() if self._succeeded else None,
-                lambda choices: self._compared(choices, known)[1],
+                predicted,
+                lambda choices: self._compared(predictor, choices, known)[1],
             )
-        mean, score = self._compared(candidates, known)
+        mean, score = self._compared(predictor, candidates, known)
         if not self._succeeded:  # a prior learns nothing from pending ones: avoid their neighbours
             for arch in self._believed:
                 score[near(candidates, np.array(arch.choices))] = -np.inf
@@ -357,14 +376,27 @@ class Guided(Searcher):
             values = known.to_value()(mean[chosen]).tolist()
             self._foreseen = {arch: v for (arch, _), v in zip(self._plan, values, strict=True)}
 
-    def _compared(self, candidates: IntArray, known: _Known) -> tuple[FloatArray, FloatArray]:
+    def _asked(self) -> tuple[Predictor, LearningRows]:
+        """The predictor of this plan, and its rows; where a prior stalls, in turn a second one."""
+        if not (self._stall.turned and self.predictor.has_prior):
+            return self.predictor, self._rows
+        if self._second is None:
+            from surrogate_nas.searchers.second_opinion import SecondOpinion  # of stalls alone
+
+            self._second = SecondOpinion(self.labels)
+        return self._second.predictor, self._second.rows
+
+    def _compared(
+        self, predictor: Predictor, candidates: IntArray, known: _Known
+    ) -> tuple[FloatArray, FloatArray]:
         """Predicted scores of keys (n, decisions), and their acquisition values, -inf if taken."""
-        prediction = self.predictor.predict(candidates)
+        prediction = predictor.predict(candidates)
         if self._beside is not None and self._succeeded:
             prediction = self._beside.joined(prediction, candidates)
         if self._succeeded:
             compare = ACQUISITIONS[self.acquisition or self._usual()]
-            exploration = self.exploration * self._stall.factor
+            asked = self if predictor is self.predictor or self._second is None else self._second
+            exploration = asked.exploration * self._stall.factor
             score = compare(prediction, float(known.scores.max()), exploration, self.rng)
         else:  # a prior's uncertainty only tells what it knows least, so its mean decides
             score = prediction.mean.copy()
@@ -378,8 +410,8 @@ class Guided(Searcher):
         """The acquisition function if none was given."""
         return "ei" if self.predictor.has_prior and self._guided <= _PRIOR else "ucb"
 
-    def _learn(self) -> _Known:
-        """Update or refit the predictor, and return its data."""
+    def _learn(self, predictor: Predictor, learning: LearningRows) -> _Known:
+        """Update or refit a predictor, and return its data."""
         from surrogate_nas.predictors.scores import warped  # slow to import
 
         values = np.array(list(self._told.values()))
@@ -388,8 +420,8 @@ class Guided(Searcher):
             return _Known(list(self._believed), values[:0], np.array(believed))
         scores = warped(np.where(np.isnan(values), np.nanmin(values), values))
         known = _Known([*self._told, *self._believed], values, np.append(scores, believed))
-        rows, anew = self._rows.choose(len(values), len(believed), known.worst, self.rng)
-        (self.predictor.fit if anew else self.predictor.update)(self._data(known, rows))
+        rows, anew = learning.choose(len(values), len(believed), known.worst, self.rng)
+        (predictor.fit if anew else predictor.update)(self._data(known, rows))
         return known
 
     def _data(self, known: _Known, rows: IntArray) -> TaskData:

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from surrogate_nas._types import IntArray
 from surrogate_nas.errors import InvalidArgumentError, UnknownNameError
-from surrogate_nas.evaluation import Goal, Trial
+from surrogate_nas.evaluation import Goal, Proposal, Trial
 from surrogate_nas.searchers.base import KnownCosts, Searcher
 from surrogate_nas.searchers.predicted import PredictedObjective
 from surrogate_nas.searchers.several import least_values
@@ -24,6 +24,7 @@ from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.store.storages import quiet
 
 SAMPLERS = ("tpe", "gp", "nsga2", "random")
+_REMEMBERED = 50  # visits of which the next one is told
 _AT_RANDOM = "which draws categorical decisions at random"
 _REFUSED = {
     "cmaes": _AT_RANDOM,
@@ -81,6 +82,7 @@ class OptunaSearch(Searcher):
             self._study = optuna.create_study(direction="maximize", sampler=made)
         self._asked: dict[Architecture, int] = {}  # key to the number of the study's open trial
         self._beyond: dict[int, tuple[float, ...]] = {}  # violations by number of the trial
+        self._visited: list[Architecture] = []  # on predictions, the last time
 
     def pursue(self, goals: Sequence[Goal], known_costs: KnownCosts | None = None) -> None:
         """Start a study of several directions; limits are Optuna's constraints."""
@@ -92,14 +94,34 @@ class OptunaSearch(Searcher):
                 self._study = optuna.create_study(directions=["maximize"] * free, sampler=made)
 
     def visit(self, objective: PredictedObjective, steps: int) -> IntArray:
-        """As every searcher, in a quarter of the steps: each takes milliseconds."""
-        return super().visit(objective, max(1, steps // 4))
+        """As every searcher, in a quarter of the steps: each takes milliseconds.
+
+        The fork is first told what the predictor now thinks of the best earlier visits, if there
+        is one goal. They are visited again.
+        """
+        if self.goals:
+            return super().visit(objective, max(1, steps // 4))
+        fork = self.fork()
+        kept = [arch for arch in self._visited if not self.seen(arch)]
+        evaluations = objective.evaluate_all(kept) if kept else []
+        order = np.argsort([-e.values[0] for e in evaluations], kind="stable")[:_REMEMBERED]
+        numbers = range(self._next_number, self._next_number + len(order))
+        fork.tell(
+            Trial(Proposal(number, kept[i]), evaluations[i])
+            for number, i in zip(numbers, order.tolist(), strict=True)
+        )
+        known = np.array([kept[i].choices for i in order], dtype=np.int16)
+        met = fork.walk(objective, max(1, steps // 4))
+        met = np.concatenate([known.reshape(-1, met.shape[1]), met])
+        self._visited = [self.space.architecture(row) for row in met]
+        return met
 
     def _shared(self) -> dict[int, Any]:
         shared = super()._shared()
         # The storage replaces a trial that changes, so copies of it may share its trials.
         shared |= {id(trial): trial for trial in self._study.get_trials(deepcopy=False)}
         shared[id(self._distributions)] = self._distributions
+        shared[id(self._visited)] = self._visited
         beyond = shared[id(self._beyond)] = dict(self._beyond)
         constrained = beyond if self.goals else None
         shared[id(self._study.sampler)] = _make(self.sampler, shared[id(self.rng)], constrained)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import deque
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Trial
 from surrogate_nas.predictors.scores import normal_scores
 from surrogate_nas.searchers.base import Searcher
+from surrogate_nas.searchers.predicted import PredictedObjective
 from surrogate_nas.searchers.several import Scalarisation, Values
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 
@@ -25,7 +26,10 @@ class PolicySearch(Searcher):
 
     The reward of a trial is the normal score of its rank among all trials, so units do not matter;
     failed trials have the worst rank. With several goals each improvement has a scalarisation of
-    its own, with random weights. A subclass defines `_draw` and `_improve`.
+    its own, with random weights. A subclass defines `_draw`, `_improve` and `_resume`.
+
+    What a visit has learnt on predictions is kept for the next one, which first learns from the
+    trials in between. So the distribution of visits is trained far longer than that of proposals.
     """
 
     serves_several_goals: ClassVar[bool] = True
@@ -42,6 +46,8 @@ class PolicySearch(Searcher):
         self._values: list[Values] = []  # minus infinity where a trial failed
         self._drawn: deque[Architecture] = deque()
         self._used = 0  # trials that the distribution has learnt from
+        self._visited: PolicySearch | None = None  # the fork of the last visit,
+        self._real = 0  # and how many trials it had learnt from
 
     @abstractmethod
     def _draw(self, n: int) -> IntArray:
@@ -50,6 +56,25 @@ class PolicySearch(Searcher):
     @abstractmethod
     def _improve(self, choices: IntArray, rewards: FloatArray) -> None:
         """Learn from the trials since the last time: int64 (n, decisions) and float64 (n,)."""
+
+    @abstractmethod
+    def _resume(self, other: Any) -> None:
+        """Take over the distribution of another search, which is not used any more."""
+
+    def visit(self, objective: PredictedObjective, steps: int) -> IntArray:
+        """Encodings that the distribution of the last visit finds next, see `Searcher.visit`."""
+        fork = self.fork()
+        if self._visited is not None:
+            fork._resume(self._visited)
+            fork._used = self._real
+        self._visited, self._real = fork, len(self._values)
+        return fork.walk(objective, steps)
+
+    def _shared(self) -> dict[int, Any]:
+        shared = super()._shared()
+        if self._visited is not None:
+            shared[id(self._visited)] = None
+        return shared
 
     def _candidate(self) -> Architecture:
         if self._drawn:

@@ -8,18 +8,23 @@ import numpy as np
 
 from surrogate_nas._types import FloatArray
 from surrogate_nas.evaluation import Evaluation, Goal
-from surrogate_nas.predictors.base import Predictor
+from surrogate_nas.predictors.base import DifferentiablePredictor, Predictor, Relaxation
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 
 
 class PredictedObjective:
-    """Evaluates architectures by their predicted mean, at no cost."""
+    """Evaluates architectures by their predicted mean, at no cost.
+
+    Attributes:
+        relaxed: The differentiable form, or None where there is none.
+    """
 
     def __init__(
         self,
         space: SearchSpace,
         predictor: Predictor,
         to_value: Callable[[FloatArray], FloatArray] = np.asarray,
+        relaxed: Relaxation | None = None,
     ) -> None:
         """Wrap a fitted predictor.
 
@@ -27,11 +32,15 @@ class PredictedObjective:
             space: The space of the architectures.
             predictor: The predictor.
             to_value: An increasing map from its predictions, (n,), to values, (n,).
+            relaxed: What to ascend at mixtures of options; None for the predictor's own, if any.
         """
         self.space = space
         self.predictor = predictor
         self.to_value = to_value
         self.goals = (Goal("predicted"),)
+        if relaxed is None and isinstance(predictor, DifferentiablePredictor):
+            relaxed = predictor.relaxed
+        self.relaxed = relaxed
 
     def evaluate(
         self, arch: Architecture, *, budget: int | None = None, seed: int | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -75,6 +75,10 @@ class Reinforce(PolicySearch):
 
     def _draw(self, n: int) -> IntArray:
         return self._controller.sample(n, self.rng)
+
+    def _resume(self, other: Any) -> None:
+        self._controller, self._optimiser = other._controller, other._optimiser
+        self._baseline = other._baseline
 
     def _improve(self, choices: IntArray, rewards: FloatArray) -> None:
         """Update the controller as if it had just generated these encodings."""

@@ -95,12 +95,41 @@ def test_candidates_of_a_large_space_are_new_and_climb_to_the_best() -> None:
 
     best = np.array([arch.choices for arch in sorted(found, key=objective)[::-1]])
     flat = Visits(LARGE, Linear())
-    rows = candidates.gathered(best, np.asarray, compare, flat)
+    rows = candidates.gathered(best, flat, compare)
     assert len(set(map(tuple, rows.tolist()))) == len(rows) <= 300
     reached = compare(rows).max()
     assert reached >= compare(LARGE.neighbour_choices(best[:3])).max()
     near = LARGE.neighbour_choices(LARGE.neighbour_choices(best[:1])[:1])
     assert reached > compare(near).max()
+
+
+def test_a_further_stage_is_not_always_of_first_options() -> None:
+    space = open_space("hierarchical")
+    inner = RegularizedEvolution(space, seed=0)
+    candidates = Candidates(inner, Linear(), np.random.default_rng(0), steps=20, proposals=1)
+    one = np.zeros((1, len(space.sizes)), dtype=np.int16)  # the first of a stage's options
+    rows = candidates.gathered(one, Visits(space, Linear()), lambda choices: np.zeros(len(choices)))
+    first = rows[:, 1 : 1 + (len(space.sizes) - 1) // space.sizes[0]]
+    longer = rows[(rows[:, 0] == 1) & (first == 0).all(axis=1)]
+    assert len(longer) > 0
+    assert (longer[:, 1:] > 0).any(axis=1).all()
+    np.testing.assert_array_equal(space.keys(rows), rows)
+
+
+def test_in_a_key_what_does_not_count_may_be_anything() -> None:
+    space = open_space("layerwise")
+    candidates = Candidates(
+        RegularizedEvolution(space), Linear(), np.random.default_rng(0), steps=20, proposals=1
+    )
+    keys = space.keys(space.sample_choices(np.random.default_rng(1), 60))
+    woken = candidates._woken(keys)
+    np.testing.assert_array_equal(space.keys(woken), keys)
+    short = keys[:, 0] < space.sizes[0] - 1
+    assert (woken != keys).any(axis=1)[short].all()
+    np.testing.assert_array_equal(woken[~short], keys[~short])
+    large = Candidates(RegularizedEvolution(LARGE), Linear(), candidates.rng, steps=9, proposals=1)
+    rows = LARGE.sample_choices(candidates.rng, 9)
+    np.testing.assert_array_equal(large._woken(rows), rows)
 
 
 def test_mistakes() -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+import torch
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 
 from surrogate_nas.evaluation import Prediction
 from surrogate_nas.searchers.decision_process import DecisionProcess
-from surrogate_nas.spaces.base import Decision
+from surrogate_nas.spaces.base import Decision, SearchSpace
 from surrogate_nas.spaces.custom import define_space
-from tests.searchers.toys import ToySpace
+from tests.searchers.toys import Linear, ToySpace
 
 
 def test_it_is_the_posterior_of_two_gaussian_kernels() -> None:
@@ -57,3 +59,37 @@ def test_of_many_rows_the_best_and_the_last_remain() -> None:
     asked = space.sample_choices(rng, 20)
     flat = Prediction(np.zeros(20), np.ones(20))
     np.testing.assert_array_equal(process.joined(flat, asked).mean, other.joined(flat, asked).mean)
+
+
+UNEVEN = ToySpace((8, 3, 9, 8, 2, 8, 7, 6))
+NUMBERS = define_space("numbers", [Decision.real(f"x{i}", -1, 1, levels=7) for i in range(4)])
+
+
+@pytest.mark.parametrize("space", [UNEVEN, NUMBERS])
+def test_relaxed_bounds_are_those_of_single_options_and_have_their_slope(
+    space: SearchSpace,
+) -> None:
+    rng = np.random.default_rng(0)
+    process = DecisionProcess(space)
+    process.fit(space.sample_choices(rng, 30), rng.normal(size=30))
+    bound = process.relaxation(Linear(), 1.5)
+    asked = space.sample_choices(rng, 10).astype(np.int64)
+    corners = torch.nn.functional.one_hot(torch.from_numpy(asked), max(space.sizes)).double()
+    own = process.joined(Prediction(np.zeros(10), np.ones(10)), asked)
+    mean = 2 * own.mean  # joined with a mean of 0
+    np.testing.assert_allclose(bound(corners), mean + 1.5 * own.std, rtol=1e-6)
+    p = (0.7 * corners + 0.3 * corners.roll(1, 0)).requires_grad_()
+    torch.autograd.gradcheck(bound, p)
+
+
+def test_a_predictor_with_gradients_has_half_of_the_relaxed_mean() -> None:
+    class Flat(Linear):
+        def relaxed(self, p: torch.Tensor) -> torch.Tensor:
+            return torch.full((len(p),), 3.0)
+
+    rng = np.random.default_rng(0)
+    process = DecisionProcess(UNEVEN)
+    process.fit(UNEVEN.sample_choices(rng, 30), rng.normal(size=30))
+    p = torch.rand((5, 8, 9), generator=torch.Generator().manual_seed(0))
+    alone, both = process.relaxation(Linear(), 0.0)(p), process.relaxation(Flat(), 0.0)(p)
+    torch.testing.assert_close(both, (alone + 3) / 2)

@@ -82,7 +82,8 @@ def test_an_ascent_finds_the_optimum(gumbel: bool) -> None:
     optimum = tuple(int(part.argmax()) for part in weights)
     rng = np.random.default_rng(3)
     options = np.arange(9) < np.array(UNEVEN.sizes)[:, None]
-    found = ascend(predictor, rng.normal(size=(4, 8, 9)), options, 100, rng if gumbel else None)
+    start = rng.normal(size=(4, 8, 9))
+    found = ascend(predictor.relaxed, start, options, 100, rng if gumbel else None)
     assert UNEVEN.valid(found).all()
     assert optimum in {tuple(row) for row in found.tolist()}
     assert (found < np.array(UNEVEN.sizes)).all()
@@ -167,3 +168,22 @@ def test_bad_settings(name: str) -> None:
         GradientSearch(SPACE, **{name: 0})  # type: ignore[arg-type]
     with pytest.raises(UnknownNameError, match="unknown relaxation 'gumble'; did you mean"):
         GradientSearch(SPACE, relaxation="gumble")
+
+
+def test_a_guide_without_gradients_has_those_of_the_process_on_decisions() -> None:
+    asked: list[PredictedObjective] = []
+
+    class Spy(GradientSearch):
+        def visit(self, objective: PredictedObjective, steps: int) -> IntArray:
+            asked.append(objective)
+            return super().visit(objective, steps)
+
+    run(Guided(Spy(UNEVEN, seed=0), Linear(), seed=0), additive(UNEVEN, 5), 20)
+    relaxed = asked[-1].relaxed
+    assert relaxed is not None
+    p = torch.full((1, 8, 9), 1 / 9)
+    assert torch.isfinite(relaxed(p)).all()
+    asked.clear()
+    inner = Spy(SPACE, seed=0)
+    run(Guided(inner, Linear(), candidates="visited"), additive(SPACE, 5), 30)
+    assert all(objective.relaxed is None for objective in asked)

@@ -172,16 +172,76 @@ class Knowing(Mistaken):
     has_prior = True
 
 
-def test_a_guide_with_a_prior_explores_as_before() -> None:
+@pytest.mark.parametrize("gains", [False, True])
+def test_every_other_proposal_is_that_of_a_prior_and_all_until_it_stalls(gains: bool) -> None:
+    count = itertools.count()
     searcher = Guided(RegularizedEvolution(OWN, seed=0), Knowing(), acquisition="ucb")
-    found = run(searcher, lambda arch: 0.0, 120)
+    found = run(searcher, lambda arch: float(next(count)) if gains else 0.0, 70)
     prediction = Knowing().predict(OWN.unique())
     left = {tuple(row): i for i, row in enumerate(OWN.unique().tolist())}
     bound = prediction.mean + 1.25 * prediction.std
-    for number, arch in enumerate(found):
-        if number:  # before the first result its mean decides
-            assert bound[left[arch.choices]] == max(bound[i] for i in left.values())
+    of_prior = []
+    for arch in found:
+        of_prior.append(bound[left[arch.choices]] == max(bound[i] for i in left.values()))
         del left[arch.choices]
+    usual = 70 if gains else 52
+    assert all(of_prior[1:usual])  # before the first result its mean decides
+    assert all(of_prior[usual:][::2]) or all(of_prior[usual:][1::2])
+    assert gains or sum(of_prior[usual:]) < 14
+
+
+class Certain(Knowing):
+    def predict(self, choices: IntArray) -> Prediction:
+        return Prediction(super().predict(choices).mean, np.full(len(choices), 0.1))
+
+
+def test_a_prior_that_is_wrong_does_not_stall() -> None:
+    def against(arch: Architecture) -> float:
+        return float(arch.choices.count(0))
+
+    wrong = Guided(RegularizedEvolution(OWN, seed=0), Certain())
+    found = [arch.choices for arch in run(wrong, against, 120)]
+    assert sum(row.count(0) for row in found[:50]) < 20
+    order = np.argsort(-Certain().predict(OWN.unique()).mean, kind="stable")
+    assert order.tolist().index(0) > 600, "the prior alone would come to the best last"
+    assert (0, 0, 0, 0) in found
+
+
+def test_a_gain_ends_a_stall_if_it_is_of_a_usual_plan() -> None:
+    for turned in (False, True):
+        stall = Stall(5)
+        for value in [1.0] + [0.0] * 8:
+            stall.propose()
+            stall.observe(value, guided=True)
+        plans = []
+        for _ in range(2):
+            stall.next_plan()
+            plans.append(stall.turned)
+        assert sorted(plans) == [False, True]
+        stall.observe(2.0, guided=True, turned=turned)
+        plans = []
+        for _ in range(4):
+            stall.next_plan()
+            plans.append(stall.turned)
+        assert sum(plans) == (2 if turned else 0)
+        assert stall.factor == 1
+
+
+def test_a_fork_asks_its_own_second_opinion() -> None:
+    def made() -> Guided:
+        searcher = Guided(RegularizedEvolution(OWN, seed=0), Knowing(), acquisition="ucb")
+        searcher._stall.patience = 4
+        run(searcher, lambda arch: 0.0, 14)
+        return searcher
+
+    searcher, other = made(), made()
+    fork = searcher.fork()
+    assert searcher._second is not None
+    assert fork._second is not None
+    assert fork._second.predictor is not searcher._second.predictor
+    run(fork, lambda arch: 1.0, 6)
+    other.fork()
+    assert run(other, lambda arch: 0.0, 8) == run(searcher, lambda arch: 0.0, 8)
 
 
 def test_a_search_that_is_told_what_another_did_goes_on_as_it_does() -> None:
