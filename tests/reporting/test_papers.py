@@ -6,6 +6,7 @@ import csv
 import io
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,54 @@ def test_what_latex_would_read_as_commands() -> None:
     assert escaped(r"a_b\input{x}$%#&~^") == (
         r"a\_b\textbackslash{}input\{x\}\$\%\#\&\textasciitilde{}\textasciicircum{}"
     )
+    # At the beginning of a row, LaTeX takes these for arguments of the end of the row before.
+    assert escaped("[a]") == "{[}a{]}"
+    assert escaped("*a") == "{*}a"
+    # What its fonts join or replace.
+    assert escaped("--a---b-c|`") == r"-{}-a-{}-{}-b-c\textbar{}\textasciigrave{}"
+    # What no font shows.
+    assert escaped("a\tb\x00\u200b\nc e\u0301") == "a b c \u00e9"
+
+
+def renamed(record: ComparisonRecord, methods: dict[str, str], task: str) -> ComparisonRecord:
+    runs = [
+        replace(run, searcher=methods[run.searcher], task=task if run.task == "b" else run.task)
+        for run in record.runs
+    ]
+    sizes = {"a_1": 100, task: 100}
+    return ComparisonRecord("t", tuple(runs), summarise(runs, sizes), sizes=sizes)
+
+
+def test_names_that_pdflatex_does_not_know_and_long_ones(record: ComparisonRecord) -> None:
+    text = latex_table(record, dict.fromkeys(SIZES, True))
+    assert "XeLaTeX" not in text
+    long = "evolution+/home/me/weights/without-b.safetensors"
+    named = {"random": "random", "local": long, "genetic": "genetic"}
+    text = latex_table(renamed(record, named, "größe"), {"a_1": True, "größe": True})
+    assert "XeLaTeX" not in text  # which shows ö and ß
+    assert "random & evolution+without-b & genetic" in text
+    text = latex_table(renamed(record, named, "задача"), {"a_1": True, "задача": True})
+    assert "XeLaTeX" in text.splitlines()[1]
+    # Two files of one name keep their folders.
+    named |= {"random": "evolution+/tmp/without-b.safetensors"}
+    text = latex_table(renamed(record, named, "b"), dict.fromkeys(SIZES, True))
+    assert "/home/me/weights/without-b.safetensors" in text
+
+
+def test_many_methods_are_rows(record: ComparisonRecord) -> None:
+    """A page has no room for so many columns."""
+    runs = [
+        replace(run, searcher=f"{run.searcher}{copy}") for run in record.runs for copy in range(2)
+    ]
+    many = ComparisonRecord("t", tuple(runs), summarise(runs, SIZES), sizes=SIZES)
+    text = latex_table(many, dict.fromkeys(SIZES, True))
+    assert r"\begin{tabular}{lrrr}" in text
+    rows = {row.split(" & ")[0].strip(): row.split(" & ")[1:] for row in text.splitlines()}
+    assert rows[""] == [r"a\_1", "b", r"average rank \\"]
+    as_columns = latex_table(record, dict.fromkeys(SIZES, True)).splitlines()
+    (line,) = [row for row in as_columns if row.strip().startswith("b & ")]
+    for method, cell in zip(("random", "local", "genetic"), line.split(" & ")[1:], strict=True):
+        assert rows[f"{method}0"][1] == cell.removesuffix(r" \\")
 
 
 def test_the_summary(record: ComparisonRecord) -> None:
