@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from surrogate_nas.evaluation import Goal
 
 MeanScale = Literal["raw", "normal"]
 """Whether a weighted mean is of the values themselves or of their normal scores in each task."""
+
+_ROUNDING = 1e-12  # of a sum of shares
 
 MEAN = "weighted mean"
 """Name of the metric of a combined task."""
@@ -31,10 +33,12 @@ class CombinedTask(TabularTask):
     Attributes:
         parts: The tasks.
         weights: Of the tasks, with the sum 1.
+        scale: Of what the mean is.
     """
 
     parts: tuple[TabularTask, ...]
     weights: tuple[float, ...]
+    scale: MeanScale
 
     @property
     def each(self) -> tuple[Goal, ...]:
@@ -131,10 +135,18 @@ def combined(
         isomorphs=first.isomorphs,
         benchmark=first.benchmark,
     )
-    task.parts, task.weights = tuple(tasks), shares
+    task.parts, task.weights, task.scale = tuple(tasks), shares, scale
     if isinstance(task._source, ArraySource):
         task._source.goals = goals
     return task
+
+
+def combined_settings(task: object) -> dict[str, Any]:
+    """What decides a combined task, as JSON values; nothing of another one."""
+    if not isinstance(task, CombinedTask):
+        return {}
+    names = [part.name for part in task.parts]
+    return {"parts": names, "task_weights": list(task.weights), "scale": task.scale}
 
 
 def parts_of(task: TabularTask) -> tuple[TabularTask, ...]:
@@ -156,6 +168,8 @@ def _shares(names: Sequence[str], weights: Sequence[float] | None) -> tuple[floa
         raise InvalidArgumentError(
             f"weights must not be negative, and not all 0, got {', '.join(map(str, weights))}"
         )
+    if abs(total - 1) < _ROUNDING:  # shares stay the same digits, such as those of a store
+        return tuple(weights)
     return tuple(weight / total for weight in weights)
 
 

@@ -1,4 +1,4 @@
-"""The version; the same as in pyproject.toml. And those of the libraries that decide results."""
+"""The version, as in pyproject.toml, and what else of a program decides the results of a search."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ import contextlib
 from importlib.metadata import PackageNotFoundError, version
 
 __version__ = "0.1.0"
+
+RESULTS = 2
+"""Raised whenever searches, predictors or meta-training give other digits than before.
+
+Then weights in the cache and kept runs of comparisons are made anew, whatever the version is.
+"""
 
 _LIBRARIES = ("surrogate-nas", "numpy", "scipy", "scikit-learn", "xgboost", "torch")
 

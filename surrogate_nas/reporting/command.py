@@ -36,7 +36,9 @@ def repeating(settings: Mapping[str, Any], *, space: str, trials: int) -> str | 
         return None
     words: list[object] = ["surrogate-nas", "search"]
     if "benchmark" in settings:
-        words += ["--benchmark", settings["benchmark"], "--task", settings["task"]]
+        words += ["--benchmark", settings["benchmark"]]
+        words += ["--task", ",".join(settings.get("parts") or [settings["task"]])]
+        words += _mean(settings)
         if settings.get("isomorphs", "separate") != "separate":
             words += ["--isomorphs", settings["isomorphs"]]
         if settings.get("budget") is not None:
@@ -58,6 +60,17 @@ def repeating(settings: Mapping[str, Any], *, space: str, trials: int) -> str | 
     words += ["--predictor", settings.get("predictor") or "none"]
     words += ["--trials", trials, "--batch", settings.get("batch", 5)]
     return typed([*words, "--seed", settings.get("seed", 0)])
+
+
+def _mean(settings: Mapping[str, Any]) -> list[object]:
+    """The options of several tasks: each a goal, or the weighted mean of all."""
+    parts, weights = settings.get("parts") or (), settings.get("task_weights")
+    each = [goal for goal in settings.get("goals") or () if goal.partition(":")[0] in parts]
+    if weights is None or each:
+        return []
+    scale = settings.get("scale", "raw")
+    words: list[object] = ["--weights", ",".join(repr(weight) for weight in weights)]
+    return words if scale == "raw" else [*words, "--scale", scale]
 
 
 def _goals(goals: Sequence[str], known: Sequence[str]) -> list[object]:

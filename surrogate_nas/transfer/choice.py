@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from surrogate_nas._types import Progress
-from surrogate_nas._version import __version__
+from surrogate_nas._version import RESULTS
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.catalog import table_of
 from surrogate_nas.benchmarks.combined import parts_of
@@ -299,7 +299,7 @@ def _repair(name: str, task: TabularTask) -> str:
 def _trained(
     name: str, sources: Sequence[TabularTask], progress: Progress | bool
 ) -> PredictorChoice:
-    identity = json.dumps([name, __version__, [task.fingerprint for task in sources]])
+    identity = json.dumps([name, RESULTS, [task.fingerprint for task in sources]])
     digest = hashlib.sha256(identity.encode()).hexdigest()[:24]
     path = cache_folder() / "weights" / f"{name}-{digest}{SUFFIX}"
     try:

@@ -17,7 +17,7 @@ from typing import TypedDict
 import numpy as np
 
 from surrogate_nas._types import OnStep, Progress
-from surrogate_nas._version import __version__
+from surrogate_nas._version import RESULTS
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.checksums import sealed, unsealed
 from surrogate_nas.errors import InvalidArgumentError, SurrogateNASError
@@ -63,7 +63,7 @@ class RunSettings:
 
     ``weights`` is the hash of the file's content; ``proxies`` identifies the values of the proxies;
     ``candidates`` are None for the guide's default, and without a guide; ``goals`` are None for the
-    task's own, and ``parts`` the tasks that are combined to one.
+    task's own, ``parts`` the tasks that are combined to one, and ``results`` those of the program.
     """
 
     benchmark: str
@@ -76,11 +76,11 @@ class RunSettings:
     trials: int
     batch: int
     weights: str | None
+    results: int
     proxies: str | None = None
     candidates: str | None = None
     goals: WantedGoals | None = None
     parts: tuple[str, ...] = ()
-    version: str = __version__
 
     @property
     def method(self) -> str:
@@ -256,6 +256,7 @@ def _jobs(
             batch=limits["batch"],
             candidates=_named(limits["candidates"], tasks[name], methods[text]),
             weights=None if guide is None else guide.digest,
+            results=RESULTS,
             proxies=None if (table := features[name, text]) is None else table.identity,
             goals=None if experiment.goals == WantedGoals() else experiment.goals,
             parts=tuple(experiment.tasks) if experiment.goals.combines else (),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from surrogate_nas._types import Progress
 from surrogate_nas.benchmarks.base import TabularTask
+from surrogate_nas.benchmarks.combined import combined_settings
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Features, Objective, Stopping, check_one_goal, recorded
 from surrogate_nas.run import check_arguments
@@ -239,12 +240,13 @@ def _check_verified(objective: Objective, options: SearchOptions) -> None:
 
 
 def _goal_settings(objective: Objective) -> dict[str, Any]:
-    """What a store keeps of several goals; nothing of one."""
+    """What a store keeps of several goals, or of several tasks."""
+    found = combined_settings(objective)
     if len(objective.goals) == 1:
-        return {}
+        return found
     known = sorted(getattr(objective, "known", ()))
     added = getattr(objective, "added", "")
-    found = {"goals": [goal.text for goal in objective.goals], "known": known}
+    found |= {"goals": [goal.text for goal in objective.goals], "known": known}
     return found | ({"cost_model": added} if added else {})
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from surrogate_nas._version import library_versions
 from surrogate_nas.benchmarks.base import Benchmark, TabularTask
 from surrogate_nas.benchmarks.catalog import open_benchmark
-from surrogate_nas.benchmarks.combined import CombinedTask
+from surrogate_nas.benchmarks.combined import CombinedTask, combined_settings
 from surrogate_nas.errors import InvalidArgumentError, SurrogateNASError
 from surrogate_nas.evaluation import Goal, recorded
 from surrogate_nas.records import SearchResult
@@ -61,6 +61,7 @@ def of_outcome(outcome: SearchOutcome, command: Sequence[str] | None) -> SearchS
             stored = finished_after(setup.store, setup.objective.name)
             seconds = [*stored.values()] if len(stored) == len(seconds) else seconds
     options, task = setup.options, setup.task
+    of_several = {} if task is None else combined_settings(task)
     settings = {
         **{key: str(value) for key, value in setup.where.items()},
         "searcher": record.searcher,
@@ -75,6 +76,7 @@ def of_outcome(outcome: SearchOutcome, command: Sequence[str] | None) -> SearchS
         "budget": "the largest" if options.budget is None else f"{options.budget} epochs",
         "store": without_passwords(os.fspath(options.store)) if options.store else "none",
         "space": setup.space.name,
+        **{key: _text(value) for key, value in of_several.items()},
     }
     return SearchSubject(
         title=setup.label,
@@ -130,11 +132,10 @@ def of_store(store: str, name: str | None, space: str | os.PathLike[str] | None)
 def _command(study: Study, task: TabularTask | None) -> str | None:
     """What repeats the search; None of several tasks whose weights are unknown."""
     settings = dict(study.settings)
-    several = "benchmark" in settings and "+" in str(settings.get("task"))
-    if several and task is None:
+    if isinstance(task, CombinedTask):
+        settings |= combined_settings(task)
+    elif "parts" not in settings and "benchmark" in settings and "+" in str(settings.get("task")):
         return None
-    if several and isinstance(task, CombinedTask):
-        settings["task"] = settings["task"].replace("+", ",")
     return repeating(settings, space=study.space.name, trials=len(study.trials))
 
 
@@ -159,9 +160,14 @@ def _task(study: Study) -> tuple[TabularTask | None, list[str]]:
     name = settings["benchmark"]
     try:
         benchmark = open_benchmark(name)
-        names = _names(benchmark, settings["task"])
+        names = settings.get("parts") or _names(benchmark, settings["task"])
         rule = settings.get("isomorphs", "separate")
-        task = WantedGoals().of([benchmark.task(part, isomorphs=rule) for part in names])
+        wanted = WantedGoals()
+        if len(names) > 1:  # stores of older versions hold means of equal weights, or others
+            weights = settings.get("task_weights")
+            shares = None if weights is None else tuple(weights)
+            wanted = WantedGoals(weights=shares, scale=settings.get("scale", "raw"))
+        task = wanted.of([benchmark.task(part, isomorphs=rule) for part in names])
         same = task.fingerprint == settings.get("fingerprint")
         task = _with_goals(task, study)
     except SurrogateNASError:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from surrogate_nas._version import RESULTS
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.catalog import open_benchmark
 from surrogate_nas.benchmarks.folders import tables_folder, weights_folder
@@ -249,6 +250,16 @@ def test_sources_are_trained_once_and_never_on_the_task(monkeypatch: pytest.Monk
     assert choose_predictor("transfer-ridge", task, sources="mine") == choice
     with pytest.raises(InvalidArgumentError, match="another task"):
         choose_predictor("transfer-ridge", task, sources="mine:a")
+
+
+def test_weights_of_a_program_with_other_digits_are_made_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    task = open_benchmark("mine").task("a")
+    older = choose_predictor("transfer-ridge", task, leave_one_out=True)
+    monkeypatch.setattr("surrogate_nas.transfer.choice.RESULTS", RESULTS + 1)
+    newer = choose_predictor("transfer-ridge", task, leave_one_out=True)
+    assert newer.weights != older.weights
 
 
 def test_the_order_of_sources_counts() -> None:

@@ -126,6 +126,16 @@ def test_finished_runs_are_not_repeated(tmp_path: Path) -> None:
         assert "was there" not in display.texts
 
 
+def test_runs_of_a_program_with_other_digits_are_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tmp_path, trials=3)
+    monkeypatch.setattr("surrogate_nas.workflows.compare.RESULTS", 0)
+    display = Display()
+    run(tmp_path, trials=3, progress=display)
+    assert "was there" not in display.texts
+
+
 def test_what_guides_compare_is_a_setting_of_their_runs(tmp_path: Path) -> None:
     display = Display()
     usual = run(tmp_path, progress=display)

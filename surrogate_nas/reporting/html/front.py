@@ -182,8 +182,8 @@ def limits(subject: SearchSubject) -> Section | None:
     ]
     head = ["limit", ">trials beyond", ">farthest on the allowed side"]
     charts = [_limit(subject, i) for i in limited]
-    body = join(table(head, rows, caption="TrialLimits"), multiples(charts))
-    return Section("limits", "TrialLimits", body)
+    body = join(table(head, rows, caption="Limits"), multiples(charts))
+    return Section("limits", "Limits", body)
 
 
 def _limit(subject: SearchSubject, i: int) -> Html:

@@ -213,7 +213,7 @@ def test_several_goals_and_a_limit(tmp_path: Path) -> None:
     assert main([*command, "--trials", "40", "--store", str(store), "--report", str(page)]) == 0
     shown = assert_self_contained(page.read_text())
     again = write_report(store, tmp_path / "again.html")
-    assert again.sections[:2] == ("Front", "TrialLimits")
+    assert again.sections[:2] == ("Front", "Limits")
     found = assert_self_contained((tmp_path / "again.html").read_text())
     for text in ("true front of the table", "knee", "parameters<=5000", "Hypervolume"):
         assert text in shown.text
@@ -238,14 +238,28 @@ def test_commands_of_settings() -> None:
     assert repeating({"seed": 0}, space="x", trials=1) is None
 
 
-def test_a_search_of_the_mean_of_several_tasks(tmp_path: Path) -> None:
+def test_a_search_of_the_mean_of_several_tasks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     command = ["search", "--benchmark", "cell-bench", "--task", "digits,watch", "--trials", "12"]
-    for name, weights in (("equal", ()), ("other", ("--weights", ".9,.1"))):
+    command += ["--predictor", "none"]
+    kinds = {
+        "equal": [],
+        "other": ["--weights", ".9,.1"],
+        "normal": ["--weights", "2,1", "--scale", "normal"],
+    }
+    for name, weights in kinds.items():
         store, page = tmp_path / f"{name}.journal", tmp_path / f"{name}.html"
-        plain = [*command, "--predictor", "none", *weights]
-        assert main([*plain, "--store", str(store)]) == 0
+        capsys.readouterr()
+        assert main([*command, *weights, "--store", str(store)]) == 0
         write_report(store, page)
         found = assert_self_contained(page.read_text())
-        # Equal weights are recognised by the values; others are not recorded.
-        assert ("--task digits,watch" in found.text) == (name == "equal")
-        assert ("best of the table" in found.text) == (name == "equal")
+        assert "best of the table" in found.text
+        text = next(t for t in found.texts if t.startswith("surrogate-nas search"))
+        assert "--task digits,watch" in text
+        # The command that the page tells goes on with the same study.
+        assert main([*shlex.split(text)[1:], "--store", str(store)]) == 0
+        assert "12 trials of this search" in capsys.readouterr().err
+    store = tmp_path / "other.journal"
+    assert main([*command, "--store", str(store)]) == 2
+    assert "task_weights [0.9, 0.1], now [0.5, 0.5]" in capsys.readouterr().err
