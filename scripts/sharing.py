@@ -19,9 +19,10 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,11 @@ from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.store import Shared, Stored, open_storage
 
-STORES = ("journal", "sqlite", "postgres")
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # the tests know how to start database servers
+
+STORES = ("journal", "sqlite", "postgres", "mysql")
+SERVERS = ("postgres", "mysql")
 SECONDS = (0.05, 0.2, 1.0, 3.0)
 METHODS = ("random", "evolution+gp")
 SPACE = "transnas-macro"
@@ -201,19 +206,17 @@ def storages(kinds: list[str]) -> Iterator[Any]:
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sharing-")))
         names = itertools.count()
-        url = ""
-        if "postgres" in kinds:
-            from tests import postgres
-
-            url = stack.enter_context(postgres.server())
+        unknown = set(kinds) - set(STORES)
+        if unknown:
+            sys.exit(f"error: --stores must be of {', '.join(STORES)}, got {', '.join(unknown)}")
+        servers = {kind: import_module(f"tests.{kind}") for kind in kinds if kind in SERVERS}
+        urls = {kind: stack.enter_context(server.server()) for kind, server in servers.items()}
 
         def fresh(kind: str) -> tuple[str, Path]:
             place = folder / str(next(names))
             place.mkdir()
-            if kind == "postgres":
-                from tests import postgres
-
-                return postgres.create_database(url, f"run{place.name}"), place
+            if kind in servers:
+                return servers[kind].create_database(urls[kind], f"run{place.name}"), place
             files = {"journal": f"{place}/run.journal", "sqlite": f"sqlite:///{place}/run.db"}
             return files[kind], place
 
@@ -225,7 +228,7 @@ def storages(kinds: list[str]) -> Iterator[Any]:
 
 def kills(arguments: argparse.Namespace) -> None:
     """Many runs with kills: nothing twice, nothing lost, the total exact."""
-    product = itertools.product(SECONDS, METHODS, arguments.stores, (1, 2, 4, 8))
+    product = itertools.product(SECONDS, arguments.methods, arguments.stores, arguments.processes)
     settings = [
         Setting(store, method, seconds, n, arguments.trials, min(arguments.kills, 2 * n), i)
         for i, (seconds, method, store, n) in enumerate(product)
@@ -250,7 +253,7 @@ def kills(arguments: argparse.Namespace) -> None:
 def speed(arguments: argparse.Namespace) -> None:
     """The time of 1, 2, 4 and 8 processes."""
     with storages(arguments.stores) as fresh:
-        for store, method in itertools.product(arguments.stores, METHODS):
+        for store, method in itertools.product(arguments.stores, arguments.methods):
             walls = {}
             for n in arguments.processes:
                 setting = Setting(store, method, arguments.seconds, n, arguments.trials, 0, 0)
@@ -401,35 +404,57 @@ def _shared_value(task: Any, arguments: argparse.Namespace, seed: int) -> float:
         return max(trial.value for trial in board.known if trial.value is not None)
 
 
+_LISTS: dict[str, tuple[Sequence[Any], Callable[[str], Any]]] = {
+    "stores": (STORES, str),
+    "methods": (METHODS, str),
+    "processes": ((1, 2, 4, 8), int),
+}
+
+
 def main() -> None:
     """Run one measurement."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     chosen = parser.add_subparsers(required=True)
-    for function, extra in (
-        (kills, {"trials": 200, "runs": 50, "kills": 6, "at_once": 4, "longest": 150.0, "seed": 0}),
-        (speed, {"trials": 100, "seconds": 1.0}),
-        (starts, {"count": 100}),
-        (sampler, {"trials": 60}),
-        (quality, {"trials": 100, "seeds": 20}),
+    kinds, several = ("stores",), ("stores", "methods", "processes")
+    for function, lists, extra in (
+        (
+            kills,
+            several,
+            {"trials": 200, "runs": 50, "kills": 6, "at_once": 4, "longest": 150.0, "seed": 0},
+        ),
+        (speed, several, {"trials": 100, "seconds": 1.0}),
+        (starts, kinds, {"count": 100}),
+        (sampler, kinds, {"trials": 60}),
+        (
+            quality,
+            (),
+            {
+                "trials": 100,
+                "seeds": 20,
+                "benchmark": "nas-bench-graph",
+                "task": "cora",
+                "method": "evolution+gp",
+            },
+        ),
     ):
         command = chosen.add_parser(
             function.__name__, help=(function.__doc__ or "").splitlines()[0]
         )
-        command.set_defaults(run=function)
+        command.set_defaults(run=function, methods=list(METHODS))
         for name, default in extra.items():
             option = f"--{name.replace('_', '-')}"
             command.add_argument(option, type=type(default), default=default)
-        listed = {"type": lambda text: text.split(","), "default": list(STORES)}
-        command.add_argument("--stores", **listed)
-        command.add_argument(
-            "--processes", type=lambda t: [int(n) for n in t.split(",")], default=[1, 2, 4, 8]
-        )
-        command.add_argument("--benchmark", default="nas-bench-graph")
-        command.add_argument("--task", default="cora")
-        command.add_argument("--method", default="evolution+gp")
+        for name in lists:
+            default, kind = _LISTS[name]
+            command.add_argument(
+                f"--{name}",
+                type=lambda text, kind=kind: [kind(part) for part in text.split(",")],
+                default=list(default),
+                help="comma-separated (default: %(default)s)",
+            )
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    for method in METHODS:  # what forked processes need is loaded once
+    for method in arguments.methods:  # what forked processes need is loaded once
         searcher = make_searcher(method, open_space(SPACE), seed=0)
         with contextlib.suppress(Exception):
             search(searcher, FunctionObjective(open_space(SPACE), value), trials=12)
