@@ -30,7 +30,7 @@ SUMMARY = "run search methods side by side"
 DESCRIPTION = """\
 Run every searcher on every task with every seed, on all cores. The folder gets runs.csv with
 every trial, summary.csv, compare.json, and pictures. A finished run is not repeated: the same
-command again goes on where it was stopped."""
+command again goes on where it was stopped. Nothing is trained: the trials are those of tables."""
 EXAMPLE = """\
 surrogate-nas compare --task cora,arxiv --searcher random,evolution,evolution+gp \\
       --trials 100 --seeds 10 --out comparison"""

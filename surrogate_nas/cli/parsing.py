@@ -34,7 +34,8 @@ class Parser(argparse.ArgumentParser):
             leaf, _ = chosen(self, words)
             wrong = next((word for word in rest if word.startswith("-")), rest[0])
             options = [name for name in leaf._option_string_actions if name.startswith("--")]
-            hint = suggestion(wrong.partition("=")[0], options)
+            name = wrong.partition("=")[0]
+            hint = _of_others(name, self) or suggestion(name, options)
             leaf.error(f"unrecognized arguments: {' '.join(rest)}{hint}")
         return found
 
@@ -49,6 +50,16 @@ def suggestion(name: str, choices: Sequence[str]) -> str:
     """The end of a message that names what was probably meant, or nothing."""
     near = difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _of_others(name: str, top: argparse.ArgumentParser) -> str:
+    """The end of a message that names the commands that have an option, or nothing."""
+    commands = [
+        leaf.prog.removeprefix(f"{top.prog} ")
+        for leaf in leaves(top)
+        if name in leaf._option_string_actions
+    ]
+    return f"; {name} is an option of {', '.join(commands)}" if commands else ""
 
 
 def chosen(

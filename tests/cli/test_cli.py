@@ -189,6 +189,12 @@ def test_numbers_out_of_range(trials: str, capsys: pytest.CaptureFixture[str]) -
     assert "at least 1" in capsys.readouterr().err
 
 
+def test_an_option_of_other_commands_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["compare", "--out", "x", "--ray", "auto"])
+    assert "--ray auto; --ray is an option of search, verify, build" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", ["", "search", "compare", "evaluate", "benchmarks"])
 def test_help_has_an_example(command: str) -> None:
     shown = subprocess.check_output(
