@@ -6,10 +6,12 @@ import errno
 import functools
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +19,25 @@ import fsspec
 import pytest
 from torch import nn
 
-from surrogate_nas.errors import InvalidArgumentError, MissingDependencyError, TrainingError
+from surrogate_nas.cluster import ClusterOptions
+from surrogate_nas.errors import (
+    InvalidArgumentError,
+    MissingDependencyError,
+    SurrogateNASError,
+    TrainingError,
+)
 from surrogate_nas.evaluation import Evaluation
 from surrogate_nas.run import search
 from surrogate_nas.searchers.random import RandomSearch
 from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.store import Stored, open_storage
+from surrogate_nas.training.log import TrainingLog
 from surrogate_nas.training.networks.base import NetworkTask
 from surrogate_nas.training.objective import TrainingObjective
-from surrogate_nas.training.record import Epoch
+from surrogate_nas.training.record import Epoch, Record
 from surrogate_nas.training.recorder import TrainingRecorder
-from surrogate_nas.workflows.build import Task, build
+from surrogate_nas.workflows.build import Task, build, log_of
 from tests.training.data import squares
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -198,6 +207,48 @@ def test_a_full_disk_does_not_end_a_training(
     assert "No space left on device; the training goes on without it" in told
 
 
+@dataclass(frozen=True)
+class DiesOnce:
+    """Notes the epochs, and kills its process after the second one, the first time."""
+
+    log: str
+
+    def __call__(self, point: Epoch) -> None:
+        with open(self.log, "a") as file:
+            file.write(f"{point.epoch} ")
+        if Path(self.log).read_text() == "1 2 ":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_lost_training_of_a_table_goes_on_when_it_is_tried_again(tmp_path: Path) -> None:
+    where, out = f"{tmp_path}/folder", tmp_path / "t.h5"
+    trained = objective(where, watch=DiesOnce(f"{tmp_path}/log"))
+    tasks = {"squares": Task(TrainingRecorder(trained), {})}
+    rows = SPACE.all_choices()[:1]
+    with pytest.raises(SurrogateNASError, match=r"every training of 'squares' failed.*SIGKILL"):
+        build(SPACE, tasks, rows, out=out, workers=1)
+    build(SPACE, tasks, rows, out=out, workers=1, retry="SIGKILL")
+    assert (tmp_path / "log").read_text() == "1 2 3 4 "
+    curve = objective(None).evaluate(SPACE.architecture(rows[0])).curve
+    with TrainingLog(log_of(out)) as log:
+        (record,) = log.done.values()
+    assert isinstance(record, Record)
+    assert record.validation == curve
+    assert files(where) == []
+
+
+@pytest.mark.extra
+def test_a_lost_training_goes_on_elsewhere_in_a_cluster(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="needs the extra ray")
+    trained = objective(f"{tmp_path}/folder", watch=DiesOnce(f"{tmp_path}/log"))
+    cluster = ClusterOptions("local", workers=1)
+    (trial,) = search(RandomSearch(SPACE, seed=0), trained, trials=1, cluster=cluster).trials
+    assert trial.evaluation is not None
+    assert (tmp_path / "log").read_text() == "1 2 3 4 "
+    assert trial.evaluation.curve == objective(None).evaluate(trial.arch).curve
+    assert files(f"{tmp_path}/folder") == []
+
+
 def test_finished_trials_leave_nothing(tmp_path: Path) -> None:
     """Also those that fail by themselves, as they would again."""
     where = f"{tmp_path}/folder"
@@ -208,9 +259,6 @@ def test_finished_trials_leave_nothing(tmp_path: Path) -> None:
     diverges = objective(where, watch=_diverge)
     with pytest.raises(TrainingError):
         diverges.evaluate(ARCH)
-    rows = SPACE.all_choices()[:2]
-    tasks = {"squares": Task(TrainingRecorder(trained), {})}
-    build(SPACE, tasks, rows, out=tmp_path / "t.h5", workers=1)
     assert files(where) == []
 
 
