@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -136,8 +136,7 @@ def build(
             pool, devices = _pool(tasks, workers, len(missing), cluster, limits)
             with pool:
                 _train(space, tasks, pool, devices, missing, log, advance)
-        spec = _spec(path.stem, space, tasks, choices, seeds, licence, log)
-        write_table(path, replace(spec, found_by=found_by))
+        write_table(path, _spec(path.stem, space, tasks, choices, seeds, licence, log, found_by))
         failed = _failed(space, jobs, log)
     seconds = time.perf_counter() - started
     return Built(path, log.path, len(choices), len(jobs), len(missing), failed, seconds)
@@ -326,6 +325,7 @@ def _spec(
     seeds: int,
     licence: str,
     log: TrainingLog,
+    found_by: Sequence[str] | None,
 ) -> TableSpec:
     return TableSpec(
         name=name,
@@ -334,6 +334,7 @@ def _spec(
         tasks=[_task(task, tasks[task], choices, seeds, log) for task in tasks],
         source=f"trained by surrogate-nas {__version__}",
         licence=licence,
+        found_by=found_by,
     )
 
 

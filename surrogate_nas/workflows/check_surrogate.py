@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +33,9 @@ SEARCHERS = (
 )
 """Whose order is compared."""
 
+MEANS = ("searchers_tau", "regret", "tau", "coverage")
+"""What a record tells as means over the tasks."""
+
 AT = (25, 50, 100, 200)
 """Budgets in trials."""
 
@@ -42,13 +45,19 @@ _MOST = 20_000  # architectures whose order is compared
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
-    """A search on one of the two sides, in the space of the true table."""
+class _Side:
+    """A task of the surrogate or of the table, as other processes open it."""
 
     benchmark: str
     fingerprint: str
-    truth: str
-    truth_fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A search on one of the two sides, in the space of the true table."""
+
+    side: _Side
+    truth: _Side
     task: str
     searcher: str
     seed: int
@@ -88,14 +97,10 @@ def check_surrogate(
     surrogate, table = open_benchmark(path), open_benchmark(truth)
     names = _tasks(surrogate, table, tasks)
     _check_numbers(searchers, seeds, trials, workers)
-    jobs = []
-    for name in names:
-        pair = surrogate.task(name).fingerprint, table.task(name).fingerprint
-        for searcher in searchers:
-            for seed in range(seeds):
-                what = (os.fspath(truth), pair[1], name, searcher, seed, trials)
-                jobs.append(_Job(os.fspath(path), pair[0], *what))
-                jobs.append(_Job(os.fspath(truth), pair[1], *what))
+    sides = {
+        name: (_side(path, surrogate.task(name)), _side(truth, table.task(name))) for name in names
+    }
+    jobs = _jobs(sides, searchers, seeds, trials)
     found: dict[_Job, FloatArray] = {}
     for position, values in each(_searched, jobs, workers=workers or cores()):
         found[jobs[position]] = values
@@ -103,22 +108,36 @@ def check_surrogate(
         on_step(f"{job.task} {job.searcher}, seed {job.seed}")
     checks = []
     for name in names:
-        own = {job: values for job, values in found.items() if job.task == name}
-        model, true = surrogate.task(name), table.task(name)
+        model = surrogate.task(name)
         assert isinstance(model, SurrogateTask)
-        checks.append(_check(model, true, own, searchers, seeds, trials))
+        own = {job: values for job, values in found.items() if job.task == name}
+        checks.append(_check(model, table.task(name), own, searchers, seeds, trials))
+    mean = {key: float(np.mean([getattr(check, key) for check in checks])) for key in MEANS}
     return SurrogateCheckRecord(
         path=os.fspath(path),
         against=os.fspath(truth),
-        searchers_tau=float(np.mean([check.searchers_tau for check in checks])),
-        regret=float(np.mean([check.regret for check in checks])),
-        tau=float(np.mean([check.tau for check in checks])),
-        coverage=float(np.mean([check.coverage for check in checks])),
+        **mean,
         searchers=tuple(searchers),
         seeds=seeds,
         tasks=tuple(checks),
         seconds=time.perf_counter() - started,
     )
+
+
+def _jobs(
+    sides: Mapping[str, tuple[_Side, _Side]], searchers: Sequence[str], seeds: int, trials: int
+) -> list[_Job]:
+    return [
+        _Job(side, pair[1], task, searcher, seed, trials)
+        for task, pair in sides.items()
+        for searcher in searchers
+        for seed in range(seeds)
+        for side in pair
+    ]
+
+
+def _side(path: str | os.PathLike[str], task: TabularTask) -> _Side:
+    return _Side(os.fspath(path), task.fingerprint)
 
 
 def _tasks(surrogate: Benchmark, table: Benchmark, wanted: Sequence[str] | None) -> list[str]:
@@ -160,8 +179,11 @@ def _at(trials: int) -> tuple[int, ...]:
 
 def _searched(job: _Job) -> FloatArray:
     """The best value, larger is better, at each budget."""
-    task = kept_task(job.benchmark, job.task, "separate", job.fingerprint)
-    space = kept_task(job.truth, job.task, "separate", job.truth_fingerprint).space
+    task, true = (
+        kept_task(side.benchmark, job.task, "separate", side.fingerprint)
+        for side in (job.side, job.truth)
+    )
+    space = true.space
     searcher = make_searcher(job.searcher, space, seed=job.seed)
     result = search(searcher, task, trials=job.trials)
     values = [-np.inf if trial.value is None else trial.value for trial in result.trials]
@@ -181,7 +203,7 @@ def _check(
     for fingerprint in (model.fingerprint, true.fingerprint):
         cells = np.empty((len(searchers), seeds, len(_at(trials))))
         for job, values in found.items():
-            if job.fingerprint == fingerprint:
+            if job.side.fingerprint == fingerprint:
                 cells[searchers.index(job.searcher), job.seed] = values
         sides.append(cells)
     means = [cells.mean(axis=1) for cells in sides]

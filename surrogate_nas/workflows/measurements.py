@@ -230,6 +230,8 @@ def _of_trials(
         seen.setdefault(position[trial.arch.choices], []).append(values)
     names = dict.fromkeys(key for rows in seen.values() for row in rows for key in row)
     names.pop(METRICS + EXTRAPOLATION, None)
+    if all(repeat == measured[0] for measured in seen.values() for repeat in measured):
+        seen = {row: measured[:1] for row, measured in seen.items()}  # of a table's means
     seeds = max(map(len, seen.values()))
     columns = {key: np.full((len(position), seeds, 1), np.nan) for key in names}
     for row, measured in seen.items():
