@@ -29,7 +29,7 @@ TABLES = (
 PREDICTORS = ("gp", "xgboost", "blend", "forest")
 
 
-def single(table: str, task: str, choices: np.ndarray) -> dict[str, float]:
+def single(table: str, task: str, choices: IntArray) -> dict[str, float]:
     """Kendall's τ of all other rows, of each predictor that learns from some encodings."""
     opened = open_benchmark(table).task(task)
     known = np.unique(opened.rows(choices))
