@@ -13,6 +13,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
+from surrogate_nas._types import IntArray
 from surrogate_nas.benchmarks import open_benchmark
 from surrogate_nas.parallel import one_thread
 from surrogate_nas.predictors.metrics import kendall_tau
