@@ -137,8 +137,8 @@ class SurrogateTask(StoredTask):
 
     @cached_property
     def space(self) -> SearchSpace:
-        """The whole space."""
-        return self._whole.with_isomorphs(self._isomorphs)
+        """The whole space; isomorphs are merged where only canonical forms were measured."""
+        return self._whole.with_isomorphs("merged" if self._merged else self._isomorphs)
 
     @cached_property
     def fingerprint(self) -> str:

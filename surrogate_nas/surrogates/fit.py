@@ -18,7 +18,6 @@ from surrogate_nas.predictors.feature_predictor import OTHERS
 from surrogate_nas.predictors.gp import GaussianProcess
 from surrogate_nas.predictors.metrics import kendall_tau
 from surrogate_nas.predictors.scores import QuantileMap, warped
-from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.surrogates.model import Model, SpaceColumns
 from surrogate_nas.surrogates.process import Process
 from surrogate_nas.surrogates.trees import Trees
@@ -39,7 +38,6 @@ class FitRows:
     """Measurements of one metric.
 
     Attributes:
-        space: The space.
         choices: int (n, decisions), all different.
         cells: float64 (n, seeds, budgets), NaN where missing; finite at the last budget for a
             seed of each row.
@@ -47,7 +45,6 @@ class FitRows:
         unit: Of the metric; a value in % is between 0 and 100, unless a measured one is not.
     """
 
-    space: SearchSpace
     choices: IntArray
     cells: FloatArray
     random: BoolArray
@@ -97,7 +94,7 @@ def fit_model(rows: FitRows, columns: SpaceColumns, *, deep: bool, seed: int = 0
     values = _mean(rows.cells)
     last = values[:, -1]
     check_rows(len(last), last)
-    data = TaskData("", rows.space, rows.choices, last)
+    data = TaskData("", columns.space, rows.choices, last)
     process = GaussianProcess(seed=seed).fit(data)
     scores = warped(last)
     held_out = {"gp": process.leave_one_out_scores()[0]}
@@ -106,7 +103,7 @@ def fit_model(rows: FitRows, columns: SpaceColumns, *, deep: bool, seed: int = 0
     for name, options in (("xgboost", {}), ("deep trees", DEEP_TREES)):
         if name == "xgboost" or deep:
             ensembles[name], held_out[name], corrections[name] = _trees(
-                rows.space, columns, rows.choices, scores, options, seed
+                columns, rows.choices, scores, options, seed
             )
     weights = _weights(scores, held_out, corrections)
     stacked = np.sum([weights[name] * held_out[name] for name in held_out], axis=0)
@@ -172,7 +169,6 @@ def _mean(cells: FloatArray) -> FloatArray:
 
 
 def _trees(
-    space: SearchSpace,
     columns: SpaceColumns,
     choices: IntArray,
     scores: FloatArray,
@@ -185,7 +181,7 @@ def _trees(
     of all has a smaller squared error, by their disagreement.
     """
     x = columns.trees(choices)
-    others = columns.trees(space.sample_choices(np.random.default_rng(0), OTHERS))
+    others = columns.trees(columns.space.sample_choices(np.random.default_rng(0), OTHERS))
     made = [
         XGBoost(seed=seed + 100 * i, **options).learn(x, scores, others)  # type: ignore[arg-type]
         for i in range(_REPEATS)

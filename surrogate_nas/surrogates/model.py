@@ -24,19 +24,21 @@ _DIGITS = 5  # of a standard deviation: beyond them processors and libraries dif
 
 
 class SpaceColumns:
-    """What models see of the architectures of one space.
+    """What models see of the architectures of one space: the same of all isomorphs.
 
     Attributes:
+        space: The space with merged isomorphs.
         process: From encodings (n, decisions) to the columns of a Gaussian process.
         trees: Likewise of trees.
     """
 
     def __init__(self, space: SearchSpace) -> None:
         """Prepare the columns of ``space``."""
-        process = GaussianProcess().describe(space, None)
+        self.space = space.with_isomorphs("merged")
+        process = GaussianProcess().describe(self.space, None)
         assert isinstance(process, ProcessInputs)
         self.process: ProcessInputs = process
-        self.trees: Inputs = XGBoost().describe(space, None)
+        self.trees: Inputs = XGBoost().describe(self.space, None)
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,7 @@ def _fitted(
 
 def _rows(measured: Measurements, cells: FloatArray, rows: IntArray, goal: Goal) -> FitRows:
     random = np.array([measured.found_by[row] == RANDOM for row in rows.tolist()])
-    return FitRows(measured.space, measured.choices[rows], cells[rows], random, goal.unit)
+    return FitRows(measured.choices[rows], cells[rows], random, goal.unit)
 
 
 # Where the answers are for ------------------------------------------------------------------------
@@ -151,16 +151,22 @@ def _rows(measured: Measurements, cells: FloatArray, rows: IntArray, goal: Goal)
 def _reference(
     measured: Measurements, columns: SpaceColumns, fitted: Sequence[Mapping[str, _Column]]
 ) -> IntArray:
-    """All encodings of a space that can be listed, else a sample with the best that was found."""
+    """All of a space that can be listed, else a sample with the best that was found.
+
+    They are canonical forms where all measured ones are, as those of trainings.
+    """
     space = measured.space
+    canonical = np.array_equal(measured.choices, space.canonicalise(measured.choices))
     if space.enumerable:
-        return space.all_choices()
+        return space.with_isomorphs("merged").unique() if canonical else space.all_choices()
     drawn = space.sample_choices(np.random.default_rng(0), _REFERENCE)
     parts = [np.asarray(measured.choices, np.int16), drawn]
     for task, models in zip(measured.tasks, fitted, strict=True):
         model = models[VALIDATION].fitted.model
         parts.append(_climbed(space, columns, model, task.goal.sign, np.concatenate(parts[:2])))
     choices = np.concatenate(parts)
+    if canonical:
+        choices = space.canonicalise(choices)
     return choices[distinct(space, choices)[0]]
 
 

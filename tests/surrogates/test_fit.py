@@ -29,7 +29,7 @@ def rows(n: int, seeds: int) -> FitRows:
     choices = rng.permutation(SPACE.all_choices())[:n]
     values = truth(choices)[:, None, :]
     cells = values + noise(values) * rng.normal(size=(n, seeds, len(EPOCHS)))
-    return FitRows(SPACE, choices, cells, np.ones(n, np.bool_), "%")
+    return FitRows(choices, cells, np.ones(n, np.bool_), "%")
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_arrays_restore_the_model(fitted: Fitted) -> None:
 def test_values_in_percent_stay_between_0_and_100() -> None:
     choices = SPACE.all_choices()[::8]
     cells = np.where(truth(choices) > 85, 100.0, truth(choices))[:, None, :]
-    known = FitRows(SPACE, choices, cells, np.ones(len(choices), np.bool_), "%")
+    known = FitRows(choices, cells, np.ones(len(choices), np.bool_), "%")
     said = fit_model(known, COLUMNS, deep=False).model.predict(COLUMNS, SPACE.all_choices())
     assert said.values.max() <= 100
 
