@@ -56,7 +56,6 @@ def build_sampled(
     if count is None:
         raise InvalidArgumentError(f"a sample by {how} needs the number of rows; give it --count")
     check_sampling(how, count)
-<<<<<<< HEAD
     made: list[Built] = []
     parts = count * len(tasks) * options.get("seeds", 1)
     with as_progress(progress)(f"build {os.path.basename(out)}", parts) as advance:
@@ -103,64 +102,3 @@ class _Rounds:
 
         yield step
         self._told = steps
-=======
-    rounds = _Rounds(space, tasks, out, on_step, options)
-    found = sample(
-        space.with_isomorphs("merged"),
-        rounds.measure,
-        lambda n: choose(space, n, seed),
-        how=how,
-        count=count,
-        seed=seed,
-        on_step=on_round,
-    )
-    if found.stopped:
-        on_round(f"{len(found.choices)} architectures: {found.stopped}")
-    return rounds.built
-
-
-class _Rounds:
-    """Trains what is new in each round."""
-
-    def __init__(
-        self,
-        space: SearchSpace,
-        tasks: Mapping[str, Task],
-        out: str | os.PathLike[str],
-        on_step: OnStep,
-        options: Mapping[str, Any],
-    ) -> None:
-        self._space, self._tasks, self._out = space, tasks, out
-        self._on_step, self._options = on_step, options
-        self._made: list[Built] = []
-        self._steps = self._told = 0
-
-    @property
-    def built(self) -> Built:
-        """The table after all rounds."""
-        trained, seconds = sum(b.trained for b in self._made), sum(b.seconds for b in self._made)
-        return replace(self._made[-1], trained=trained, seconds=seconds)
-
-    def measure(self, choices: IntArray, found_by: Sequence[str]) -> FloatArray:
-        """See `surrogate_nas.workflows.sampling.Measure`."""
-        self._steps = 0
-        built = build(
-            self._space,
-            self._tasks,
-            choices,
-            out=self._out,
-            found_by=found_by,
-            on_step=self._once,
-            **self._options,
-        )
-        self._told = self._steps
-        self._made.append(built)
-        table = HDF5Benchmark(self._out)
-        return np.stack([table.task(name).lookup(choices) for name in self._tasks])
-
-    def _once(self, text: str) -> None:
-        """Tell a training in the first round that has it."""
-        self._steps += 1
-        if text != _EARLIER or self._steps > self._told:
-            self._on_step(text)
->>>>>>> 2785a13 (Measure surrogates of complete tables, test where searches go, and shorten functions)

@@ -1,12 +1,14 @@
 """Surrogates of tables and stores, where searches go, and the check against the truth."""
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from surrogate_nas._types import FloatArray, IntArray
+from surrogate_nas._types import FloatArray, IntArray, OnStep
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.catalog import open_benchmark
 from surrogate_nas.benchmarks.hdf5 import HDF5Benchmark
@@ -128,9 +130,13 @@ def test_trainings_go_where_searches_go_and_go_on_from_the_log(tmp_path: Path) -
     path = tmp_path / "trained.h5"
     told: list[str] = []
 
+    @contextmanager
+    def shown(_label: str, _total: int) -> Iterator[OnStep]:
+        yield told.append
+
     def built(count: int) -> int:
         return build_sampled(
-            SPACE, tasks(), out=path, count=count, how="both", workers=1, on_step=told.append
+            SPACE, tasks(), out=path, count=count, how="both", workers=1, progress=shown
         ).trained
 
     assert built(24) == 24 * 2
