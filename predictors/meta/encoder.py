@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -26,6 +26,8 @@ _WIDTH = 64
 _BATCH = 256
 _RATE = 3e-3
 _DECAY = 1e-2
+_ARCHITECTURES = 50_000  # of one space; 600 batches show few of more than once
+_AT_ONCE = 4_096  # architectures whose features are computed together, to save memory
 
 State = dict[str, FloatArray]
 """Parameters of an encoder and its heads, float32."""
@@ -142,8 +144,10 @@ def graph_tensors(space: SearchSpace, choices: IntArray, names: Sequence[str]) -
         own = {name: i for i, name in enumerate(listed)}
         there = np.array([i for i, name in enumerate(names) if name in own], dtype=np.int64)
         columns = np.array([own[names[i]] for i in there], dtype=np.int64)
-        raw = known.transform(choices)[:, columns]
-        features[:, there] = (raw - known.centre[columns]) / known.scale[columns]
+        for start in range(0, len(choices), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            raw = known.transform(choices[part])[:, columns]
+            features[part, there] = (raw - known.centre[columns]) / known.scale[columns]
     tensors = GraphTensors.from_graphs(space.graphs(space.keys(choices)).pruned(), features)
     return tensors.shared() if len(decisions) else tensors
 
@@ -243,6 +247,19 @@ def train_encoder(job: EncoderJob) -> State:
     return model.state()
 
 
+def _sampled(group: SourceGroup) -> SourceGroup:
+    """The group, or as many of its architectures as fit into memory, with a fair share a task."""
+    count, tasks = group.scores.shape
+    if count <= _ARCHITECTURES:
+        return group
+    order = np.random.default_rng(0).permutation(count)
+    known = ~np.isnan(group.scores[order])
+    # A row of the least common task counts most: its place among the rows of that task.
+    place = np.where(known, np.cumsum(known, axis=0, dtype=np.int32), count).min(axis=1)
+    rows = np.sort(order[np.argsort(place, kind="stable")[:_ARCHITECTURES]])
+    return replace(group, choices=group.choices[rows], scores=group.scores[rows])
+
+
 _PREPARED: dict[object, tuple[list[SourceGroup], list[GraphTensors]]] = {}
 
 
@@ -254,7 +271,7 @@ def _prepared(tasks: Sequence[TaskData]) -> tuple[list[SourceGroup], list[GraphT
     )
     if key not in _PREPARED:
         _PREPARED.clear()
-        groups = group_tasks(tasks)
+        groups = [_sampled(group) for group in group_tasks(tasks)]
         names = terms_of(groups).features
         _PREPARED[key] = groups, [graph_tensors(g.space, g.choices, names) for g in groups]
     return _PREPARED[key]

@@ -59,6 +59,7 @@ _TERMS = ("operations", "centre", "scale")  # the arrays of `SourceTerms`
 _COLUMNS = [1 + attributes for _, attributes in EDITIONS]  # of `SourceTerms.operations`
 _NEAR = 0.2  # difference of correlations that reduces the weight of a source by the factor e
 _SAMPLE = 4_096  # architectures of a task that the kernel learns from
+_EPISODES = 16  # tasks that the kernel learns from: more add time, and its parameters are few
 
 
 class MetaGNN(MetaPredictor):
@@ -129,9 +130,10 @@ class MetaGNN(MetaPredictor):
         kernels = _new_kernels(len(_FAMILIES) + decided, mixture=decided)
         self._model = _Model(terms, states[:_ENCODERS], kernels)
         episodes = []
+        taught = set(_spread(len(tasks), _EPISODES))
         for fold, state in zip(folds, states[_ENCODERS:], strict=True):
             without = _Model(terms, [state], self._model.kernels)
-            for i in fold:
+            for i in taught.intersection(fold):
                 rng = np.random.default_rng([self.seed, i])
                 part = tasks[i].take(np.sort(rng.permutation(len(tasks[i]))[:_SAMPLE]))
                 view = _View(without, whole_space(part.space), part.choices)
@@ -260,6 +262,11 @@ def _folds(tasks: int) -> list[tuple[int, ...]]:
         return []
     parts = np.array_split(np.arange(tasks), min(tasks, _FOLDS))
     return [tuple(part.tolist()) for part in parts]
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """At most ``most`` of the numbers 0, …, count - 1, at even distances, so of all folds."""
+    return [i * count // min(count, most) for i in range(min(count, most))]
 
 
 def _read(file: Path) -> State:
