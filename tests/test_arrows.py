@@ -31,7 +31,12 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset(
         {"_types", "_version", "checksums", "errors", "limits", "pickle_sharing", "returned"}
     ),
-    frozenset({"files", "fronts", "parallel", "pickles", "progress", "registry", "stopping"}),
+    frozenset(
+        {
+            *("estimates", "files", "fronts", "parallel", "pickles", "progress", "registry"),
+            "stopping",
+        }
+    ),
     frozenset({"cluster", "tensor_files"}),
     frozenset({"spaces"}),
     frozenset({"evaluation"}),

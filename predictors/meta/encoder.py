@@ -27,7 +27,7 @@ _BATCH = 256
 _RATE = 3e-3
 _DECAY = 1e-2
 _ARCHITECTURES = 50_000  # of one space; 600 batches show few of more than once
-_AT_ONCE = 4_096  # architectures whose features are computed together, to save memory
+_AT_ONCE = 4_096  # architectures whose features are standardised together, to save memory
 
 State = dict[str, FloatArray]
 """Parameters of an encoder and its heads, float32."""
@@ -230,7 +230,7 @@ def train_encoder(job: EncoderJob) -> State:
     shares = torch.tensor([float(len(heads)) for _, _, heads, _ in parts])
     with seeded(job.seed):
         model = MultiTaskEncoder(len(names), len(used), max(g.edition for g in graphs))
-        optimiser = torch.optim.AdamW(model.parameters(), weight_decay=_DECAY)
+        optimiser = torch.optim.AdamW(model.parameters(), weight_decay=_DECAY, foreach=True)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=job.steps)
         for _ in range(job.steps):
             which = int(torch.multinomial(shares, 1)) if len(parts) > 1 else 0
@@ -249,7 +249,7 @@ def train_encoder(job: EncoderJob) -> State:
 
 def _sampled(group: SourceGroup) -> SourceGroup:
     """The group, or as many of its architectures as fit into memory, with a fair share a task."""
-    count, tasks = group.scores.shape
+    count = len(group.scores)
     if count <= _ARCHITECTURES:
         return group
     order = np.random.default_rng(0).permutation(count)

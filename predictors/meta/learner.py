@@ -27,6 +27,7 @@ from surrogate_nas.predictors.lifted import DistinctRows, lifted
 from surrogate_nas.predictors.meta.encoder import (
     EncoderJob,
     MultiTaskEncoder,
+    SourceGroup,
     State,
     check_any_task,
     decision_names,
@@ -123,9 +124,9 @@ class MetaGNN(MetaPredictor):
         folds = _folds(len(tasks))
         jobs = [self._job(tasks, (), i) for i in range(_ENCODERS)]
         jobs += [self._job(tasks, fold, 0) for fold in folds]
-        states = self._train(jobs)
         groups = group_tasks(tasks)
         terms = terms_of(groups)
+        states = self._train(jobs, groups)
         decided = any(decision_names(group.space) for group in groups)
         kernels = _new_kernels(len(_FAMILIES) + decided, mixture=decided)
         self._model = _Model(terms, states[:_ENCODERS], kernels)
@@ -149,9 +150,9 @@ class MetaGNN(MetaPredictor):
     def _job(self, tasks: tuple[TaskData, ...], held_out: tuple[int, ...], i: int) -> EncoderJob:
         return EncoderJob(tasks, held_out, (1_000 * self.seed + i) % 2**63, self.steps)
 
-    def _train(self, jobs: Sequence[EncoderJob]) -> list[State]:
+    def _train(self, jobs: Sequence[EncoderJob], groups: Sequence[SourceGroup]) -> list[State]:
         """The jobs' results in their order; finished ones are read from the checkpoint."""
-        files = [self._file(job) for job in jobs]
+        files = [self._file(job, groups) for job in jobs]
         states = [{} if file is None else _read(file) for file in files]
         missing = [i for i, state in enumerate(states) if not state]
         done = len(jobs) - len(missing)
@@ -168,14 +169,18 @@ class MetaGNN(MetaPredictor):
             self.on_step(f"encoder {done} of {len(jobs)}")
         return states
 
-    def _file(self, job: EncoderJob) -> Path | None:
+    def _file(self, job: EncoderJob, groups: Sequence[SourceGroup]) -> Path | None:
+        """Named after what the encoder learns from, so that other trainings may share it.
+
+        That of tasks A and B without B is that of B and A without A.
+        """
         if self.checkpoint is None:
             return None
-        digest = hashlib.sha256()
-        for task in job.tasks:
-            digest.update(task.space.identity.encode())
-            digest.update(task.choices.tobytes() + task.values.tobytes())
-        digest.update(json.dumps([job.held_out, job.seed, job.steps]).encode())
+        digest = hashlib.sha256(json.dumps([job.seed, job.steps]).encode())
+        for group in groups:
+            used = [c for c, task in enumerate(group.tasks) if task not in job.held_out]
+            digest.update(f"{group.space.identity}{group.space.isomorphs}{len(used)}".encode())
+            digest.update(group.choices.tobytes() + group.scores[:, used].tobytes())
         return self.checkpoint / f"{digest.hexdigest()[:24]}.safetensors"
 
     def prior(self, space: SearchSpace) -> Predictor:

@@ -30,7 +30,7 @@ TREE_FAMILIES = (*_PATHS, "paths")
 
 _SAMPLE = 4_096
 _REMEMBERED = 16_384  # rows of a space that cannot be listed
-_AT_ONCE = 4_096  # rows computed together, so that intermediate arrays stay small
+_AT_ONCE = 1_024  # rows computed together, so that intermediate arrays stay small
 _NODES = 18_000  # of all graphs of a sample: it has fewer of large graphs, which have more paths
 
 
@@ -171,11 +171,7 @@ class _Memory:
     def __call__(self, choices: IntArray) -> FloatArray:
         """Rows of encodings (n, decisions): float32 (n, width)."""
         if len(choices) > _REMEMBERED // 2:
-            found = np.empty((len(choices), self._width), dtype=np.float32)
-            for start in range(0, len(choices), _AT_ONCE):
-                part = slice(start, start + _AT_ONCE)
-                found[part] = self._compute(choices[part])
-            return found
+            return self._computed(choices)
         digits = np.ascontiguousarray(choices, dtype=np.int16)
         names = digits.view(f"V{digits.shape[1] * digits.itemsize}")[:, 0].tolist()
         new = {name: i for i, name in enumerate(names) if name not in self._position}
@@ -189,10 +185,17 @@ class _Memory:
                 larger = np.empty((2 * end, self._width), dtype=np.float32)
                 larger[:first] = self._rows[:first]
                 self._rows = larger
-            self._rows[first:end] = self._compute(choices[list(new.values())])
+            self._rows[first:end] = self._computed(choices[list(new.values())])
             self._position.update(zip(new, range(first, end), strict=True))
         position = [self._position[name] for name in names]
         return np.asfortranarray(self._rows[position])  # as columns are taken from all
+
+    def _computed(self, choices: IntArray) -> FloatArray:
+        found = np.empty((len(choices), self._width), dtype=np.float32)
+        for start in range(0, len(choices), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            found[part] = self._compute(choices[part])
+        return found
 
 
 def _pool(space: SearchSpace) -> IntArray:

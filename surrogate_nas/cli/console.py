@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import sys
-import time
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from surrogate_nas.cli.logs import TOLD, is_quiet
 from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.estimates import TimeLeft
 from surrogate_nas.files import try_to_write
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 BENCHMARK = "nas-bench-graph"  # where none is named
 
 _LINES = 10  # of progress, where there is no terminal
-_LONG = 90  # seconds that are worth an estimate
 
 
 # Options --------------------------------------------------------------------------------------
@@ -237,24 +236,14 @@ def progress(label: str, total: int) -> Iterator[OnStep]:
 def _lines(label: str, total: int) -> OnStep:
     if not total:
         return note
-    done, started = 0, time.monotonic()
+    left = TimeLeft(total)
 
     def advance(text: str) -> None:
-        nonlocal done
-        done += 1
+        estimate, done = left.advance(), left.done
         if done * _LINES // total > (done - 1) * _LINES // total or done == total:
-            left = (time.monotonic() - started) / done * (total - done)
-            note(f"{label}: {done}/{total} {text}".rstrip() + _estimate(left))
+            note(f"{label}: {done}/{total} {text}".rstrip() + estimate)
 
     return advance
-
-
-def _estimate(seconds: float) -> str:
-    """How long work will still take, where that is long."""
-    if seconds < _LONG:
-        return ""
-    minutes = round(seconds / 60)
-    return f", about {minutes} min left" if minutes < 120 else f", about {minutes // 60} h left"
 
 
 # Output files ---------------------------------------------------------------------------------

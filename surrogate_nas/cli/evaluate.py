@@ -7,6 +7,8 @@ import argparse
 from surrogate_nas.cli.console import numbers, only_json, progress, write_json
 from surrogate_nas.cli.experiment_options import add_experiment_options, experiment
 
+_AGAINST = "gp"
+
 SUMMARY = "measure a predictor"
 DESCRIPTION = """\
 Fit a predictor to some random architectures of a table, and measure how well it predicts all the
@@ -33,6 +35,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="how many architectures it learns from; 0 needs a predictor that has learnt from "
         "other tasks (default: 20,50,100)",
     )
+    option(
+        "--against",
+        default=_AGAINST,
+        metavar="P",
+        help="a predictor that learns from the same architectures, to tell the tasks on which the "
+        "other one is worse, or none (default: %(default)s)",
+    )
     add_experiment_options(parser, seeds=5, repetitions="repetitions with other architectures")
 
 
@@ -43,11 +52,17 @@ def run(arguments: argparse.Namespace) -> int:
 
         wanted = experiment(arguments)
         predictor = arguments.predictor or ("auto" if arguments.proxies is None else "gp")
-        record = evaluate(predictor, wanted, train_sizes=arguments.train_sizes, progress=progress)
+        record = evaluate(
+            predictor,
+            wanted,
+            train_sizes=arguments.train_sizes,
+            against=None if arguments.against == "none" else arguments.against,
+            progress=progress,
+        )
     if arguments.json:
         write_json(record)
     else:
         from surrogate_nas.reporting.terminal import print_evaluation
 
-        print_evaluation(predictor, record.results)
+        print_evaluation(predictor, record)
     return 0

@@ -9,6 +9,7 @@ from surrogate_nas.records.base import JsonRecord as JsonRecord
 from surrogate_nas.records.comparison import ComparisonRecord as ComparisonRecord
 from surrogate_nas.records.measurement import Measurement as Measurement
 from surrogate_nas.records.measurement import MeasurementRecord as MeasurementRecord
+from surrogate_nas.records.measurement import MeasurementSummary as MeasurementSummary
 from surrogate_nas.records.measuring import FailedNetwork as FailedNetwork
 from surrogate_nas.records.measuring import MeasuredNetwork as MeasuredNetwork
 from surrogate_nas.records.measuring import MeasuringRecord as MeasuringRecord

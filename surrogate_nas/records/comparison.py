@@ -188,6 +188,30 @@ class GuidanceTest(JsonRecord):
 
 
 @dataclass(frozen=True, slots=True)
+class WorstTask(JsonRecord):
+    """The task on which a method does worst, which a mean over tasks may hide.
+
+    Attributes:
+        method: The searcher with its predictor.
+        at: Number of trials.
+        task: The task with the largest mean rank in % of its table.
+        mean_rank: Its mean rank of the best so far; of several goals, what is missing to the true
+            front's hypervolume, in %.
+        mean_percent: The same in % of the table.
+        against: The same searcher guided by gp, if it was compared; else null.
+        behind: The tasks on which the mean rank is worse than with gp, the furthest first.
+    """
+
+    method: str
+    at: int
+    task: str
+    mean_rank: float
+    mean_percent: float
+    against: str | None
+    behind: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ComparisonRecord(JsonRecord):
     """Search methods side by side.
 
@@ -200,6 +224,8 @@ class ComparisonRecord(JsonRecord):
         sizes: Number of architectures of each task; earlier versions did not note it.
         failed: Runs that failed, with their reasons; the next comparison tries them again. In the
             summary they found nothing.
+        worst: The worst task of each method, for each number of trials of the summary; earlier
+            versions did not note it.
     """
 
     benchmark: str
@@ -208,6 +234,7 @@ class ComparisonRecord(JsonRecord):
     against_unguided: tuple[GuidanceTest, ...] | Literal[Absence.ABSENT] = ABSENT
     sizes: Mapping[str, int] | Literal[Absence.ABSENT] = ABSENT
     failed: tuple[FailedRun, ...] | Literal[Absence.ABSENT] = ABSENT
+    worst: tuple[WorstTask, ...] | Literal[Absence.ABSENT] = ABSENT
 
     @property
     def different_runs(self) -> tuple[Run, ...]:

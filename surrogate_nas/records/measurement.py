@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from surrogate_nas.records.base import JsonRecord, plain
+from surrogate_nas.records.base import ABSENT, Absence, JsonRecord, plain
 from surrogate_nas.records.frames import dataframe, html_table
 
 if TYPE_CHECKING:
@@ -57,14 +57,41 @@ class Measurement(JsonRecord):
 
 
 @dataclass(frozen=True, slots=True)
+class MeasurementSummary(JsonRecord):
+    """Kendall's τ of a predictor over all tasks, which a mean alone may hide.
+
+    Attributes:
+        train_size: Number of architectures that it learnt from.
+        kendall_tau: Mean over tasks and seeds; null where it is not known.
+        worst_task: The task with the smallest mean over the seeds.
+        worst_kendall_tau: That mean.
+        against: The predictor that it is compared with, on the same architectures; null if none.
+        against_kendall_tau: Its mean over tasks and seeds.
+        behind: The tasks whose mean is below that of the other predictor, the furthest first.
+        furthest: How far the first of them is below; null if there is none.
+    """
+
+    train_size: int
+    kendall_tau: float | None
+    worst_task: str | None
+    worst_kendall_tau: float | None
+    against: str | None
+    against_kendall_tau: float | None
+    behind: tuple[str, ...]
+    furthest: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class MeasurementRecord(JsonRecord):
     """Measurements of a predictor.
 
     Attributes:
         results: One for each task, number of labels and seed.
+        summary: Over all tasks, one for each number of labels; earlier versions did not note it.
     """
 
     results: tuple[Measurement, ...]
+    summary: tuple[MeasurementSummary, ...] | Literal[Absence.ABSENT] = ABSENT
 
     def to_dataframe(self) -> pd.DataFrame:
         """A row for each measurement.

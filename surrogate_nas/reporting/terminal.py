@@ -16,6 +16,7 @@ from surrogate_nas.records import (
     ABSENT,
     ComparisonRecord,
     Measurement,
+    MeasurementRecord,
     MetaTrainingRecord,
     SearchResult,
     standing,
@@ -28,6 +29,7 @@ from surrogate_nas.records.verification import VerificationRecord
 from surrogate_nas.reporting.columns import FittedTable
 from surrogate_nas.reporting.digits import digits_of, number, short
 from surrogate_nas.reporting.statistics import equal
+from surrogate_nas.reporting.worst import compared_worst, measured_worst
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -232,6 +234,8 @@ def print_comparison(result: ComparisonRecord) -> None:
     if isinstance(result.failed, tuple):
         for run in result.failed:
             console.print(f"failed, and counted as if it found nothing: {run}")
+    for line in compared_worst(result):
+        console.print(line)
     _print_weights(console, [(r.task, r.method, r.weights) for r in result.different_runs])
     tests = [test for test in summary.tests if test.at == at[-1]]
     if tests:
@@ -262,9 +266,9 @@ def _print_guidance(console: Console, tests: Sequence[GuidanceTest]) -> None:
     console.print(table)
 
 
-def print_evaluation(predictor: str, results: Sequence[Measurement]) -> None:
+def print_evaluation(predictor: str, record: MeasurementRecord) -> None:
     """Print a predictor's quality, as means over the seeds, and the weights on each task."""
-    console = _console()
+    console, results = _console(), record.results
     seeds = len({row.seed for row in results})
     console.print(f"{predictor}, mean of {counted(seeds, 'seed')}", style="bold")
     names = [field.name for field in fields(Measurement)]
@@ -280,14 +284,20 @@ def print_evaluation(predictor: str, results: Sequence[Measurement]) -> None:
             rows = [row for row in results if row.train_size == size]
             table.add_row("all", str(size), *_means(rows, metrics))
     console.print(table)
+    if isinstance(record.summary, tuple):
+        for line in measured_worst(record.summary, tasks=len({row.task for row in results})):
+            console.print(line)
     _print_weights(console, [(r.task, r.predictor, r.weights) for r in results])
 
 
 def _print_weights(console: Console, used: Sequence[tuple[str, str, object]]) -> None:
     """Print the weights of each task, where a predictor came with some."""
+    tasks: dict[tuple[str, str], list[str]] = {}
     for task, predictor, weights in dict.fromkeys(used):
         if isinstance(weights, str):
-            console.print(f"{task}: {predictor} with {Path(weights).name}")
+            tasks.setdefault((predictor, weights), []).append(task)
+    for (predictor, weights), named in tasks.items():
+        console.print(f"{', '.join(named)}: {predictor} with {Path(weights).name}")
 
 
 def _means(rows: Sequence[Measurement], names: Sequence[str]) -> list[str]:

@@ -109,6 +109,8 @@ def choose_predictor(
     *,
     sources: str | None = None,
     leave_one_out: bool = False,
+    workers: int | None = None,
+    checkpoint: Path | None = None,
     progress: Progress | bool = False,
 ) -> PredictorChoice:
     """Choose a predictor for a task that it has never seen.
@@ -125,6 +127,8 @@ def choose_predictor(
         sources: A suite, see `suite_tasks`, without the task itself and tasks of its name in its
             space.
         leave_one_out: Whether all other tasks of the task's benchmark are the sources.
+        workers: Processes of a meta-training; None for all cores.
+        checkpoint: See `surrogate_nas.transfer.meta_train`.
         progress: Shows a meta-training; True for a bar, also in a notebook.
 
     Raises:
@@ -149,13 +153,36 @@ def choose_predictor(
             meta_class(name)  # raises
         return PredictorChoice(name)
     if given:
-        learnt = _sources(task, sources)
-        settings = source_settings(name, learnt)
-        if not _serves(settings, task.space):
-            raise InvalidArgumentError(f"the sources {_of_others(settings, task)}")
-        _tell_unseen("the sources", settings, task.space)
-        return _trained(name, learnt, progress)
+        learnt = _serving(name, task, sources)
+        _tell_unseen("the sources", source_settings(name, learnt), task.space)
+        path = _kept(name, learnt)
+        if not _is_whole(path):
+            meta_train(
+                learnt,
+                predictor=name,
+                out=path,
+                workers=workers,
+                checkpoint=checkpoint,
+                progress=progress,
+            )
+        return _choice(name, path, read_settings(path))
     return _installed(name, task)
+
+
+def missing_weights(name: str, task: TabularTask, *, sources: str | None) -> Path | None:
+    """The file that `choose_predictor` would have to make first, if it is not there.
+
+    Args:
+        name: A meta-learner, or `AUTO`.
+        task: See `choose_predictor`.
+        sources: A suite; None for all other tasks of the task's benchmark.
+
+    Raises:
+        UnknownNameError, InvalidArgumentError: See `choose_predictor`.
+    """
+    name = _LEARNER if name == AUTO else name
+    path = _kept(name, _serving(name, task, sources))
+    return None if _is_whole(path) else path
 
 
 def choose_for_training(name: str, space: SearchSpace, dataset: str) -> PredictorChoice:
@@ -296,15 +323,24 @@ def _repair(name: str, task: TabularTask) -> str:
     )
 
 
-def _trained(
-    name: str, sources: Sequence[TabularTask], progress: Progress | bool
-) -> PredictorChoice:
+def _serving(name: str, task: TabularTask, sources: str | None) -> list[TabularTask]:
+    learnt = _sources(task, sources)
+    settings = source_settings(name, learnt)
+    if not _serves(settings, task.space):
+        raise InvalidArgumentError(f"the sources {_of_others(settings, task)}")
+    return learnt
+
+
+def _kept(name: str, sources: Sequence[TabularTask]) -> Path:
+    """The file of the cache for weights that are trained on sources."""
     identity = json.dumps([name, RESULTS, [task.fingerprint for task in sources]])
     digest = hashlib.sha256(identity.encode()).hexdigest()[:24]
-    path = cache_folder() / "weights" / f"{name}-{digest}{SUFFIX}"
+    return cache_folder() / "weights" / f"{name}-{digest}{SUFFIX}"
+
+
+def _is_whole(path: Path) -> bool:
     try:
-        settings = read_settings(path)
+        read_settings(path)
     except (InvalidArgumentError, FormatError):  # missing, or incomplete as a disk was full
-        meta_train(sources, predictor=name, out=path, progress=progress)
-        settings = read_settings(path)
-    return _choice(name, path, settings)
+        return False
+    return True

@@ -48,6 +48,7 @@ def meta_train(
     out: str | os.PathLike[str],
     seed: int = 0,
     workers: int | None = None,
+    checkpoint: Path | None = None,
     progress: Progress | bool = False,
 ) -> MetaTrainingRecord:
     """Meta-train on tasks, measure on others, and keep the weights in a file.
@@ -62,6 +63,8 @@ def meta_train(
         out: The file, ``.safetensors``.
         seed: Of all randomness.
         workers: Processes; None for all cores.
+        checkpoint: Folder where finished parts are kept, which the caller removes; None for one
+            beside ``out``, which is removed at the end.
         progress: Shows the parts of the work that are done; True for a bar, also in a notebook.
 
     Raises:
@@ -79,8 +82,8 @@ def meta_train(
     sources = [task for task in tasks if not any(same_task(task, held) for held in holdout)]
     if not sources:
         raise InvalidArgumentError("no task is left to learn from; hold fewer out")
-    checkpoint = out.with_name(f"{out.stem}.checkpoint")
-    learner = kind(seed=seed, workers=workers, checkpoint=checkpoint)
+    own = out.with_name(f"{out.stem}.checkpoint")
+    learner = kind(seed=seed, workers=workers, checkpoint=checkpoint or own)
     measured = {}
     parts = learner.parts(len(sources)) + len(holdout)
     with as_progress(progress)(f"meta-train {predictor}", parts) as advance:
@@ -94,7 +97,7 @@ def meta_train(
         source_settings(predictor, sources, seed), learner=learner.settings(), held_out=measured
     )
     write_weights(out, learner.tensors(), settings)
-    shutil.rmtree(checkpoint, ignore_errors=True)
+    shutil.rmtree(own, ignore_errors=True)
     return MetaTrainingRecord(
         tasks=tuple(full_name(task) for task in sources),
         labels=settings.labels,

@@ -31,6 +31,7 @@ from surrogate_nas.records.comparison import FailedRun, KeptRun, Run, TrialRow
 from surrogate_nas.records.front import Box
 from surrogate_nas.reporting.statistics import against_unguided, summarise
 from surrogate_nas.reporting.summaries import summary_csv
+from surrogate_nas.reporting.worst import worst_tasks
 from surrogate_nas.run import check_arguments, search
 from surrogate_nas.searchers.candidates import Extent, extent, no_guide
 from surrogate_nas.searchers.factory import make_searcher
@@ -155,7 +156,8 @@ def compare(
     runs = tuple(one.run for one in kept)
     sizes = {name: len(task) for name, task in tasks.items()}
     summary = summarise([one.run for one in done], sizes, same=groups(first))
-    record = ComparisonRecord(opened.name, runs, summary, sizes=sizes, failed=failed)
+    worst = worst_tasks([one.run for one in done], sizes, summary)
+    record = ComparisonRecord(opened.name, runs, summary, sizes=sizes, failed=failed, worst=worst)
     if unguided:
         tests = against_unguided(runs, sizes, _alone(searchers))
         record = replace(record, against_unguided=tests)
@@ -202,6 +204,8 @@ def _guides(
     for method in methods.values():
         if not method.features:  # else features are needed, which are computed later
             make_searcher(method.name, space, seed=0)
+    guides = dict.fromkeys(methods[text].guide or "" for text in learners)
+    experiment.train_ahead(list(guides), list(tasks.values()), progress)
     return {
         (name, text): None
         if (guide := method.guide) is None

@@ -18,6 +18,7 @@ from surrogate_nas.predictors import metrics
 from surrogate_nas.progress import as_progress
 from surrogate_nas.records import Measurement, MeasurementRecord
 from surrogate_nas.registry import load
+from surrogate_nas.reporting.worst import summarise_measurements
 from surrogate_nas.spaces.base import Isomorphs
 from surrogate_nas.transfer import AUTO, PredictorChoice, learns_from_others
 from surrogate_nas.workflows.experiment import Experiment
@@ -31,6 +32,7 @@ def evaluate(
     experiment: Experiment,
     *,
     train_sizes: Sequence[int],
+    against: str | None = None,
     progress: Progress | bool = False,
 ) -> MeasurementRecord:
     """Fit a predictor to random architectures of a table, and test it on all the others.
@@ -42,6 +44,7 @@ def evaluate(
         predictor: A registered name, or a file of weights.
         experiment: The tasks and seeds.
         train_sizes: Numbers of architectures to learn from; 0 needs a predictor with a prior.
+        against: Another predictor that is measured with the same labels, for the summary.
         progress: Shows meta-trainings, proxies and results; True for bars, also in a notebook.
 
     Raises:
@@ -55,23 +58,45 @@ def evaluate(
     for task in tasks:
         _check_sizes(task, train_sizes)
     choices = _choices(predictor, experiment, tasks, train_sizes, progress)
+    others = []
+    if against is not None and against != predictor:
+        others = [experiment.predictor(against, task, from_sources=False) for task in tasks]
+    features: list[Features | None] = [None] * len(tasks)
+    if experiment.proxies:
+        features = [experiment.features(task, experiment.proxies, progress) for task in tasks]
+    jobs = _jobs(experiment, tasks, choices, features, train_sizes)
+    own = len(jobs)
+    if others:
+        sizes = [size for size in train_sizes if size]
+        jobs += _jobs(experiment, tasks, others, features, sizes)
+    found: list[Measurement | None] = [None] * len(jobs)
+    with as_progress(progress)(f"{predictor} on {opened.name}", len(jobs)) as advance:
+        for position, result in each(_evaluate, jobs, workers=experiment.processes):
+            found[position] = result
+            advance(f"{result.task} {result.train_size} labels, seed {result.seed}")
+    results = tuple(result for result in found if result is not None)
+    summary = summarise_measurements(results[:own], against if others else None, results[own:])
+    return MeasurementRecord(results[:own], summary)
+
+
+def _jobs(
+    experiment: Experiment,
+    tasks: Sequence[TabularTask],
+    choices: Sequence[PredictorChoice],
+    features: Sequence[Features | None],
+    train_sizes: Sequence[int],
+) -> list[_Job]:
+    """The measurements of one predictor a task."""
     jobs: list[_Job] = []
-    for name, task, choice in zip(experiment.tasks, tasks, choices, strict=True):
-        features = None
-        if experiment.proxies:
-            features = experiment.features(task, experiment.proxies, progress)
+    for name, task, choice, known in zip(experiment.tasks, tasks, choices, features, strict=True):
         where = experiment.benchmark, name, experiment.isomorphs, task.fingerprint
+        known = known if choice.reads_features else None
         jobs += [
-            (choice, *where, features, size, seed)
+            (choice, *where, known, size, seed)
             for size in train_sizes
             for seed in range(experiment.seeds)
         ]
-    results: list[Measurement | None] = [None] * len(jobs)
-    with as_progress(progress)(f"{predictor} on {opened.name}", len(jobs)) as advance:
-        for position, result in each(_evaluate, jobs, workers=experiment.processes):
-            results[position] = result
-            advance(f"{result.task} {result.train_size} labels, seed {result.seed}")
-    return MeasurementRecord(tuple(result for result in results if result is not None))
+    return jobs
 
 
 def _choices(
@@ -86,6 +111,8 @@ def _choices(
     decided = experiment.trains_learners or predictor != AUTO
     if proxies and learns_from_others(predictor) and decided:
         raise unread(f"the predictor {predictor}")
+    if learns_from_others(predictor):
+        experiment.train_ahead([predictor], tasks, progress)
     choices = [
         experiment.predictor(predictor, task, from_sources=True, progress=progress)
         for task in tasks

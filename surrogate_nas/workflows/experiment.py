@@ -13,7 +13,12 @@ from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.parallel import cores
 from surrogate_nas.spaces.base import Isomorphs
 from surrogate_nas.training.proxies.table import ProxyTable
-from surrogate_nas.transfer import PredictorChoice, choose_predictor
+from surrogate_nas.transfer import (
+    PredictorChoice,
+    WantedWeights,
+    choose_predictor,
+    train_ahead,
+)
 from surrogate_nas.workflows.goals import WantedGoals
 from surrogate_nas.workflows.proxies import task_proxies
 
@@ -82,6 +87,32 @@ class Experiment:
         """Number of processes."""
         return self.workers or cores()
 
+    def train_ahead(
+        self,
+        names: Sequence[str],
+        tasks: Sequence[TabularTask],
+        progress: Progress | bool = False,
+    ) -> None:
+        """Meta-train together what `predictor` would train for one task after another.
+
+        Args:
+            names: Meta-learners.
+            tasks: The tasks, as `open` gives them.
+            progress: Shows the tasks that are done.
+        """
+        if not self.trains_learners or self.goals != WantedGoals():
+            return
+        if self.sources is not None and self.leave_one_out:
+            return  # `predictor` refuses it
+        wanted = [
+            WantedWeights(
+                name, self.benchmark, task.name, self.isomorphs, task.fingerprint, self.sources
+            )
+            for task in tasks
+            for name in names
+        ]
+        train_ahead(wanted, workers=self.workers, progress=progress)
+
     def predictor(
         self, name: str, task: TabularTask, *, from_sources: bool, progress: Progress | bool = False
     ) -> PredictorChoice:
@@ -98,6 +129,7 @@ class Experiment:
             task,
             sources=self.sources if from_sources else None,
             leave_one_out=self.leave_one_out and from_sources,
+            workers=self.workers,
             progress=progress,
         )
 

@@ -246,7 +246,8 @@ def test_supports_depend_on_task_size_and_seed_only() -> None:
 
 def test_evaluation_is_on_all_others(capsys: pytest.CaptureFixture[str]) -> None:
     experiment = Experiment(TABLE, tasks=("easy",), seeds=1)
-    (found,) = evaluate("tests.searchers.toys:Linear", experiment, train_sizes=(60,)).results
+    record = evaluate("tests.searchers.toys:Linear", experiment, train_sizes=(60,))
+    (found,) = record.results
     from scipy import stats
 
     task = toy_task("easy")
@@ -256,7 +257,7 @@ def test_evaluation_is_on_all_others(capsys: pytest.CaptureFixture[str]) -> None
     tau = stats.kendalltau(mean, task.values[rows[60:]]).statistic
     assert found.kendall_tau == pytest.approx(tau)
     assert tau > 0.6
-    print_evaluation("Linear", [found])
+    print_evaluation("Linear", record)
     assert f"{tau:.3g}" in capsys.readouterr().out
 
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,12 +13,21 @@ from surrogate_nas.errors import InvalidArgumentError, NotFittedError, Surrogate
 from surrogate_nas.evaluation import TaskData, fingerprint
 from surrogate_nas.predictors.base import Adapted, MetaPredictor
 from surrogate_nas.predictors.gp import GaussianProcess
-from surrogate_nas.predictors.meta.encoder import EncoderJob, State, train_encoder
+from surrogate_nas.predictors.meta.encoder import (
+    EncoderJob,
+    State,
+    _sampled,
+    group_tasks,
+    train_encoder,
+)
+from surrogate_nas.predictors.meta.kernel import TransferKernel
 from surrogate_nas.predictors.meta.learner import MetaGNN
 from surrogate_nas.predictors.meta.ridge import TransferRidge
 from surrogate_nas.predictors.metrics import coverage_90, kendall_tau
+from surrogate_nas.predictors.scores import normal_scores
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.spaces.nasbench201 import NASBench201Space
+from surrogate_nas.spaces.rows import RowIndex
 from surrogate_nas.spaces.transnas_micro import TransNASMicroSpace
 
 CELLS = TransNASMicroSpace()
@@ -146,6 +157,70 @@ def test_a_training_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.Mon
     assert len(trained) == 4  # of five encoders, one was kept whole
     for name, tensor in whole.items():
         np.testing.assert_array_equal(tensor, resumed[name])
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("surrogate_nas.predictors.meta.kernel._STEPS", 2)
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_steps_are_as_many_as_announced(tmp_path: Path) -> None:
+    for tasks in ([task(1)], [task(1), task(2), task(3)]):
+        for _ in "first", "again":  # the second time the encoders are there
+            told: list[str] = []
+            learner = MetaGNN(steps=1, checkpoint=tmp_path, on_step=told.append)
+            learner.meta_fit(tasks)
+            assert len(told) == learner.parts(len(tasks))
+
+
+@pytest.mark.usefixtures("quick")
+def test_trainings_share_the_encoder_without_either_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b, c = task(1), task(2), task(3)
+    alone = MetaGNN(steps=2).meta_fit([b, c]).tensors()
+    MetaGNN(steps=2, checkpoint=tmp_path).meta_fit([a, c])
+    trained: list[EncoderJob] = []
+
+    def counted(job: EncoderJob) -> State:
+        trained.append(job)
+        return train_encoder(job)
+
+    monkeypatch.setattr("surrogate_nas.predictors.meta.learner.train_encoder", counted)
+    shared = MetaGNN(steps=2, checkpoint=tmp_path).meta_fit([b, c]).tensors()
+    assert len(trained) == 3  # of four, that of c alone was there
+    for name, tensor in alone.items():
+        np.testing.assert_array_equal(tensor, shared[name])
+
+
+@pytest.mark.usefixtures("quick")
+def test_many_tasks_and_architectures_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = "surrogate_nas.predictors.meta"
+    monkeypatch.setattr(f"{module}.encoder._ARCHITECTURES", 60)
+    monkeypatch.setattr(f"{module}.learner._EPISODES", 2)
+    few = task(1).take(np.arange(20))
+    tasks = [few, task(2).take(np.arange(20, 500)), task(3).take(np.arange(500, 2_000))]
+    (whole,) = group_tasks(tasks)
+    part = _sampled(whole)
+    assert np.isfinite(part.scores).sum(axis=0).tolist() == [20, 20, 20]
+    index = RowIndex.of(part.space, part.choices)
+    for column, one in enumerate(tasks):
+        known = np.isfinite(part.scores[:, column])
+        row = index.find(one.choices)
+        wanted = normal_scores(one.values)[row >= 0].astype(np.float32)
+        np.testing.assert_array_equal(part.scores[row[row >= 0], column], wanted)
+        assert known.sum() == (row >= 0).sum()
+    episodes: list[int] = []
+    fit = TransferKernel.fit
+
+    def counted(self: TransferKernel, found: Sequence[Any], *rest: Any) -> TransferKernel:
+        episodes.append(len(found))
+        return fit(self, found, *rest)
+
+    monkeypatch.setattr(TransferKernel, "fit", counted)
+    MetaGNN(steps=1).meta_fit(tasks)
+    assert episodes == [2, 2]
 
 
 def test_a_checkpoint_that_cannot_be_written_is_told(tmp_path: Path) -> None:
