@@ -138,13 +138,11 @@ def compare(
     methods = {text: Method.parse(text) for text in with_unguided(searchers, unguided)}
     opened, found = experiment.open()
     tasks = dict(zip(experiment.names, found, strict=True))
-    for task in found:
-        check_arguments(task, trials=trials, batch=batch)
-    _check_candidates(candidates, tasks, methods)
+    _check(tasks, methods, trials, batch, candidates)
     guides = _guides(experiment, tasks, methods, progress)
     features = _features(experiment, tasks, methods, guides, progress)
     folder = _folder(Path(out))
-    limits: Limits = {"trials": trials, "batch": batch, "candidates": candidates}
+    limits = Limits(trials=trials, batch=batch, candidates=candidates)
     first = same_searches(methods, tasks, guides, trials=trials, candidates=candidates)
     made = {key: guide for key, guide in guides.items() if first[key[1]] == key[1]}
     jobs = _jobs(experiment, tasks, methods, made, features, limits)
@@ -155,14 +153,27 @@ def compare(
     kept = expanded(done, methods, first)
     runs = tuple(one.run for one in kept)
     sizes = {name: len(task) for name, task in tasks.items()}
-    summary = summarise([one.run for one in done], sizes, same=groups(first))
-    worst = worst_tasks([one.run for one in done], sizes, summary)
-    record = ComparisonRecord(opened.name, runs, summary, sizes=sizes, failed=failed, worst=worst)
+    different = [one.run for one in done]
+    summary = summarise(different, sizes, same=groups(first))
+    record = ComparisonRecord(opened.name, runs, summary, sizes=sizes, failed=failed)
+    record = replace(record, worst=worst_tasks(different, sizes, summary))
     if unguided:
         tests = against_unguided(runs, sizes, _alone(searchers))
         record = replace(record, against_unguided=tests)
     _write_results(folder.parent, record, kept)
     return record
+
+
+def _check(
+    tasks: Mapping[str, TabularTask],
+    methods: Mapping[str, Method],
+    trials: int,
+    batch: int,
+    candidates: str | None,
+) -> None:
+    for task in tasks.values():
+        check_arguments(task, trials=trials, batch=batch)
+    _check_candidates(candidates, tasks, methods)
 
 
 def with_unguided(searchers: Sequence[str], unguided: bool = True) -> list[str]:

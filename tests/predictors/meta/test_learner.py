@@ -165,16 +165,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_the_steps_are_as_many_as_announced(tmp_path: Path) -> None:
-    for tasks in ([task(1)], [task(1), task(2), task(3)]):
-        for _ in "first", "again":  # the second time the encoders are there
-            told: list[str] = []
-            learner = MetaGNN(steps=1, checkpoint=tmp_path, on_step=told.append)
-            learner.meta_fit(tasks)
-            assert len(told) == learner.parts(len(tasks))
-
-
-@pytest.mark.usefixtures("quick")
 def test_trainings_share_the_encoder_without_either_task(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
