@@ -203,7 +203,7 @@ def _chart(
     limits = [band(one) for one in samples]
     every = [means, *(np.array(pair) for pair in limits if pair is not None)]
     chart = Chart(
-        AxisScale(float(x[0]) if unit == "trials" else 0.0, float(x[-1])),
+        AxisScale(float(x[0]) if unit == "trials" else 0.0, float(x[-1]), whole=unit == "trials"),
         AxisScale.of(np.concatenate([np.ravel(part) for part in every]), log=True, margin=0.04),
         x_label=unit,
         y_label=label,

@@ -162,7 +162,7 @@ def _heights(
     for option in np.unique(column):
         members = order[column[order] == option]
         spread[members] = (np.arange(len(members)) + 0.5) / len(members) - 0.5
-    return np.where(active, middle + room * spread, -0.05)
+    return np.where(active, middle + room * spread, 0.0)
 
 
 def _axis_texts(axes: list[Decision], active: BoolArray, across: IntArray) -> list[Html]:
@@ -173,7 +173,7 @@ def _axis_texts(axes: list[Decision], active: BoolArray, across: IntArray) -> li
             at = (option + 0.5) / count
             texts.append(_text(decision.options[option], int(x), at))
         if not here.all():
-            texts.append(_text("not used", int(x), -0.05))
+            texts.append(_text("not used", int(x), 0.0))
     return texts
 
 

@@ -182,7 +182,9 @@ def limits(subject: SearchSubject) -> Section | None:
     ]
     head = ["limit", ">trials beyond", ">farthest on the allowed side"]
     charts = [_limit(subject, i) for i in limited]
-    body = join(table(head, rows, caption="Limits"), multiples(charts))
+    body = join(
+        table(head, rows, caption="How far the trials are from each limit"), multiples(charts)
+    )
     return Section("limits", "Limits", body)
 
 

@@ -107,7 +107,11 @@ def budgets(tasks: list[TabularTask]) -> Section | None:
     if not several:
         return None
     chart = Chart(
-        AxisScale(float(several[0].budgets[0]), float(max(t.budgets[-1] for t in several))),
+        AxisScale(
+            float(several[0].budgets[0]),
+            float(max(task.budgets[-1] for task in several)),
+            whole=True,
+        ),
         AxisScale(0.0, 1.02),
         x_label="budget (epochs)",
         y_label="Kendall's τ with the largest budget",

@@ -63,17 +63,19 @@ def _list(subject: SearchSubject, best: list[int]) -> Html:
     hidden = any(e is not None and subject.goal.metric in e.hidden for e in evaluations)
     metrics = list(dict.fromkeys(name for e in evaluations if e for name in e.metrics))
     head = ["architecture", f">{subject.goal.metric}{subject.unit}"]
-    head += [">test"] * hidden + [">rank"] * (subject.task is not None)
+    task = subject.task
+    ranks = [None if task is None else standing(task, subject.trials[i]).rank for i in best]
+    ranked = any(rank is not None for rank in ranks)  # not where there are several goals
+    head += [">test"] * hidden + [">rank"] * ranked
     head += [*(f">{name}" for name in metrics), ">trial"]
     rows: list[list[Child]] = []
-    for i, evaluation in zip(best, evaluations, strict=True):
+    for i, evaluation, rank in zip(best, evaluations, ranks, strict=True):
         cells: list[Child] = [tag("span", subject.names[i], class_="arch")]
         cells.append(subject.text(float(subject.whole[i])))
         if hidden:
             test = None if evaluation is None else evaluation.hidden.get(subject.goal.metric)
             cells.append(subject.text(test))
-        if subject.task is not None:
-            rank = standing(subject.task, subject.trials[i]).rank
+        if ranked:
             cells.append("–" if rank is None else f"{rank:,}")
         found = {} if evaluation is None else evaluation.metrics
         cells += [short(found.get(name)) for name in metrics]

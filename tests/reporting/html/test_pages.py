@@ -39,6 +39,10 @@ def assert_self_contained(text: str) -> Page:
     identifiers = page.values("id")
     assert anchors <= set(identifiers)
     assert len(identifiers) == len(set(identifiers))
+    # Those who hear the page tell its parts by their names.
+    regions = re.findall(r'role="region" aria-label="([^"]*)"', text)
+    regions += re.findall(r"<h2[^>]*>(.*?)</h2>", text)
+    assert len(regions) == len(set(regions))
     return page
 
 
@@ -218,6 +222,7 @@ def test_several_goals_and_a_limit(tmp_path: Path) -> None:
     for text in ("true front of the table", "knee", "parameters<=5000", "Hypervolume"):
         assert text in shown.text
         assert text in found.text
+    assert "rank" not in found.texts  # several goals have none
     text = next(t for t in found.texts if t.startswith("surrogate-nas search"))
     assert "--goal accuracy --goal latency --limit 'parameters<=5000'" in text
 
