@@ -115,7 +115,7 @@ def run(arguments: argparse.Namespace) -> int:
         space = open_space(arguments.space)
         tasks = {}
         for dataset in arguments.dataset:
-            objective, training = planned(arguments, space, dataset=dataset)
+            objective, training = planned(arguments, space, dataset=dataset, check_initial=True)
             tasks[dataset] = Task(TrainingRecorder(objective), training)
         built = build_visibly(
             space,

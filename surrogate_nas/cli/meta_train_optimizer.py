@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
                 device=arguments.device or "auto",
                 settings=arguments.settings,
             )
-            for name, dataset in _datasets(arguments).items()
+            for name, dataset in datasets(arguments).items()
         }
         given = {key: getattr(arguments, key) for key in (*NAMES, "minutes")}
         record = learn_optimizer(
@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _datasets(arguments: argparse.Namespace) -> dict[str, Any]:
+def datasets(arguments: argparse.Namespace) -> dict[str, Any]:
     """The data sets by name, each from the folder that is given for it or for all.
 
     Raises:

@@ -5,16 +5,62 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.cli.console import natural, only_json, positive, progress, write_json
+from surrogate_nas.cli.meta_train_optimizer import datasets
+from surrogate_nas.cli.network_options import DEFAULT_SPACE
 
-NAMES: tuple[str, ...] = ()
+NAMES: tuple[str, ...] = ("trainings", "batches", "held_out")
 """Options of this form alone."""
 
 
 def add_options(option: Any) -> None:
     """Add the options of this form by a group's ``add_argument``; each is None if not given."""
+    option(
+        "--trainings",
+        type=positive,
+        metavar="N",
+        help="short trainings that weights are learnt from (default: 1000)",
+    )
+    option("--batches", type=positive, metavar="N", help="of each of them (default: 20)")
+    option(
+        "--held-out",
+        type=natural,
+        metavar="N",
+        help="architectures, drawn at random, that weights are never learnt from (default: 0)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Learn, and report."""
-    raise InvalidArgumentError("--learn weights is not part of this version; use --learn predictor")
+    with only_json(arguments.json):
+        from surrogate_nas.spaces import open_space
+        from surrogate_nas.training.initial.learning import Reptile
+        from surrogate_nas.training.initial.sources import SourceData
+        from surrogate_nas.workflows.learn_weights import learn_weights_file
+
+        sources = [
+            SourceData(dataset, arguments.settings or {})
+            for dataset in datasets(arguments).values()
+        ]
+        given = {name: getattr(arguments, name) for name in ("trainings", "batches", "recipe")}
+        record = learn_weights_file(
+            open_space(arguments.space or DEFAULT_SPACE),
+            sources,
+            Reptile(**{name: value for name, value in given.items() if value is not None}),
+            out=arguments.out,
+            held_out=arguments.held_out or 0,
+            minutes=arguments.minutes,
+            seed=arguments.seed,
+            device=arguments.device or "auto",
+            progress=progress,
+        )
+    if arguments.json:
+        write_json(record)
+    else:
+        from surrogate_nas.reporting.terminal import counted
+
+        print(
+            f"learnt starting weights from {counted(record.labels, 'training')} on "
+            f"{', '.join(record.tasks)} in {record.seconds:.0f} s\n{arguments.out}"
+        )
+    return 0

@@ -85,6 +85,13 @@ def add_network_options(
 def _add_learned_options(option: Any) -> None:
     """What was learnt on other data sets."""
     option(
+        "--initial",
+        metavar="FILE|fitted|inherit|none",
+        help="what networks start from in place of random weights: a file of meta-train --learn "
+        "weights; random ones with statistics and a head fitted to the data; in a search also the "
+        "trained weights of the nearest network",
+    )
+    option(
         "--optimizer",
         metavar="FILE|learned|none",
         help="in place of the recipe's optimizer: a file of meta-train --learn optimizer, or the "
@@ -118,6 +125,7 @@ def training_options(
         network=arguments.network,
         device=arguments.device or "auto",
         checkpoints=arguments.checkpoints,
+        initial=arguments.initial,
         optimizer=arguments.optimizer,
         allow_seen=bool(arguments.allow_seen),
     )
@@ -129,6 +137,7 @@ def planned(
     noted: Mapping[str, Any] | None = None,
     *,
     dataset: str | None = None,
+    check_initial: bool = False,
 ) -> tuple[TrainingObjective, dict[str, Any]]:
     """The training objective by the options, or else by recorded settings.
 
@@ -137,8 +146,10 @@ def planned(
         space: Of the architectures.
         noted: See `surrogate_nas.training.plan.plan_training`.
         dataset: None for that of the arguments.
+        check_initial: Whether to lay starting weights aside that do not help.
     """
-    return training_options(arguments, dataset=dataset).plan(space, noted)
+    options = training_options(arguments, dataset=dataset)
+    return options.plan(space, noted, check_initial=check_initial)
 
 
 def trial_limits(arguments: argparse.Namespace) -> TrialLimits:

@@ -28,6 +28,7 @@ _ONLY_HERE = (
     "recipe",
     "network",
     "settings",
+    "initial",
     "optimizer",
     "allow_seen",
     "stop_early",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from surrogate_nas.cli.console import (
     check_file,
@@ -25,6 +25,8 @@ from surrogate_nas.cli.network_options import (
 
 if TYPE_CHECKING:
     from surrogate_nas.records import TrainingRecord
+    from surrogate_nas.spaces.base import Architecture, SearchSpace
+    from surrogate_nas.training.datasets.base import Dataset
     from surrogate_nas.training.objective import Training
     from surrogate_nas.training.record import Epoch
 
@@ -77,19 +79,13 @@ def run(arguments: argparse.Namespace) -> int:
         from surrogate_nas.training.export import check_export, export_network, try_export
         from surrogate_nas.training.model_card import card_path
         from surrogate_nas.training.objective import TrainingObjective
-        from surrogate_nas.training.optimisers.choice import planned_optimizer
 
         space = open_space(arguments.space)
         arch = space.parse(arguments.architecture)
         if arguments.draw is not None:
-            from surrogate_nas.reporting.drawing import draw_architecture
-
-            draw_architecture(arguments.draw, space, arch)
-            note(f"the drawing is in {arguments.draw}")
+            _draw(arguments.draw, space, arch)
         dataset = open_dataset(arguments.dataset, arguments.data_dir)
-        rule, _ = planned_optimizer(
-            None, arguments.optimizer, dataset, allow_seen=bool(arguments.allow_seen)
-        )
+        learned = _learned(arguments, space, dataset)
         if arguments.export is not None:
             check_export(arguments.export)
         text = space.format(arch)
@@ -103,11 +99,11 @@ def run(arguments: argparse.Namespace) -> int:
                 device=arguments.device,
                 network=arguments.network,
                 settings=arguments.settings,
-                optimizer=rule,
+                **learned,
                 watch=lambda point: advance(_progress(point)),
             )
             if arguments.export is not None:
-                own = arguments.network is not None
+                own = bool(arguments.network)
                 try_export(arguments.export, objective.build(arch), dataset, own=own)
             training = objective.train(arch, checkpoint=arguments.checkpoint)
         if arguments.export is not None:
@@ -128,6 +124,24 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _show(record)
     return 0
+
+
+def _draw(path: Path, space: SearchSpace, arch: Architecture) -> None:
+    from surrogate_nas.reporting.drawing import draw_architecture
+
+    draw_architecture(path, space, arch)
+    note(f"the drawing is in {path}")
+
+
+def _learned(arguments: argparse.Namespace, space: SearchSpace, dataset: Dataset) -> dict[str, Any]:
+    """The starting weights and the optimizer."""
+    from surrogate_nas.training.initial.choice import planned_initial
+    from surrogate_nas.training.optimisers.choice import planned_optimizer
+
+    seen = bool(arguments.allow_seen)
+    start, _ = planned_initial(None, arguments.initial, space, dataset, allow_seen=seen)
+    rule, _ = planned_optimizer(None, arguments.optimizer, dataset, allow_seen=seen)
+    return {"initial": start, "optimizer": rule}
 
 
 def _progress(point: Epoch) -> str:

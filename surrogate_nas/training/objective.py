@@ -22,7 +22,8 @@ from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.stopping import MedianStopping
 from surrogate_nas.training.checkpoint_folder import CheckpointFolder, FolderCheckpoint
 from surrogate_nas.training.datasets.base import Dataset
-from surrogate_nas.training.devices import all_devices, find_device
+from surrogate_nas.training.devices import DeviceExamples, all_devices, find_device
+from surrogate_nas.training.initial.base import Initial
 from surrogate_nas.training.networks.base import (
     Build,
     build_network,
@@ -35,7 +36,7 @@ from surrogate_nas.training.networks.base import (
 from surrogate_nas.training.optimisers.files import LearnedRule
 from surrogate_nas.training.recipes import DEFAULT_RECIPE, Recipe, recipe_named
 from surrogate_nas.training.record import Epoch
-from surrogate_nas.training.trainer import Watcher, label_of, train
+from surrogate_nas.training.trainer import Begin, Watcher, label_of, train
 
 _SEEDS = 2**63  # of torch's generators
 
@@ -99,6 +100,7 @@ class TrainingObjective:
         stop: MedianStopping | None = None,
         checkpoints: str | os.PathLike[str] | None = None,
         optimizer: LearnedRule | None = None,
+        initial: Initial | None = None,
     ) -> None:
         """Prepare trainings.
 
@@ -116,6 +118,7 @@ class TrainingObjective:
             checkpoints: A folder, or a URL of fsspec, that all processes and machines see. A
                 training that was cut off goes on from its last epoch there, see `forget`.
             optimizer: Replaces the recipe's optimiser and schedule, see `train`.
+            initial: Gives the networks their first weights; None for random ones.
 
         Raises:
             UnknownNameError: If there is no such network or recipe.
@@ -137,6 +140,7 @@ class TrainingObjective:
         self.stop = stop
         self.checkpoints = None if checkpoints is None else CheckpointFolder(checkpoints)
         self.optimizer = optimizer
+        self.initial = initial
         find_device(device)
         find_build(space.name, network, self.settings)
         if self.checkpoints is not None:
@@ -151,6 +155,12 @@ class TrainingObjective:
         """The same trainings on another device."""
         there = copy.copy(self)
         there.device = device
+        return there
+
+    def starting_from(self, initial: Initial | None) -> Self:
+        """The same trainings from other first weights, without stopping early."""
+        there = copy.copy(self)
+        there.initial, there.watch, there.stop = initial, None, None
         return there
 
     def build(self, arch: Architecture, *, seed: int | None = None) -> nn.Module:
@@ -231,12 +241,25 @@ class TrainingObjective:
                     checkpoint=kept,
                     identity=self._identity(arch),
                     watch=watch or self.watch,
+                    begin=self._begin(arch, seed),
                     optimizer=self.optimizer,
                     on_fallback=fallbacks.append,
                 )
         for text in fallbacks:
             warnings.warn(f"{self.space.format(arch)}, seed {seed}: {text}", stacklevel=2)
+        if curve and self.initial is not None:
+            self.initial.keep(arch, network, curve[-1].validation_accuracy)
         return Training(network, curve, parameters, flops, bool(fallbacks))
+
+    def _begin(self, arch: Architecture, seed: int) -> Begin | None:
+        initial = self.initial
+        if initial is None:
+            return None
+
+        def begin(network: nn.Module, examples: DeviceExamples) -> None:
+            initial.begin(network, examples, arch=arch, dataset=self.dataset, seed=seed)
+
+        return begin
 
     def facts(self, training: Training, *, seed: int | None = None) -> dict[str, Any]:
         """How a network was trained and what it reached, for its model card.
@@ -254,6 +277,7 @@ class TrainingObjective:
             "settings": sizes or None,
             "recipe": self.recipe.name,
             "optimizer": self._optimizer_fact(training),
+            "starting weights": None if self.initial is None else self.initial.identity,
             "epochs": len(training.curve),
             "seed": self.seed if seed is None else seed,
             "validation accuracy": last and f"{last.validation_accuracy:.2f} %",
@@ -271,7 +295,8 @@ class TrainingObjective:
         if builder is not None and not isinstance(builder, str):
             builder = getattr(builder, "__qualname__", type(builder).__name__)
         built = "" if builder is None else f" by {builder}"
-        return f"{self.space.format(arch)} of {self.space.name}{built} {self.settings}"
+        start = "" if self.initial is None else f", starting weights {self.initial.identity}"
+        return f"{self.space.format(arch)} of {self.space.name}{built} {self.settings}{start}"
 
     def forget(
         self, arch: Architecture, *, budget: int | None = None, seed: int | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
 
 VERIFICATION_SEEDS = 3
 """Trainings of each winner of a search."""
+
+FITTED = "fitted"
+"""The start from random weights with statistics and a head that are taken from the data."""
+INHERIT = "inherit"
+"""The start of a training from the weights of an earlier one in the same search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,7 @@ class TrainingOptions:
         checkpoints: A folder, or a URL of fsspec, where trainings that are cut off go on from their
             last epoch, also on other machines.
         optimizer: File of a learned optimiser, ``learned`` or ``none``.
+        initial: A file of starting weights, ``learned``, ``fitted``, ``inherit`` or ``none``.
         allow_seen: Whether what was learnt may have seen the data set.
     """
 
@@ -43,6 +50,7 @@ class TrainingOptions:
     device: str = "auto"
     checkpoints: str | os.PathLike[str] | None = None
     optimizer: str | os.PathLike[str] | None = None
+    initial: str | os.PathLike[str] | None = None
     allow_seen: bool = False
 
     def plan(
@@ -53,6 +61,8 @@ class TrainingOptions:
         epochs: int | None = None,
         seed: int = 0,
         stop: MedianStopping | None = None,
+        weights: Path | None = None,
+        check_initial: bool = False,
     ) -> tuple[TrainingObjective, dict[str, Any]]:
         """Decide how architectures are trained, see `surrogate_nas.training.plan.plan_training`.
 
@@ -62,6 +72,8 @@ class TrainingOptions:
             epochs: None for those of the options.
             seed: Default seed of an evaluation.
             stop: Ends trainings early.
+            weights: The folder of weights that a search inherits; None elsewhere.
+            check_initial: Whether to lay starting weights aside that do not help.
 
         Raises:
             SurrogateNASError: See `surrogate_nas.training.plan.plan_training`.
@@ -82,5 +94,8 @@ class TrainingOptions:
             stop=stop,
             checkpoints=self.checkpoints,
             optimizer=self.optimizer,
+            initial=self.initial,
             allow_seen=self.allow_seen,
+            weights=weights,
+            check_initial=check_initial,
         )

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import logging
 import os
+import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from surrogate_nas.checksums import checksum_of
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import LEARNT, recorded
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.stopping import MedianStopping
 from surrogate_nas.training.datasets.base import open_dataset
+from surrogate_nas.training.initial.bank import WeightBank
+from surrogate_nas.training.initial.check import helps
+from surrogate_nas.training.initial.choice import planned_initial
+from surrogate_nas.training.initial.fitted import FittedStart
 from surrogate_nas.training.objective import TrainingObjective
 from surrogate_nas.training.optimisers.choice import planned_optimizer
 from surrogate_nas.training.recipes import DEFAULT_RECIPE
+
+_LOG = logging.getLogger(__name__)
 
 
 def recorded_training(settings: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -43,7 +55,10 @@ def plan_training(
     stop: MedianStopping | None = None,
     checkpoints: str | os.PathLike[str] | None = None,
     optimizer: str | os.PathLike[str] | None = None,
+    initial: str | os.PathLike[str] | None = None,
     allow_seen: bool = False,
+    weights: Path | None = None,
+    check_initial: bool = False,
 ) -> tuple[TrainingObjective, dict[str, Any]]:
     """Make an objective that trains winners by recorded settings, unless others are given.
 
@@ -61,7 +76,11 @@ def plan_training(
         stop: See `TrainingObjective`.
         checkpoints: See `TrainingObjective`.
         optimizer: File of a learned optimiser, ``learned`` or ``none``; None for the noted one.
-        allow_seen: Whether it may have been learnt on the data set.
+        initial: A file of starting weights, ``learned``, ``fitted``, ``inherit`` or ``none``.
+        allow_seen: Whether what was learnt may have seen the data set.
+        weights: The folder of weights that a search inherits; None elsewhere.
+        check_initial: Whether to train one architecture with and without the starting weights, and
+            to lay them aside if they do not help.
 
     Returns:
         The objective, and its settings in the form of ``noted``.
@@ -95,8 +114,14 @@ def plan_training(
     rule, note = planned_optimizer(
         plan.pop("optimizer", None), optimizer, opened, allow_seen=allow_seen
     )
-    if note is not None:  # plans without one are as they always were
-        plan["optimizer"] = note
+    start, started = planned_initial(
+        plan.pop("initial", None),
+        initial,
+        space,
+        opened,
+        allow_seen=allow_seen,
+        folder=_own_folder(weights, plan),
+    )
     training = TrainingObjective(
         space,
         opened,
@@ -109,9 +134,32 @@ def plan_training(
         stop=stop,
         checkpoints=checkpoints,
         optimizer=rule,
+        initial=start,
     )
     training.check_network()
-    return training, plan
+    if check_initial and isinstance(start, WeightBank | FittedStart):
+        training, started = _checked(training, started)
+    learnt = {"initial": started, "optimizer": note}  # plans without them are as they always were
+    return training, plan | {key: value for key, value in learnt.items() if value is not None}
+
+
+def _own_folder(weights: Path | None, plan: Mapping[str, Any]) -> Path | None:
+    """The folder of trainings by these settings alone."""
+    return None if weights is None else weights / checksum_of({}, json.dumps(plan, sort_keys=True))
+
+
+def _checked(
+    training: TrainingObjective, note: dict[str, Any] | None
+) -> tuple[TrainingObjective, dict[str, Any] | None]:
+    """The trainings as they are, or from random weights if starting weights do not help."""
+    better, text = helps(training)
+    if better:
+        _LOG.info("%s: they are used", text)
+        return training, note
+    warnings.warn(f"{text}: they are laid aside", stacklevel=4)
+    without = copy.copy(training)
+    without.initial = None
+    return without, None
 
 
 def _learnt(note: Any) -> Any:

@@ -29,6 +29,9 @@ _EVALUATION_BATCH = 1024
 Watcher = Callable[[Epoch], object]
 """Called after each epoch; a true answer ends the training."""
 
+Begin = Callable[[nn.Module, DeviceExamples], object]
+"""Changes a fresh network before its first step, given the training part on the same device."""
+
 _DIVERGED = 2.0  # times the loss of guessing
 
 
@@ -45,6 +48,7 @@ def train(
     watch: Watcher | None = None,
     optimizer: LearnedRule | None = None,
     on_fallback: Callable[[str], object] = warnings.warn,
+    begin: Begin | None = None,
 ) -> tuple[Epoch, ...]:
     """Train a network in place, and evaluate it after each epoch.
 
@@ -69,6 +73,7 @@ def train(
         optimizer: Replaces the recipe's optimiser and schedule. If the training diverges with it,
             it starts again with the recipe's own.
         on_fallback: Told of that.
+        begin: See `Begin`; its time counts.
 
     Raises:
         InvalidArgumentError: If an argument is out of range, the checkpoint is of another
@@ -87,6 +92,8 @@ def train(
         run = _Run(network, dataset, chosen, epochs, seed, where, optimizer)
         curve = [] if kept is None else run.restored(kept, label)
         start = time.perf_counter() - (curve[-1].seconds if curve else 0.0)
+        if begin is not None and not curve:
+            run.begin(begin)
         while len(curve) < epochs:
             number = len(curve) + 1
             loss = run.epoch(number)
@@ -173,6 +180,12 @@ class _Run:
         else:
             self.start = {k: v.clone() for k, v in self.network.state_dict().items()}
             self.optimiser = rule.optimiser(self.network, max(self.total, 1))
+
+    def begin(self, begin: Begin) -> None:
+        """Change the first weights."""
+        begin(self.network, self.train)
+        if self.start is not None:
+            self.start = {k: v.clone() for k, v in self.network.state_dict().items()}
 
     def fall_back(self) -> None:
         """Use the recipe's own optimiser, from the first weights on."""

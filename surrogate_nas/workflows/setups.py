@@ -6,6 +6,7 @@ import copy
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from surrogate_nas._types import Progress
@@ -20,7 +21,7 @@ from surrogate_nas.searchers.method import Method
 from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.base import RestrictedSpace, SearchSpace
 from surrogate_nas.stopping import MedianStopping
-from surrogate_nas.training.options import VERIFICATION_SEEDS
+from surrogate_nas.training.options import INHERIT, VERIFICATION_SEEDS
 from surrogate_nas.transfer import PredictorChoice, choose_for_training, choose_predictor
 from surrogate_nas.workflows.goals import WantedGoals
 from surrogate_nas.workflows.proxies import search_proxies
@@ -169,6 +170,8 @@ def training_setup(
         epochs=epochs,
         seed=options.seed,
         stop=MedianStopping(first=max(1, epochs // 3)) if stop_early else None,
+        weights=_inherited_weights(method, options),
+        check_initial=True,
     )
     check_arguments(training, **options.limits)
     objective = _with_goals(training, goals, options)
@@ -194,6 +197,20 @@ def training_setup(
     return _kept(setup, f"train {space_name}", dataset, settings | _goal_settings(objective))
 
 
+def _inherited_weights(method: Method, options: SearchOptions) -> Path | None:
+    """The folder of the weights that trainings of this search inherit, or None."""
+    if options.training.initial is None or os.fspath(options.training.initial) != INHERIT:
+        return None
+    if options.cluster is not None or options.share:
+        raise InvalidArgumentError(
+            "--initial inherit is for searches on one machine, where all trainings reach the "
+            "weights; leave out --ray and --share, or give a file of starting weights"
+        )
+    from surrogate_nas.training.initial.inherited import weights_folder
+
+    return weights_folder(options.store) / f"{method.name} {options.seed}".replace("/", "-")
+
+
 def _epochs(options: SearchOptions) -> int:
     epochs, budget = options.training.epochs, options.budget
     if None not in (epochs, budget) and epochs != budget:
@@ -217,8 +234,7 @@ def _own_verification(
         return None
     from surrogate_nas.workflows.verify import VerificationPlan
 
-    to_the_end = copy.copy(training)
-    to_the_end.stop = None
+    to_the_end, plan = _to_the_end(training, plan)
     first = options.seed + 1
     seeds = range(first, first + VERIFICATION_SEEDS)
     return VerificationPlan(options.verify, to_the_end, plan, seeds)
@@ -261,10 +277,21 @@ def _own_export(
         return None
     from surrogate_nas.workflows.export import plan_export
 
-    to_the_end = copy.copy(training)
-    to_the_end.stop = None
+    to_the_end, plan = _to_the_end(training, plan)
     named = None if isinstance(space, SearchSpace) else os.fspath(space)
     return plan_export(options.export, to_the_end, plan, seed=options.seed, space=named)
+
+
+def _to_the_end(
+    training: TrainingObjective, plan: Mapping[str, Any]
+) -> tuple[TrainingObjective, Mapping[str, Any]]:
+    """Whole trainings; from random weights where those of the search follow from each other."""
+    if plan.get("initial", {}).get("file") == INHERIT:
+        kept = {key: value for key, value in plan.items() if key != "initial"}
+        return training.starting_from(None), kept
+    to_the_end = copy.copy(training)
+    to_the_end.stop = None
+    return to_the_end, plan
 
 
 # Both -----------------------------------------------------------------------------------------

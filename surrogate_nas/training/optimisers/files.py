@@ -18,6 +18,7 @@ from surrogate_nas.checksums import checksum_of
 from surrogate_nas.errors import FormatError, InvalidArgumentError
 from surrogate_nas.tensor_files import FileKind
 from surrogate_nas.training.datasets.base import Dataset
+from surrogate_nas.training.datasets.seen import SeenDataset
 from surrogate_nas.training.optimisers.learned import LearnedOptimiser
 from surrogate_nas.training.optimisers.rule import SIZES
 
@@ -28,23 +29,6 @@ SHIPPED = Path(__file__).parent / "shipped"
 """Optimisers that come with the program."""
 
 _NUMBERS = "numbers"
-
-
-@dataclass(frozen=True, slots=True)
-class SeenDataset:
-    """A data set that an optimiser was learnt on.
-
-    Attributes:
-        name: Its name, for people.
-        fingerprint: See `Dataset.fingerprint`.
-    """
-
-    name: str
-    fingerprint: str
-
-    def same(self, dataset: Dataset) -> bool:
-        """Whether it is this data set, in any folder, or another part of one of this name."""
-        return self.fingerprint == dataset.fingerprint or self.name == dataset.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,9 @@ from surrogate_nas.errors import InvalidArgumentError, SurrogateNASError
 from surrogate_nas.parallel import Pool, default_workers, dispatch
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.training.checkpoints import read_checkpoint, write_checkpoint
+from surrogate_nas.training.datasets.seen import SeenDataset
 from surrogate_nas.training.objective import TrainingObjective
-from surrogate_nas.training.optimisers.files import LearnedRule, Provenance, SeenDataset
+from surrogate_nas.training.optimisers.files import LearnedRule, Provenance
 from surrogate_nas.training.optimisers.gradients import (
     Estimator,
     GradientJob,
@@ -243,7 +244,7 @@ def _provenance(plan: MetaTraining, done: Sequence[Generation]) -> Provenance:
     return Provenance(
         space=plan.space.identity,
         datasets=tuple(
-            SeenDataset(name, training.dataset.fingerprint)
+            replace(SeenDataset.of(training.dataset), name=name)
             for name, training in plan.sources.items()
         ),
         architectures=tuple(seen),

@@ -15,12 +15,12 @@ from torch.nn.functional import cross_entropy
 from surrogate_nas.errors import FormatError, InvalidArgumentError
 from surrogate_nas.evaluation import recorded
 from surrogate_nas.spaces import open_space
+from surrogate_nas.training.datasets.seen import SeenDataset
 from surrogate_nas.training.objective import TrainingObjective
 from surrogate_nas.training.optimisers.choice import find_optimizer
 from surrogate_nas.training.optimisers.files import (
     LearnedRule,
     Provenance,
-    SeenDataset,
     read_optimizer,
     write_optimizer,
 )

@@ -1,0 +1,1 @@
+"""Starting weights of trainings: learned ones, and those of a parent."""

@@ -1,0 +1,143 @@
+"""Which start serves a training, and what tables and studies note of it."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.spaces.base import SearchSpace
+from surrogate_nas.tensor_files import SUFFIX
+from surrogate_nas.training.datasets.base import Dataset
+from surrogate_nas.training.initial.bank import SHIPPED, WeightBank, read_bank, read_provenance
+from surrogate_nas.training.initial.base import Initial
+from surrogate_nas.training.initial.fitted import FittedStart
+from surrogate_nas.training.initial.inherited import Inherited
+from surrogate_nas.training.options import FITTED, INHERIT
+
+LEARNED = "learned"
+"""The name of those that come with the program and did not see the data set."""
+NONE = "none"
+"""The name of random weights, whatever was noted."""
+
+
+def find_bank(
+    name: str | os.PathLike[str],
+    space: SearchSpace,
+    dataset: Dataset,
+    *,
+    allow_seen: bool = False,
+) -> WeightBank:
+    """The starting weights of a file, or of the name ``learned``, for a data set.
+
+    ``learned`` is the file of those that come with the program that saw the most other data sets.
+
+    Args:
+        name: The file, or ``learned``.
+        space: Of the networks.
+        dataset: What will be trained on.
+        allow_seen: Whether they may have been learnt on the data set.
+
+    Raises:
+        InvalidArgumentError: If there are none, they are of another space, or they were learnt on
+            this data set.
+        FormatError: If the file is damaged.
+    """
+    path = _shipped(space, dataset) if os.fspath(name) == LEARNED else Path(name)
+    bank = read_bank(path)
+    if bank.provenance.space != space.identity:
+        raise InvalidArgumentError(
+            f"the starting weights {path.name} are for networks of the space "
+            f"{bank.provenance.space.partition('#')[0]!r}, and these are of {space.name!r}; make "
+            "some with 'surrogate-nas meta-train --learn weights'"
+        )
+    if bank.provenance.saw(dataset) and not allow_seen:
+        seen = ", ".join(each.name for each in bank.provenance.datasets)
+        raise InvalidArgumentError(
+            f"the starting weights {path.name} were learnt on the data set {dataset.name!r} (they "
+            f"saw {seen}): what they reach there says nothing about new data; give others, or "
+            "--allow-seen"
+        )
+    return bank
+
+
+def _shipped(space: SearchSpace, dataset: Dataset) -> Path:
+    """Those of the space that saw the most data sets, but not this one."""
+    found = []
+    for path in sorted(SHIPPED.glob(f"*{SUFFIX}")):
+        seen = read_provenance(path)
+        if seen.space == space.identity and not seen.saw(dataset):
+            found.append((-len(seen.datasets), path.name, path))
+    if not found:
+        raise InvalidArgumentError(
+            f"no starting weights that come with the program are for the space {space.name!r} and "
+            f"did not see {dataset.name!r}; make some with 'surrogate-nas meta-train --learn "
+            "weights'"
+        )
+    return min(found)[-1]
+
+
+def planned_initial(
+    noted: Mapping[str, Any] | None,
+    name: str | os.PathLike[str] | None,
+    space: SearchSpace,
+    dataset: Dataset,
+    *,
+    allow_seen: bool = False,
+    folder: Path | None = None,
+) -> tuple[Initial | None, dict[str, Any] | None]:
+    """The start that was named, or else the noted one, and what is to be noted of it.
+
+    Args:
+        noted: What was noted of earlier trainings, or None.
+        name: A file, ``learned``, ``fitted``, ``inherit`` or ``none``; None for the noted one.
+        space: Of the networks.
+        dataset: What will be trained on.
+        allow_seen: Whether the weights may have been learnt on the data set.
+        folder: Keeps the weights that are inherited in a search; None elsewhere.
+
+    Raises:
+        InvalidArgumentError: If the file is another than the noted one, weights would be inherited
+            outside of a search, the data set has no images, or see `find_bank`.
+    """
+    repeated = noted if name is None else None
+    wanted = name if repeated is None else repeated["file"]
+    if wanted is None or os.fspath(wanted) == NONE:
+        return None, None
+    if dataset.graph is not None:
+        raise InvalidArgumentError(
+            f"starting weights are for images, and the data set {dataset.name!r} is a graph; leave "
+            "out --initial"
+        )
+    if os.fspath(wanted) == FITTED:
+        return FittedStart(), {"file": FITTED, "identity": FITTED}
+    if os.fspath(wanted) == INHERIT:
+        return _inherited(folder, repeated is not None)
+    allowed = allow_seen or bool(repeated and repeated.get("allow_seen"))
+    bank = find_bank(wanted, space, dataset, allow_seen=allowed)
+    if repeated is not None and bank.identity != repeated["identity"]:
+        raise InvalidArgumentError(
+            f"the starting weights {os.fspath(wanted)} are not those of the recorded trainings "
+            f"({bank.identity}, recorded {repeated['identity']}); give those with --initial"
+        )
+    note = {"file": os.fspath(wanted), "identity": bank.identity}
+    return bank, note | ({"allow_seen": True} if bank.provenance.saw(dataset) else {})
+
+
+def _inherited(folder: Path | None, recorded: bool) -> tuple[Initial | None, dict[str, Any] | None]:
+    if folder is not None:
+        return Inherited(folder), {"file": INHERIT, "identity": INHERIT}
+    if recorded:
+        warnings.warn(
+            "the search inherited weights from one training to the next; here networks are trained "
+            "from random weights",
+            stacklevel=4,
+        )
+        return None, None
+    raise InvalidArgumentError(
+        "--initial inherit is for search --dataset, where networks follow from each other; give a "
+        "file or leave it out"
+    )
