@@ -77,6 +77,10 @@ class Candidates:
     - and, from the most promising of all of these, what steepest ascent of the acquisition function
       compares in three steps, each over all changes of one decision.
 
+    What does not count in the best known ones, as the stages that a network does not have, is drawn
+    at random before they are varied. A key has first options there, so that guides hardly ever
+    proposed further stages.
+
     They are gathered anew for each choice; only the visits are kept for five proposals. Where
     graphs have so many nodes or paths that their features take long, all are kept for five
     proposals, and fewer climbs are shorter. In a space that can be listed there are only the
@@ -88,7 +92,11 @@ class Candidates:
     the best three of all candidates so far -2.1, decision by decision -1.5 in seven times as many
     calls.
     One standard deviation of exploration -2.4, two -2.1, three -1.6, four -1.8. Long visits of the
-    inner searcher in place of the other candidates are no better, and take longer.
+    inner searcher in place of the other candidates are no better, and take longer. In
+    ``hierarchical`` with ``gp``, after 50 and 100 trials (4 to 8 functions): -.26 and -.28 against
+    evolution alone; with decisions that do not count drawn, and three standard deviations,
+    -.27 and +.06; with two, +.33 and +.29; with one and a half, +.38 and +.16; alternately with one
+    and three, +.03 and -.19, and in the chains worse than with three.
     """
 
     def __init__(
