@@ -77,11 +77,11 @@ class DecisionProcess:
             predictor: The one that this process joins.
             exploration: How many standard deviations the bound is above the mean.
         """
-        import torch
-
-        known, whiten, weights = map(torch.from_numpy, (self._x, self._whiten, self._weights))
 
         def bound(p: Tensor) -> Tensor:
+            import torch  # for searchers that ascend
+
+            known, whiten, weights = map(torch.from_numpy, (self._x, self._whiten, self._weights))
             rows = self._mixed(p.double())
             square = torch.cdist(rows, known, compute_mode="donot_use_mm_for_euclid_dist") ** 2
             square = square / self._scale

@@ -378,7 +378,7 @@ class Guided(Searcher):
 
     def _asked(self) -> tuple[Predictor, LearningRows]:
         """The predictor of this plan, and its rows; where a prior stalls, in turn a second one."""
-        if not (self._stall.turned and self.predictor.has_prior):
+        if not (self._stall.turned and self.predictor.has_prior and self._succeeded):
             return self.predictor, self._rows
         if self._second is None:
             from surrogate_nas.searchers.second_opinion import SecondOpinion  # of stalls alone

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -93,3 +95,12 @@ def test_a_predictor_with_gradients_has_half_of_the_relaxed_mean() -> None:
     p = torch.rand((5, 8, 9), generator=torch.Generator().manual_seed(0))
     alone, both = process.relaxation(Linear(), 0.0)(p), process.relaxation(Flat(), 0.0)(p)
     torch.testing.assert_close(both, (alone + 3) / 2)
+
+
+def test_who_does_not_ascend_needs_no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = DecisionProcess(UNEVEN)
+    process.fit(UNEVEN.sample_choices(np.random.default_rng(0), 9), np.arange(9.0))
+    monkeypatch.setitem(sys.modules, "torch", None)
+    bound = process.relaxation(Linear(), 1.0)
+    with pytest.raises(ImportError):
+        bound(torch.ones((1, 8, 9)))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from surrogate_nas._types import IntArray
-from surrogate_nas.evaluation import Prediction, TaskData
+from surrogate_nas.evaluation import Prediction, TaskData, Trial
 from surrogate_nas.predictors.base import Predictor
 from surrogate_nas.predictors.gp import GaussianProcess
 from surrogate_nas.searchers.evolution import RegularizedEvolution
@@ -225,6 +225,16 @@ def test_a_gain_ends_a_stall_if_it_is_of_a_usual_plan() -> None:
             plans.append(stall.turned)
         assert sum(plans) == (2 if turned else 0)
         assert stall.factor == 1
+
+
+def test_a_prior_goes_on_alone_where_all_trials_fail() -> None:
+    searcher = Guided(RegularizedEvolution(OWN, seed=0), Certain())
+    searcher._stall.patience = 3
+    for _ in range(12):
+        (proposal,) = searcher.ask()
+        searcher.tell([Trial(proposal, error="out of memory")])
+    assert searcher._stall.without_gain > 6
+    assert searcher._second is None
 
 
 def test_a_fork_asks_its_own_second_opinion() -> None:
