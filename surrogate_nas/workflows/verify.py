@@ -69,7 +69,9 @@ class VerificationPlan:
 
     def __str__(self) -> str:
         epochs = counted(self.plan["epochs"], "epoch")
-        return f"{self.plan['dataset']}, {epochs} of {self.plan['recipe']}"
+        learnt = self.plan.get("optimizer")
+        own = f" with the optimizer {learnt['identity']}" if learnt else ""
+        return f"{self.plan['dataset']}, {epochs} of {self.plan['recipe']}{own}"
 
 
 @dataclass(frozen=True, slots=True)
