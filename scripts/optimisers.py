@@ -38,6 +38,7 @@ from surrogate_nas.training.optimisers.files import (
 from surrogate_nas.training.optimisers.meta_training import MetaTraining, meta_train_optimizer
 from surrogate_nas.training.recipes import RECIPES, Recipe
 from surrogate_nas.training.trainer import train
+from surrogate_nas.workflows.learn_optimizer import good_choices
 
 FAMILIES = {
     "fashion": ("fashion-mnist-14",),
@@ -74,6 +75,7 @@ def main() -> None:
     option("--form", default="schedule")
     option("--estimator", default="backpropagation")
     option("--start", type=Path, help="folder of optimisers to start from")
+    option("--good", type=names, metavar="STORE,…", help="learn from what these searches found")
     option("--also", type=Path, action="append", default=[], help="further folders to measure")
     option("--learn-only", action="store_true")
     option("--summary", action="store_true", help="only print what is there")
@@ -122,12 +124,18 @@ def learn(family: str, arguments: argparse.Namespace) -> Path:
         for task in SOURCES
         if task not in LEFT_OUT_WITH[family]
     }
+    choices, origin = CELLS[ORDER[LEFT_OUT:]], f"{len(CELLS) - LEFT_OUT} cells at random"
+    if arguments.good:
+        found = np.concatenate([good_choices(SPACE, name) for name in arguments.good])
+        held_out = {tuple(row) for row in CELLS[ORDER[:LEFT_OUT]].tolist()}
+        choices = np.array([row for row in found.tolist() if tuple(row) not in held_out])
+        origin = ", ".join(Path(name).name for name in arguments.good)
     start = arguments.start and read_optimizer(arguments.start / path.name).numbers
     plan = MetaTraining(
         SPACE,
         sources,
-        choices=CELLS[ORDER[LEFT_OUT:]],
-        origin=f"{len(CELLS) - LEFT_OUT} cells at random",
+        choices=choices,
+        origin=origin,
         form=arguments.form,
         estimator=arguments.estimator,
         generations=arguments.generations,

@@ -87,11 +87,22 @@ def _choices(space: SearchSpace, architectures: Sequence[str]) -> IntArray | Non
         raise InvalidArgumentError(
             f"architectures must be {RANDOM!r} or stores of searches, got {list(architectures)}"
         )
-    return np.concatenate([_good(space, name) for name in architectures])
+    return np.concatenate([good_choices(space, name) for name in architectures])
 
 
-def _good(space: SearchSpace, name: str) -> IntArray:
-    """The best quarter of what a search measured, at least some, each network once."""
+def good_choices(space: SearchSpace, name: str) -> IntArray:
+    """The best quarter of what a search measured, at least 10, each network once.
+
+    Args:
+        space: Of the networks.
+        name: The store of the search.
+
+    Returns:
+        int16 (n, decisions), the best first.
+
+    Raises:
+        SurrogateNASError: If it holds no search of the space, or none that found anything.
+    """
     from surrogate_nas.store import open_storage, read_study
 
     study = read_study(open_storage(name, new=False))

@@ -37,7 +37,7 @@ def find_optimizer(
     fitting = [rule for rule in rules if not rule.saw(dataset)]
     if not fitting:
         raise InvalidArgumentError(
-            f"the optimizers that come with the program ({len(rules)}) all saw the data set "
+            f"the {len(rules)} optimizers that come with the program all saw the data set "
             f"{dataset.name!r}; make one with 'surrogate-nas meta-train --learn optimizer'"
         )
     return max(fitting, key=lambda rule: len(rule.provenance.datasets if rule.provenance else ()))

@@ -37,7 +37,8 @@ SPACE = open_space("dense-cell")
 STEPS = 40
 
 
-def _network() -> nn.Module:
+def small_network() -> nn.Module:
+    """A convolution, a normalisation and a linear layer, for `squares`."""
     torch.manual_seed(3)
     return nn.Sequential(
         nn.Conv2d(1, 4, 3, padding=1, bias=False),
@@ -72,7 +73,7 @@ def _after(
     make: Callable[[nn.Module], torch.optim.Optimizer], rate: float | None = None
 ) -> nn.Module:
     """The network in double precision after STEPS steps, at a rate that falls as a cosine."""
-    network = _network().double()
+    network = small_network().double()
     optimiser = make(network)
     inputs = torch.from_numpy(DATA.train.inputs / 100.0)
     labels = torch.from_numpy(DATA.train.labels)
@@ -118,7 +119,7 @@ def test_with_their_numbers_it_is_sgd_and_adamw(
 
 def test_kinds_and_depths_of_a_network() -> None:
     network = nn.Sequential(
-        nn.Sequential(*list(_network().children())[:4]),
+        nn.Sequential(*list(small_network().children())[:4]),
         nn.Linear(144, 5),
         nn.LayerNorm(5),
         nn.Linear(5, 3),
@@ -139,7 +140,7 @@ def test_kinds_and_depths_of_a_network() -> None:
 
 def test_a_training_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     rule = _rule(torch.from_numpy(first_numbers("network")))
-    whole, stopped = _network(), _network()
+    whole, stopped = small_network(), small_network()
     curve = train(whole, DATA, epochs=4, optimizer=rule, device="cpu")
     for watch in (lambda point: point.epoch == 2, None):
         again = train(
@@ -151,7 +152,7 @@ def test_a_training_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
             checkpoint=tmp_path / "c",
             watch=watch,
         )
-        stopped = stopped if watch is None else _network()
+        stopped = stopped if watch is None else small_network()
     assert [p.loss for p in again] == [p.loss for p in curve]
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, stopped.state_dict()[name])
@@ -159,7 +160,7 @@ def test_a_training_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     for optimizer in (other, None):  # never mixed
         with pytest.raises(InvalidArgumentError, match="belongs to another training"):
             train(
-                _network(),
+                small_network(),
                 DATA,
                 epochs=4,
                 optimizer=optimizer,
@@ -171,7 +172,7 @@ def test_a_training_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
 def test_a_training_that_diverges_starts_again_with_the_recipe(tmp_path: Path) -> None:
     rule = _rule(sgd_numbers(1e12))
     told: list[str] = []
-    own, fallen = _network(), _network()
+    own, fallen = small_network(), small_network()
     expected = train(own, DATA, epochs=3, device="cpu")
     found = train(fallen, DATA, epochs=3, optimizer=rule, device="cpu", on_fallback=told.append)
     assert [p.loss for p in found] == [p.loss for p in expected]
@@ -179,7 +180,7 @@ def test_a_training_that_diverges_starts_again_with_the_recipe(tmp_path: Path) -
     assert "diverged in epoch 1 with the learned optimizer" in told[0]
     for watch in (lambda point: point.epoch == 2, None):  # and goes on with that
         curve = train(
-            _network(),
+            small_network(),
             DATA,
             epochs=3,
             optimizer=rule,
