@@ -33,6 +33,12 @@ def with_metric(task: T, goal: Goal, values: FloatArray, text: str) -> T:
     Raises:
         InvalidArgumentError: If the table has a metric of this name, or values do not fit.
     """
+    if not task.listed:
+        raise InvalidArgumentError(
+            f"{goal.metric!r} can be added to tables, and {task.benchmark!r} is a surrogate of a "
+            "space that cannot be listed; leave out --cost-model, or fit the surrogate to a table "
+            "that has this metric"
+        )
     if METRICS + goal.metric in task._source.columns or goal.metric == task.own_goal.metric:
         raise InvalidArgumentError(
             f"task {task.name!r} of {task.benchmark!r} has a metric {goal.metric!r} already; leave "

@@ -194,6 +194,11 @@ class TabularTask(Truth):
         """The first goal."""
         return self.goals[0]
 
+    @property
+    def listed(self) -> bool:
+        """Whether the table has a row for every architecture that it answers for."""
+        return True
+
     # The rows that make up the task ---------------------------------------------------------
 
     @cached_property

@@ -130,7 +130,7 @@ class SurrogateTask(StoredTask):
         card: Mapping[str, Any] = self._table.card["tasks"][self.name]
         return card
 
-    @cached_property
+    @property
     def listed(self) -> bool:
         """Whether the file holds the prediction of every architecture."""
         return self._whole.enumerable
@@ -176,7 +176,7 @@ class SurrogateTask(StoredTask):
         self, column: str, choices: IntArray, values: FloatArray, epoch: int, seed: int
     ) -> FloatArray:
         """Values (n,) of one training, which differ from their means (n,)."""
-        if column == METRICS + EXTRAPOLATION:
+        if column not in self._noise:  # whether it extrapolates, or a cost that is computed
             return values
         noise, ratio = self._noise[column]
         size = np.interp(values, *noise) * ratio[min(epoch, len(ratio) - 1)]

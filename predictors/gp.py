@@ -153,6 +153,7 @@ class ProcessInputs:
     family. The columns of a read-only array of encodings, such as `SearchSpace.unique`, are kept.
 
     Attributes:
+        columns: int (m,), positions of the columns of the structure.
         groups: int64 (k,), number of the family of each column.
         of_decisions: Numbers of the families of decisions.
     """
@@ -169,9 +170,9 @@ class ProcessInputs:
         columns = structure.columns(families)
         groups = np.array([families.index(structure.families[i]) for i in columns], dtype=np.int64)
         order = np.argsort(groups, kind="stable")
-        self._columns, self.groups = columns[order], groups[order]
-        self._centre = structure.centre[self._columns]
-        self._scale = structure.scale[self._columns]
+        self.columns, self.groups = columns[order], groups[order]
+        self._centre = structure.centre[self.columns]
+        self._scale = structure.scale[self.columns]
         first = len(families)
         self.of_decisions = (first, first + 1)
         of_values = np.array([family == VALUES for family in decisions.families], dtype=np.int64)
@@ -186,18 +187,21 @@ class ProcessInputs:
         """Columns of encodings (n, decisions): float32 (n, k)."""
         if self._last is not None and choices is self._last[0]:
             return self._last[1]
-        columns = self.structure.transform(choices, self._columns)
-        parts = [(columns - self._centre) / self._scale]
+        x = self.standardised(self.structure.transform(choices, self.columns), choices)
+        if not choices.flags.writeable:
+            x.setflags(write=False)
+            self._last = (choices, x)
+        return x
+
+    def standardised(self, structure: FloatArray, choices: IntArray) -> FloatArray:
+        """All columns of encodings, given those of the structure at ``columns``: float32 (n, k)."""
+        parts = [(structure - self._centre) / self._scale]
         if len(self.decisions):
             chosen = self.decisions.transform(choices)
             parts.append((chosen - self.decisions.centre) / self.decisions.scale)
         if self.features is not None:
             parts.append(self.features(choices))
-        x = with_columns(parts)
-        if not choices.flags.writeable:
-            x.setflags(write=False)
-            self._last = (choices, x)
-        return x
+        return with_columns(parts)
 
 
 def fit_hyperparameters(

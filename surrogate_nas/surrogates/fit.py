@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -84,9 +84,9 @@ class Fitted:
 def fit_model(rows: FitRows, columns: SpaceColumns, *, deep: bool, seed: int = 0) -> Fitted:
     """Fit the model of one metric.
 
-    The members are `GaussianProcess`, `XGBoost`, and the deeper trees of `Blend` if ``deep``. Their
-    weights minimise the squared error of the score of a row that a member did not see, which
-    maximises the likelihood under a Gaussian error.
+    The members are `GaussianProcess` and `XGBoost`, with the deeper trees of `Blend` if ``deep``.
+    They have equal weights, as in `Blend`, unless others have a clearly smaller squared error of
+    the scores of rows that a member did not see, and so a larger likelihood of Gaussian errors.
 
     Raises:
         InvalidArgumentError: If there are too few rows, or all values are the same.
@@ -97,19 +97,13 @@ def fit_model(rows: FitRows, columns: SpaceColumns, *, deep: bool, seed: int = 0
     data = TaskData("", columns.space, rows.choices, last)
     process = GaussianProcess(seed=seed).fit(data)
     scores = warped(last)
-    held_out = {"gp": process.leave_one_out_scores()[0]}
-    corrections = {"gp": 0.0}
-    ensembles: dict[str, Trees] = {}
-    for name, options in (("xgboost", {}), ("deep trees", DEEP_TREES)):
-        if name == "xgboost" or deep:
-            ensembles[name], held_out[name], corrections[name] = _trees(
-                columns, rows.choices, scores, options, seed
-            )
-    weights = _weights(scores, held_out, corrections)
-    stacked = np.sum([weights[name] * held_out[name] for name in held_out], axis=0)
+    by_process = process.leave_one_out_scores()[0]
+    trees, by_trees, correction = _trees(columns, rows.choices, scores, deep, seed)
+    share = _share(scores, by_process, by_trees, correction)
+    stacked = share * by_process + (1 - share) * by_trees
     spread = float(np.sqrt(np.mean((scores - stacked) ** 2)))
     x = columns.process(rows.choices)
-    frozen, curves = _with_curves(Process.of(process, columns.process, x), values)
+    frozen, curves = _with_curves(Process.of(process, columns.inputs, x), values)
     noise, ratio = _noise(rows.cells, last, process)
     quantiles = QuantileMap(scores, last)
     predicted = quantiles.moments(stacked, np.full(len(stacked), spread))[0]
@@ -119,8 +113,8 @@ def fit_model(rows: FitRows, columns: SpaceColumns, *, deep: bool, seed: int = 0
     factor = interval_std(error[judged])
     model = Model(
         process=frozen,
-        share=weights["gp"],
-        trees=tuple((weights[k], t) for k, t in ensembles.items() if weights[k] > 0),
+        share=share,
+        trees=((1 - share, trees),) if share < 1 else (),
         scores=scores,
         known=last,
         spread=spread,
@@ -131,6 +125,7 @@ def fit_model(rows: FitRows, columns: SpaceColumns, *, deep: bool, seed: int = 0
         limits=_limits(rows, last),
     )
     errors = errors_of(last[judged], predicted[judged], factor * deviation[judged])
+    weights = {"gp": share, "deep trees" if deep else "xgboost": 1 - share}
     return Fitted(model, weights, errors)
 
 
@@ -169,22 +164,18 @@ def _mean(cells: FloatArray) -> FloatArray:
 
 
 def _trees(
-    columns: SpaceColumns,
-    choices: IntArray,
-    scores: FloatArray,
-    options: dict[str, float],
-    seed: int,
+    columns: SpaceColumns, choices: IntArray, scores: FloatArray, deep: bool, seed: int
 ) -> tuple[Trees, FloatArray, float]:
     """Trees, predictions of rows that they did not see, and how much worse those are.
 
     A row is predicted by one booster of each ensemble, an architecture by all boosters. The mean
     of all has a smaller squared error, by their disagreement.
     """
+    options: dict[str, Any] = DEEP_TREES if deep else {}
     x = columns.trees(choices)
     others = columns.trees(columns.space.sample_choices(np.random.default_rng(0), OTHERS))
     made = [
-        XGBoost(seed=seed + 100 * i, **options).learn(x, scores, others)  # type: ignore[arg-type]
-        for i in range(_REPEATS)
+        XGBoost(seed=seed + 100 * i, **options).learn(x, scores, others) for i in range(_REPEATS)
     ]
     alone = np.stack([one.held_out for one in made])
     disagreement = float(np.mean(alone.var(axis=0, ddof=1)))
@@ -192,16 +183,19 @@ def _trees(
     return Trees.of(made), alone.mean(axis=0), disagreement * (1 / _REPEATS - 1 / boosters)
 
 
-def _weights(
-    scores: FloatArray, held_out: dict[str, FloatArray], corrections: dict[str, float]
-) -> dict[str, float]:
-    """Weights of the members, which sum to 1."""
-    errors = np.stack([scores - predicted for predicted in held_out.values()])
-    products = errors @ errors.T / len(scores) - np.diag(list(corrections.values()))
-    grid = [w for w in product(range(_STEPS + 1), repeat=len(errors)) if sum(w) == _STEPS]
-    shares = np.array(grid) / _STEPS
-    best = shares[np.argmin(np.einsum("gi,ij,gj->g", shares, products, shares))]
-    return dict(zip(held_out, best.tolist(), strict=True))
+def _share(
+    scores: FloatArray, by_process: FloatArray, by_trees: FloatArray, correction: float
+) -> float:
+    """The weight of the process; the trees have the rest.
+
+    Of all weights whose error is within one standard error of the smallest, the nearest to a half.
+    """
+    shares = np.linspace(0, 1, _STEPS + 1)
+    errors = scores - (np.outer(shares, by_process) + np.outer(1 - shares, by_trees))
+    squares = errors**2 - ((1 - shares) ** 2 * correction)[:, None]  # (shares, rows)
+    worse = squares - squares[np.argmin(squares.mean(axis=1))]
+    good = worse.mean(axis=1) <= worse.std(axis=1) / math.sqrt(len(scores))
+    return float(shares[np.argmin(np.where(good, np.abs(shares - 0.5), np.inf))])
 
 
 def _limits(rows: FitRows, last: FloatArray) -> tuple[float, float]:

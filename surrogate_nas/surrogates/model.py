@@ -12,8 +12,8 @@ import numpy as np
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.errors import FormatError
 from surrogate_nas.predictors.boosting import XGBoost
-from surrogate_nas.predictors.feature_predictor import Inputs
-from surrogate_nas.predictors.gp import GaussianProcess, ProcessInputs
+from surrogate_nas.predictors.feature_predictor import with_columns
+from surrogate_nas.predictors.gp import GaussianProcess
 from surrogate_nas.predictors.scores import QuantileMap
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.surrogates.process import Process
@@ -24,21 +24,49 @@ _DIGITS = 5  # of a standard deviation: beyond them processors and libraries dif
 
 
 class SpaceColumns:
-    """What models see of the architectures of one space: the same of all isomorphs.
+    """What models see of the architectures of one space.
+
+    It is the same of all isomorphs if the known rows are canonical forms, as those of trainings.
+    In a table with a row for each encoding, isomorphs differ.
 
     Attributes:
-        space: The space with merged isomorphs.
-        process: From encodings (n, decisions) to the columns of a Gaussian process.
-        trees: Likewise of trees.
+        space: The space, with merged isomorphs if they are seen as the same.
+        inputs: The columns of a Gaussian process.
     """
 
-    def __init__(self, space: SearchSpace) -> None:
-        """Prepare the columns of ``space``."""
-        self.space = space.with_isomorphs("merged")
-        process = GaussianProcess().describe(self.space, None)
-        assert isinstance(process, ProcessInputs)
-        self.process: ProcessInputs = process
-        self.trees: Inputs = XGBoost().describe(self.space, None)
+    def __init__(self, space: SearchSpace, rows: IntArray) -> None:
+        """Prepare the columns of ``space``, of which ``rows`` (n, decisions) are known."""
+        canonical = np.array_equal(rows, space.canonicalise(rows))
+        self.space = space.with_isomorphs("merged" if canonical else "separate")
+        inputs = GaussianProcess().describe(self.space, None)
+        self.inputs = inputs
+        structure = inputs.structure
+        of_trees = structure.columns(XGBoost.families)
+        self._both = np.union1d(inputs.columns, of_trees)
+        self._of_process = np.searchsorted(self._both, inputs.columns)
+        self._of_trees = np.searchsorted(self._both, of_trees)
+        self._last: tuple[bytes, FloatArray, FloatArray] | None = None
+
+    def process(self, choices: IntArray) -> FloatArray:
+        """What a Gaussian process sees of encodings (n, decisions): float32 (n, k)."""
+        return self._described(choices)[1]
+
+    def trees(self, choices: IntArray) -> FloatArray:
+        """What trees see of encodings (n, decisions): float32 (n, m)."""
+        return self._described(choices)[2]
+
+    def _described(self, choices: IntArray) -> tuple[bytes, FloatArray, FloatArray]:
+        # All models of a task are asked for the same encodings, one after the other.
+        key = np.ascontiguousarray(choices, dtype=np.int16).tobytes()
+        if self._last is None or self._last[0] != key:
+            inputs = self.inputs
+            structure = inputs.structure.transform(choices, self._both)
+            parts = [structure[:, self._of_trees]]
+            if len(inputs.decisions):
+                parts.append(inputs.decisions.transform(choices))
+            process = inputs.standardised(structure[:, self._of_process], choices)
+            self._last = key, process, np.ascontiguousarray(with_columns(parts))
+        return self._last
 
 
 @dataclass(frozen=True)
@@ -155,7 +183,7 @@ class Model:
             FormatError: If something is missing, or of another shape.
         """
         try:
-            process = Process.restored(arrays, columns.process, columns.process(rows))
+            process = Process.restored(arrays, columns.inputs, columns.process(rows))
             width = columns.trees(rows[:1]).shape[1]
             shares, spread = arrays["shares"], arrays["spread"]
             trees = []

@@ -30,7 +30,7 @@ class StoredModels:
 
     @cached_property
     def _columns(self) -> SpaceColumns:
-        return SpaceColumns(self._table.space)
+        return SpaceColumns(self._table.space, self._rows)
 
     @cached_property
     def _rows(self) -> IntArray:

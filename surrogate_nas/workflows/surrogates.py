@@ -83,7 +83,7 @@ def build_surrogate(
         last = _last(task.columns[VALIDATION])
         there = np.isfinite(last)
         check_rows(int(there.sum()), last[there], f"the surrogate of {task.name!r}")
-    columns = SpaceColumns(measured.space)
+    columns = SpaceColumns(measured.space, measured.choices)
     fitted = {task.name: _fitted(measured, task, columns, on_step) for task in measured.tasks}
     reference = _reference(measured, columns, list(fitted.values()))
     specs, arrays, cards = [], {ROWS: measured.choices.astype("<i2")}, {}
@@ -156,7 +156,7 @@ def _reference(
     They are canonical forms where all measured ones are, as those of trainings.
     """
     space = measured.space
-    canonical = np.array_equal(measured.choices, space.canonicalise(measured.choices))
+    canonical = columns.space.isomorphs == "merged"
     if space.enumerable:
         return space.with_isomorphs("merged").unique() if canonical else space.all_choices()
     drawn = space.sample_choices(np.random.default_rng(0), _REFERENCE)

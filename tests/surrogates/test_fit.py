@@ -9,7 +9,7 @@ from surrogate_nas.surrogates.fit import LEAST, FitRows, Fitted, check_rows, fit
 from surrogate_nas.surrogates.model import Model, SpaceColumns
 
 SPACE = open_space("dense-cell")
-COLUMNS = SpaceColumns(SPACE)
+COLUMNS = SpaceColumns(SPACE, SPACE.all_choices())
 EPOCHS = np.array([1, 2, 4])
 
 
