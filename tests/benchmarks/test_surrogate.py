@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from surrogate_nas._types import FloatArray, IntArray
+from surrogate_nas.benchmarks.added import table_choices, with_metric
 from surrogate_nas.benchmarks.catalog import open_benchmark
 from surrogate_nas.benchmarks.hdf5 import HDF5Benchmark
 from surrogate_nas.benchmarks.sources import METRICS, TEST, VALIDATION
@@ -14,6 +15,7 @@ from surrogate_nas.benchmarks.surrogate import SurrogateBenchmark, SurrogateTask
 from surrogate_nas.errors import (
     ArchitectureError,
     FormatError,
+    InvalidArgumentError,
     MissingRecordError,
     UnknownNameError,
 )
@@ -147,6 +149,17 @@ def test_goals_and_budgets(task: SurrogateTask) -> None:
     assert answer.values[1] == pytest.approx(-known[0], abs=1e-3)
     with pytest.raises(MissingRecordError, match="recorded: 1, 2"):
         task.evaluate(task.space.architecture(choices[0]), budget=7)
+
+
+def test_a_computed_metric_needs_a_row_for_each_architecture(task: SurrogateTask) -> None:
+    rows = table_choices(task)
+    if not task.listed:
+        with pytest.raises(InvalidArgumentError, match="surrogate of a space that cannot be"):
+            with_metric(task, Goal("cost"), rows.sum(axis=1) * 1.0, "a sum")
+        return
+    other = with_metric(task, Goal("cost"), rows.sum(axis=1) * 1.0, "a sum")
+    answer = other.evaluate(task.space.architecture(rows[7]), seed=4)
+    assert answer.metrics["cost"] == rows[7].sum()
 
 
 def test_wrong_questions(benchmark_: SurrogateBenchmark, task: SurrogateTask) -> None:
