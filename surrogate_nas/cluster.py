@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import socket
 import time
 import uuid
@@ -19,6 +20,7 @@ from surrogate_nas.parallel import Pool
 R = TypeVar("R")
 
 _PATIENCE = 10.0  # seconds
+_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))  # as gRPC begins
 _LOOK = 2.0  # seconds after which the cluster is asked again what it has
 
 
@@ -187,7 +189,13 @@ def _check_reachable(address: str) -> None:
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if port.isdecimal():
         try:
-            socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
+            with socket.create_connection((host, int(port)), timeout=_PATIENCE) as connection:
+                if os.environ.get("RAY_USE_TLS", "0") == "0":
+                    connection.sendall(_HELLO)
+                    if connection.recv(5) in (b"", b"HTTP/"):
+                        raise ConnectionError("another server answers there")
+        except TimeoutError as error:
+            raise _no_cluster(address, TimeoutError("it does not answer")) from error
         except OSError as error:
             raise _no_cluster(address, error) from error
 

@@ -1,9 +1,11 @@
 """Trainings on a Ray cluster of this machine."""
 
 import math
+import socket
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from surrogate_nas import cluster as cluster_module
 from surrogate_nas.cli import main
 from surrogate_nas.cluster import Cluster, ClusterOptions
 from surrogate_nas.errors import InvalidArgumentError, MissingDependencyError, SurrogateNASError
@@ -68,6 +71,29 @@ def test_a_cluster_that_cannot_train_is_refused(address: str, gpus: float, messa
     cluster = Cluster(ClusterOptions(address, gpus, workers=1), print)
     with pytest.raises(InvalidArgumentError, match=message), cluster:
         pass
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"), [(b"", "it does not answer"), (b"HTTP/1.1 400 Bad", "another server")]
+)
+def test_another_server_is_no_cluster(
+    answer: bytes, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray itself would try for minutes."""
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace())
+    monkeypatch.setattr(cluster_module, "_PATIENCE", 0.5)
+    held: list[socket.socket] = []
+
+    def serve(server: socket.socket) -> None:
+        held.append(server.accept()[0])
+        held[0].sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as thread:
+        thread.submit(serve, server)
+        cluster = Cluster(ClusterOptions(f"ray://127.0.0.1:{server.getsockname()[1]}"), print)
+        with pytest.raises(InvalidArgumentError, match=told), cluster:
+            pass
+        held[0].close()
 
 
 def test_without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
