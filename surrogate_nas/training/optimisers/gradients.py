@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from surrogate_nas._types import FloatArray
+from surrogate_nas.errors import TrainingError
 from surrogate_nas.parallel import one_thread
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.training.devices import DeviceExamples, find_device
 from surrogate_nas.training.objective import TrainingObjective
 from surrogate_nas.training.optimisers.population import final_losses
+from surrogate_nas.training.trainer import failures
 from surrogate_nas.training.unrolled import Batch
 
 Estimator = Literal["evolution", "backpropagation"]
@@ -77,36 +81,62 @@ class GradientResult:
 def gradient_of(
     sources: Mapping[str, TrainingObjective], job: GradientJob, device: str
 ) -> GradientResult:
-    """Train, and differentiate."""
+    """Train, and differentiate.
+
+    Args:
+        sources: The trainings of each data set by its name.
+        job: What is trained.
+        device: On which.
+
+    Raises:
+        TrainingError: If memory runs out, or PyTorch cannot differentiate such a network.
+    """
     started = time.process_time()
-    training = sources[job.dataset]
-    where = find_device(device)
-    with one_thread(), torch.random.fork_rng(devices=[]):
+    training, where = sources[job.dataset], find_device(device)
+    plain = sdpa_kernel(SDPBackend.MATH)  # attention that can be batched and differentiated twice
+    with one_thread(), torch.random.fork_rng(devices=[]), _explained(job), failures(where), plain:
         torch.manual_seed(job.seed)
         network = training.build(job.arch, seed=job.seed).to(where)
         batches, last = _batches(training, job, where)
-        rng = np.random.default_rng(job.seed)
         worst = math.log(math.log(training.dataset.classes)) + _WORST
         count = job.pairs if job.estimator == "evolution" else 1
-        noise = torch.from_numpy(rng.normal(size=(count, len(job.numbers))).astype(np.float32))
-        noise = noise.to(where)
-        numbers, scales = (
-            torch.from_numpy(values).to(where) for values in (job.numbers, job.scales)
-        )
+        drawn = np.random.default_rng(job.seed).normal(size=(count, len(job.numbers)))
+        noise = torch.from_numpy(drawn.astype(np.float32)).to(where)
+        start, scales = (torch.from_numpy(values).to(where) for values in (job.numbers, job.scales))
+
+        def after(moved: Tensor) -> Tensor:
+            rules, graph = start + scales * moved, moved.requires_grad
+            return _logs(final_losses(network, rules, batches, last, create_graph=graph), worst)
+
         if job.estimator == "evolution":
-            moved = torch.cat([noise, -noise]) * job.width
-            losses = _logs(final_losses(network, numbers + scales * moved, batches, last), worst)
+            losses = after(torch.cat([noise, -noise]) * job.width)
             slopes = (losses[:count] - losses[count:]) / (2 * job.width)
             gradient = (slopes[:, None] * noise).mean(dim=0)
         else:
             moved = (job.smoothing * noise).requires_grad_()
-            rules = numbers + scales * moved
-            losses = _logs(final_losses(network, rules, batches, last, create_graph=True), worst)
+            losses = after(moved)
             gradient = torch.autograd.grad(losses.sum(), moved)[0][0]
     length = float(gradient.norm())
     cut = (gradient / max(length, 1.0)).cpu().numpy() if math.isfinite(length) else None
     loss = float(losses.detach().mean())
     return GradientResult(loss, cut, len(losses), time.process_time() - started)
+
+
+@contextmanager
+def _explained(job: GradientJob) -> Iterator[None]:
+    """Name the estimator where PyTorch cannot do what it needs.
+
+    Raises:
+        TrainingError: With the error as its cause.
+    """
+    try:
+        yield
+    except (RuntimeError, NotImplementedError) as error:
+        other = next(name for name in get_args(Estimator) if name != job.estimator)
+        raise TrainingError(
+            f"the estimator {job.estimator!r} does not work for the networks of "
+            f"{job.arch.space!r} ({str(error).splitlines()[0]}); try {other!r}"
+        ) from error
 
 
 def _logs(losses: Tensor, worst: float) -> Tensor:

@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from surrogate_nas.cli import main
-from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.errors import InvalidArgumentError, TrainingError
 from surrogate_nas.spaces import open_space
 from surrogate_nas.training.objective import TrainingObjective
+from surrogate_nas.training.optimisers import gradients
 from surrogate_nas.training.optimisers.files import read_optimizer
 from surrogate_nas.training.optimisers.gradients import GradientJob, gradient_of
 from surrogate_nas.training.optimisers.learned import LearnedOptimiser
@@ -99,6 +100,29 @@ def test_evolution_finds_the_direction_of_backpropagation() -> None:
     assert found.gradient is not None
     lengths = np.linalg.norm(exact.gradient) * np.linalg.norm(found.gradient)
     assert exact.gradient @ found.gradient / lengths > 0.7
+
+
+@pytest.mark.parametrize("space", ["transformer", "nats-size"])
+@pytest.mark.parametrize("estimator", ["evolution", "backpropagation"])
+def test_networks_of_other_spaces(space: str, estimator: Any) -> None:
+    other = open_space(space)
+    training = TrainingObjective(other, squares(40, 8), epochs=1, device="cpu")
+    arch = other.sample(np.random.default_rng(0))
+    numbers, units = first_numbers("schedule"), scales("schedule")
+    job = GradientJob("squares", arch, 2, 0, numbers, units, estimator, pairs=1)
+    found = gradient_of({"squares": training}, job, "cpu")
+    assert found.gradient is not None
+    assert 0 < np.linalg.norm(found.gradient) < 1.001
+
+
+def test_what_torch_cannot_do_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("derivative for x is not implemented\nmore")
+
+    monkeypatch.setattr(gradients, "final_losses", fail)
+    job = PLAN.jobs(0, first_numbers("schedule"), scales("schedule"))[0]
+    with pytest.raises(TrainingError, match=r"\(derivative for x is not .*; try 'evolution'"):
+        gradient_of({"squares": TRAINING}, job, "cpu")
 
 
 def test_a_stopped_meta_training_goes_on_exactly(tmp_path: Path) -> None:
