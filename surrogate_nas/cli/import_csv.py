@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -25,8 +24,7 @@ EXAMPLE = (
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of this format."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.description = textwrap.fill(DESCRIPTION, 80)
+    parser.description = DESCRIPTION
     parser.epilog = f"example:\n  {EXAMPLE}"
     option = parser.add_argument
     option("file", metavar="FILE", help="the file")

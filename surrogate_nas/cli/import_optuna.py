@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import textwrap
 from typing import TYPE_CHECKING
 
 from surrogate_nas.cli.import_csv import assignment, mapping
@@ -26,8 +25,7 @@ EXAMPLE = (
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of this format."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.description = textwrap.fill(DESCRIPTION, 80)
+    parser.description = DESCRIPTION
     parser.epilog = f"example:\n  {EXAMPLE}"
     option = parser.add_argument
     option("storage", metavar="URL", help="FILE.journal, or a database (sqlite:///run.db)")

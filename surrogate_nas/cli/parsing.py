@@ -13,8 +13,21 @@ _CHOICE = re.compile(r"invalid choice: '([^']*)'.*\(choose from (.*)\)", re.DOTA
 _NAME = re.compile(r"'([^']+)'|([^\s,']+)")
 
 
+class HelpText(argparse.HelpFormatter):
+    """Fills descriptions to the width of the terminal; examples keep their lines."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if text.startswith("example:"):
+            return "".join(indent + line for line in text.splitlines(keepends=True))
+        parts = (super(HelpText, self)._fill_text(p, width, indent) for p in text.split("\n\n"))
+        return "\n\n".join(parts)
+
+
 class Parser(argparse.ArgumentParser):
     """The parser of the program, of each command and of each format."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{"formatter_class": HelpText, **settings})
 
     def error(self, message: str) -> NoReturn:
         """End the program with a mistake on one line."""

@@ -34,8 +34,8 @@ SUMMARY = "train one architecture"
 DESCRIPTION = """\
 Build the network of an architecture, train it on a data set, and report its accuracy."""
 EXAMPLE = (
-    "surrogate-nas train conv3x3-conv5x5-skip-maxpool3x3 --space dense-cell --dataset digits "
-    "--epochs 8 --settings channels=8"
+    "surrogate-nas train conv3x3-conv5x5-skip-maxpool3x3 --space dense-cell \\\n"
+    "      --dataset digits --epochs 8 --settings channels=8"
 )
 
 

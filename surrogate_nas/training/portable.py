@@ -19,12 +19,17 @@ from surrogate_nas._types import FloatArray
 from surrogate_nas.errors import InvalidArgumentError, MissingDependencyError
 from surrogate_nas.files import FULL
 from surrogate_nas.training.datasets.base import Dataset
+from surrogate_nas.training.networks.neighbours import DENSE
 
 PORTABLE = (".onnx", ".pt2")
 """Suffixes of ONNX files, and of programs that ``torch.export.load`` reads."""
 _BATCHES = (1, 2, 5)
 _NEAR = 1e-3  # of the largest logit: what another order of sums may change
 _QUIET = 3  # ONNX Runtime's level of errors
+
+_LEAST = 10  # nodes, more than the nearest ones of a node, and than its eigenvectors
+_free = torch.export.Dim
+_BATCH = ({0: _free("batch")},)
 
 NetworkInputs = tuple[Tensor, ...]
 
@@ -106,22 +111,30 @@ def _examples(dataset: Dataset) -> list[NetworkInputs]:
     return [(features, edges), *([(features[:kept], part)] if part.shape[1] > 1 else [])]
 
 
-def _sizes(inputs: NetworkInputs) -> tuple[dict[int, Any], ...]:
+def _program(network: nn.Module, inputs: NetworkInputs) -> torch.export.ExportedProgram:
+    """The network for any number of images, or of nodes and edges."""
     if len(inputs) == 1:
-        return ({0: torch.export.Dim("batch")},)
-    return {0: torch.export.Dim("nodes", min=2)}, {1: torch.export.Dim("edges", min=2)}
+        return torch.export.export(network, inputs, dynamic_shapes=_BATCH)
+    edges = {1: _free("edges", min=2)}
+    try:
+        sizes = {0: _free("nodes", min=2)}, edges
+        return torch.export.export(network, inputs, dynamic_shapes=sizes)
+    except Exception:  # of other designs, which look at all pairs of nodes, or at the nearest
+        sizes = {0: _free("nodes", min=_LEAST, max=DENSE)}, edges
+        return torch.export.export(network, inputs, dynamic_shapes=sizes)
 
 
 def _write_onnx(
     part: Path, network: nn.Module, inputs: NetworkInputs, names: Sequence[str]
 ) -> None:
-    torch.onnx.export(
-        network,
-        inputs,
+    graph = len(inputs) == 2
+    torch.onnx.export(  # which has further ways to make a program of a network of images
+        _program(network, inputs) if graph else network,
+        () if graph else inputs,
         part,
         input_names=list(names),
         output_names=["logits"],
-        dynamic_shapes=_sizes(inputs),
+        dynamic_shapes=None if graph else _BATCH,
         external_data=False,
         verbose=False,
         dynamo=True,
@@ -131,7 +144,7 @@ def _write_onnx(
 def _write_program(
     part: Path, network: nn.Module, inputs: NetworkInputs, names: Sequence[str]
 ) -> None:
-    program = torch.export.export(network, inputs, dynamic_shapes=_sizes(inputs))
+    program = _program(network, inputs)
     whole = io.BytesIO()  # torch aborts the process where a disk is full
     torch.export.save(program, whole)
     part.write_bytes(whole.getbuffer())

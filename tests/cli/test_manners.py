@@ -199,3 +199,16 @@ def test_completion(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     for word in ("compare", "searcher", "evaluate"):
         assert word in shown
+
+
+@pytest.mark.parametrize("command", [["search"], ["build"], ["import", "csv"]])
+def test_descriptions_fit_the_terminal(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for columns in (80, 120):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        with pytest.raises(SystemExit):
+            main([*command, "--help"])
+        text, example = capsys.readouterr().out.split("\nexample:\n")
+        assert max(map(len, text.splitlines())) <= columns
+        assert example.startswith("  surrogate-nas ")

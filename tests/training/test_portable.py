@@ -101,6 +101,29 @@ def test_a_program_is_read_by_torch_alone(data: Dataset, tmp_path: Path) -> None
             torch.testing.assert_close(module(*inputs), reference(*inputs))
 
 
+@pytest.mark.extra
+@pytest.mark.parametrize(
+    ("text", "suffix"),
+    [
+        ("edge_index_2hop:degree_row:add:add:4:mean", ".pt2"),  # fixed the number of nodes
+        ("edge_index_knn_rwpe:rel_rwpe:add:add:4:mean", ".onnx"),  # was refused, or computed else
+    ],
+)
+def test_designs_that_look_at_all_pairs_of_nodes(text: str, suffix: str, tmp_path: Path) -> None:
+    space, path = open_space("gnn-design"), tmp_path / f"model{suffix}"
+    torch.manual_seed(0)
+    network = build_network(space.parse(text), GRAPH.task, settings={"channels": 4}).eval()
+    export_network(path, network, GRAPH, space=space.name, architecture=text)
+    inputs = torch.randn(33, *GRAPH.task.shape), torch.randint(0, 33, (2, 90))
+    with torch.no_grad():
+        expected = network(*inputs)
+    if suffix == ".pt2":
+        found = torch.export.load(path).module()(*inputs)
+    else:
+        found = torch.from_numpy(outputs(path, inputs))
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+
+
 class Wrong(nn.Module):
     """Computes something that no ONNX file can hold."""
 

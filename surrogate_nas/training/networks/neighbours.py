@@ -11,7 +11,8 @@ from surrogate_nas.errors import InvalidArgumentError
 
 POSITIONS: dict[str, int] = {"lepe": 8, "rwpe": 8}
 """Numbers of each kind of position: eigenvectors of the Laplacian, or steps of random walks."""
-_DENSE = 20_000  # nodes of a graph whose positions and nearest nodes are computed as a whole
+DENSE = 20_000
+"""Most nodes of a graph whose positions and nearest nodes are computed as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,8 @@ def neighbours(kind: str, x: Tensor, edge_index: Tensor, nearest: int) -> Tensor
         close = torch.where(itself, -torch.inf, unit @ unit.T)
         count = min(nearest, nodes - 1)
         source = close.topk(count, dim=1).indices.flatten()
-        target = torch.arange(nodes, device=x.device).repeat_interleave(count)
+        # Not by repeat_interleave, of which torch's exports fix the number of nodes.
+        target = own[0, :, None].expand(nodes, count).flatten()
         found = torch.stack([source, target])
     edges: Tensor = torch.unique(torch.cat([found, own], dim=1), dim=1)
     return edges
@@ -101,8 +103,8 @@ def positions(kind: str, edge_index: Tensor, nodes: int) -> Tensor:
 
 
 def _check_size(nodes: int) -> None:
-    if nodes > _DENSE:
+    if nodes > DENSE:
         raise InvalidArgumentError(
-            f"this design needs all pairs of nodes, so a graph of at most {_DENSE} nodes, got "
+            f"this design needs all pairs of nodes, so a graph of at most {DENSE} nodes, got "
             f"{nodes}; search a part of the space with neigh = edge_index and degrees as norm"
         )
