@@ -65,7 +65,7 @@ class SurrogateBenchmark(HDF5Benchmark):
     def card(self) -> Mapping[str, Any]:
         """What the models were fitted to, by which sampling, and how large their errors are."""
         try:
-            card: dict[str, Any] = json.loads(self.arrays(CARD)[CARD].tobytes())
+            card: dict[str, Any] = json.loads(self.array(CARD).tobytes())
             card["tasks"]
         except (ValueError, LookupError, RecursionError) as error:
             raise FormatError(
@@ -87,22 +87,24 @@ class SurrogateBenchmark(HDF5Benchmark):
         super().task(name, isomorphs=isomorphs)  # refuses other names
         return SurrogateTask(self, name, isomorphs)
 
-    def arrays(self, below: str) -> dict[str, Any]:
-        """The arrays of the surrogate, verified, by what follows ``below`` in their names."""
+    def array(self, name: str) -> Any:
+        """One array of the surrogate, verified."""
         with self._opened() as file:
             self._check_unchanged(file)
-            found: dict[str, Any] = {}
-            root = f"{SURROGATE}/{below}"
-            item = file[root]
-            if isinstance(item, h5py.Dataset):
-                return {below: self._verified(item, ())}
+            return self._verified(file[f"{SURROGATE}/{name}"], ())
+
+    def arrays(self, below: str) -> dict[str, Any]:
+        """The arrays of the surrogate, verified, by what follows ``below`` in their names."""
+        found: dict[str, Any] = {}
+        with self._opened() as file:
+            self._check_unchanged(file)
 
             def read(name: str, item: h5py.Group | h5py.Dataset) -> None:
                 if isinstance(item, h5py.Dataset):
                     found[name] = self._verified(item, ())
 
-            item.visititems(read)
-            return found
+            file[f"{SURROGATE}/{below}"].visititems(read)
+        return found
 
 
 class SurrogateTask(StoredTask):
@@ -157,8 +159,7 @@ class SurrogateTask(StoredTask):
         """
         if not self.listed:
             return self._models.std(choices)
-        # Isomorphs that share a row have one prediction, but for rounding.
-        stds = self._table.arrays(f"tasks/{self.name}/{STD}")[f"tasks/{self.name}/{STD}"]
+        stds = self._table.array(f"tasks/{self.name}/{STD}")
         return np.append(self._by_architecture(stds), np.nan)[self.rows(choices)]
 
     # Noise --------------------------------------------------------------------------------------

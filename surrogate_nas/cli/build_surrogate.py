@@ -58,12 +58,10 @@ def run_surrogate(arguments: argparse.Namespace) -> int:
     if arguments.json:
         write_json(record)
         return 0
-    summary = record.surrogate
-    if not isinstance(summary, str):
-        print(
-            f"{record.path}: a surrogate of {record.space}, fitted to {record.architectures:,} "
-            f"architectures of {measured.source}"
-        )
+    print(
+        f"{record.path}: a surrogate of {record.space}, fitted to {record.architectures:,} "
+        f"architectures of {measured.source}"
+    )
     for task in record.tasks:
         optimum = built.card["tasks"][task]["optimum"]
         print(

@@ -34,7 +34,7 @@ class StoredModels:
 
     @cached_property
     def _rows(self) -> IntArray:
-        rows: IntArray = self._table.arrays(ROWS)[ROWS]
+        rows: IntArray = self._table.array(ROWS)
         if rows.ndim != 2 or rows.shape[1] != len(self._table.space.sizes):
             raise FormatError(
                 f"the rows of {self._table.path} do not fit the space {self._table.space.name!r}; "

@@ -240,7 +240,7 @@ def _values(searchers: Sequence[str], values: FloatArray) -> dict[str, tuple[flo
 def _rest(model: SurrogateTask, true: TabularTask) -> IntArray:
     """Architectures of the table that the surrogate was not fitted to."""
     space = true.space
-    fitted = space.index(space.keys(model.table.arrays(ROWS)[ROWS]))
+    fitted = space.index(space.keys(model.table.array(ROWS)))
     rest = true.choices[~np.isin(space.index(space.keys(true.choices)), fitted)]
     if len(rest) < 2:
         raise InvalidArgumentError(

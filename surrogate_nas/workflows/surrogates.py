@@ -31,7 +31,7 @@ from surrogate_nas.surrogates.fit import (
     errors_of,
     fit_model,
 )
-from surrogate_nas.surrogates.model import Predicted, SpaceColumns
+from surrogate_nas.surrogates.model import Model, Predicted, SpaceColumns
 from surrogate_nas.surrogates.stored import PROBED, PROBES
 from surrogate_nas.workflows.measurements import MeasuredTask, Measurements
 from surrogate_nas.workflows.sampling import RANDOM
@@ -171,7 +171,7 @@ def _reference(
 
 
 def _climbed(
-    space: SearchSpace, columns: SpaceColumns, model: Any, sign: int, start: IntArray
+    space: SearchSpace, columns: SpaceColumns, model: Model, sign: int, start: IntArray
 ) -> IntArray:
     """The best that local search finds by a model, from the best of ``start``."""
     best = start
