@@ -33,13 +33,12 @@ class GradientSearch(PolicySearch):
 
     On a guide with gradients it ascends the relaxed prediction itself. With ``softmax`` that is the
     prediction of a mixture of the options (Liu et al., "DARTS", ICLR 2019; Luo et al., "Neural
-    architecture optimization", NeurIPS 2018). With
-    ``gumbel`` it is that of samples of the Gumbel-softmax with a falling temperature (Jang et al.,
-    ICLR 2017; Dong & Yang, "GDAS", CVPR 2019). With ``score`` it uses the score function there,
-    too, as on any other guide.
+    architecture optimization", NeurIPS 2018). With ``gumbel`` it is that of samples of the
+    Gumbel-softmax with a falling temperature (Jang et al., ICLR 2017; Dong & Yang, "GDAS", CVPR
+    2019). With ``score`` it uses the score function there, too, as on any other guide.
 
     ``mlp`` has gradients, a `DifferentiablePredictor`. In a space that cannot be listed the process
-    on decisions that joins any guide has some, too, and its upper confidence bound is ascended, see
+    on decisions that joins any guide has some, too, see
     `surrogate_nas.searchers.decision_process.DecisionProcess.relaxation`. In a space that can be
     listed the relaxation makes no difference where `Guided` compares all architectures.
     """

@@ -355,7 +355,7 @@ class Guided(Searcher):
             if self._succeeded:
                 relaxed = None
                 if self._beside is not None:
-                    relaxed = self._beside.relaxation(predictor, self.exploration)
+                    relaxed = self._beside.relaxation(predictor)
                 predicted = PredictedObjective(self.space, predictor, known.to_value(), relaxed)
             candidates = self._candidates.gathered(
                 known.best(BEST),
