@@ -26,7 +26,7 @@ _WIDTH = 64
 _BATCH = 256
 _RATE = 3e-3
 _DECAY = 1e-2
-_ARCHITECTURES = 50_000  # of one space; 600 batches show few of more than once
+_ARCHITECTURES = 32_768  # of one space, to save memory; 600 batches show each some five times
 _AT_ONCE = 4_096  # architectures whose features are standardised together, to save memory
 
 State = dict[str, FloatArray]
@@ -201,13 +201,13 @@ class EncoderJob:
     """The training of one encoder; it may be sent to another process.
 
     Attributes:
-        tasks: All source tasks.
-        held_out: Positions of those that it must not see.
+        groups: All source tasks.
+        held_out: Positions of those tasks that it must not see.
         seed: Of the weights and the batches.
         steps: Number of batches.
     """
 
-    tasks: tuple[TaskData, ...]
+    groups: tuple[SourceGroup, ...]
     held_out: tuple[int, ...]
     seed: int
     steps: int
@@ -215,12 +215,11 @@ class EncoderJob:
 
 def train_encoder(job: EncoderJob) -> State:
     """Train one encoder: squared error of normal scores, one-cycle AdamW."""
-    used = [i for i in range(len(job.tasks)) if i not in job.held_out]
-    groups, graphs = _prepared(job.tasks)
-    names = terms_of(groups).features
+    used = sorted(i for group in job.groups for i in group.tasks if i not in job.held_out)
+    names, graphs = _prepared(job.groups)
     position = {task: column for column, task in enumerate(used)}
     parts = []  # graphs, scores, heads, usable rows
-    for group, tensors in zip(groups, graphs, strict=True):
+    for group, tensors in zip(job.groups, graphs, strict=True):
         columns = [c for c, task in enumerate(group.tasks) if task in position]
         if columns:
             scores = torch.from_numpy(group.scores[:, columns])
@@ -247,7 +246,7 @@ def train_encoder(job: EncoderJob) -> State:
     return model.state()
 
 
-def _sampled(group: SourceGroup) -> SourceGroup:
+def sampled(group: SourceGroup) -> SourceGroup:
     """The group, or as many of its architectures as fit into memory, with a fair share a task."""
     count = len(group.scores)
     if count <= _ARCHITECTURES:
@@ -260,18 +259,14 @@ def _sampled(group: SourceGroup) -> SourceGroup:
     return replace(group, choices=group.choices[rows], scores=group.scores[rows])
 
 
-_PREPARED: dict[object, tuple[list[SourceGroup], list[GraphTensors]]] = {}
+_PREPARED: dict[object, tuple[tuple[str, ...], list[GraphTensors]]] = {}
 
 
-def _prepared(tasks: Sequence[TaskData]) -> tuple[list[SourceGroup], list[GraphTensors]]:
-    """Groups and their graphs; those of the last suite are kept for its other trainings."""
-    key = tuple(
-        (t.space.identity, t.space.isomorphs, hash(t.choices.tobytes()), hash(t.values.tobytes()))
-        for t in tasks
-    )
+def _prepared(groups: Sequence[SourceGroup]) -> tuple[tuple[str, ...], list[GraphTensors]]:
+    """Names of features, and the graphs; those of the last suite are kept for other trainings."""
+    key = tuple((g.space.identity, g.space.isomorphs, hash(g.choices.tobytes())) for g in groups)
     if key not in _PREPARED:
         _PREPARED.clear()
-        groups = [_sampled(group) for group in group_tasks(tasks)]
         names = terms_of(groups).features
-        _PREPARED[key] = groups, [graph_tensors(g.space, g.choices, names) for g in groups]
+        _PREPARED[key] = names, [graph_tensors(g.space, g.choices, names) for g in groups]
     return _PREPARED[key]

@@ -34,6 +34,7 @@ from surrogate_nas.predictors.meta.encoder import (
     encoder_edition,
     graph_tensors,
     group_tasks,
+    sampled,
     terms_of,
     train_encoder,
     whole_space,
@@ -120,13 +121,12 @@ class MetaGNN(MetaPredictor):
         check_any_task(tasks)
         for task in tasks:
             require_rows(task, 2)
-        tasks = tuple(tasks)
         folds = _folds(len(tasks))
-        jobs = [self._job(tasks, (), i) for i in range(_ENCODERS)]
-        jobs += [self._job(tasks, fold, 0) for fold in folds]
-        groups = group_tasks(tasks)
+        groups = tuple(sampled(group) for group in group_tasks(tasks))
         terms = terms_of(groups)
-        states = self._train(jobs, groups)
+        jobs = [self._job(groups, (), i) for i in range(_ENCODERS)]
+        jobs += [self._job(groups, fold, 0) for fold in folds]
+        states = self._train(jobs)
         decided = any(decision_names(group.space) for group in groups)
         kernels = _new_kernels(len(_FAMILIES) + decided, mixture=decided)
         self._model = _Model(terms, states[:_ENCODERS], kernels)
@@ -134,7 +134,7 @@ class MetaGNN(MetaPredictor):
         taught = set(_spread(len(tasks), _EPISODES))
         for fold, state in zip(folds, states[_ENCODERS:], strict=True):
             without = _Model(terms, [state], self._model.kernels)
-            for i in taught.intersection(fold):
+            for i in sorted(taught.intersection(fold)):
                 rng = np.random.default_rng([self.seed, i])
                 part = tasks[i].take(np.sort(rng.permutation(len(tasks[i]))[:_SAMPLE]))
                 view = _View(without, whole_space(part.space), part.choices)
@@ -147,12 +147,14 @@ class MetaGNN(MetaPredictor):
             self.on_step("kernel without the sources")
         return self
 
-    def _job(self, tasks: tuple[TaskData, ...], held_out: tuple[int, ...], i: int) -> EncoderJob:
-        return EncoderJob(tasks, held_out, (1_000 * self.seed + i) % 2**63, self.steps)
+    def _job(
+        self, groups: tuple[SourceGroup, ...], held_out: tuple[int, ...], i: int
+    ) -> EncoderJob:
+        return EncoderJob(groups, held_out, (1_000 * self.seed + i) % 2**63, self.steps)
 
-    def _train(self, jobs: Sequence[EncoderJob], groups: Sequence[SourceGroup]) -> list[State]:
+    def _train(self, jobs: Sequence[EncoderJob]) -> list[State]:
         """The jobs' results in their order; finished ones are read from the checkpoint."""
-        files = [self._file(job, groups) for job in jobs]
+        files = [self._file(job) for job in jobs]
         states = [{} if file is None else _read(file) for file in files]
         missing = [i for i, state in enumerate(states) if not state]
         done = len(jobs) - len(missing)
@@ -169,7 +171,7 @@ class MetaGNN(MetaPredictor):
             self.on_step(f"encoder {done} of {len(jobs)}")
         return states
 
-    def _file(self, job: EncoderJob, groups: Sequence[SourceGroup]) -> Path | None:
+    def _file(self, job: EncoderJob) -> Path | None:
         """Named after what the encoder learns from, so that other trainings may share it.
 
         That of tasks A and B without B is that of B and A without A.
@@ -177,7 +179,7 @@ class MetaGNN(MetaPredictor):
         if self.checkpoint is None:
             return None
         digest = hashlib.sha256(json.dumps([job.seed, job.steps]).encode())
-        for group in groups:
+        for group in job.groups:
             used = [c for c, task in enumerate(group.tasks) if task not in job.held_out]
             digest.update(f"{group.space.identity}{group.space.isomorphs}{len(used)}".encode())
             digest.update(group.choices.tobytes() + group.scores[:, used].tobytes())

@@ -16,8 +16,8 @@ from surrogate_nas.predictors.gp import GaussianProcess
 from surrogate_nas.predictors.meta.encoder import (
     EncoderJob,
     State,
-    _sampled,
     group_tasks,
+    sampled,
     train_encoder,
 )
 from surrogate_nas.predictors.meta.kernel import TransferKernel
@@ -192,7 +192,7 @@ def test_many_tasks_and_architectures_are_sampled(monkeypatch: pytest.MonkeyPatc
     few = task(1).take(np.arange(20))
     tasks = [few, task(2).take(np.arange(20, 500)), task(3).take(np.arange(500, 2_000))]
     (whole,) = group_tasks(tasks)
-    part = _sampled(whole)
+    part = sampled(whole)
     assert np.isfinite(part.scores).sum(axis=0).tolist() == [20, 20, 20]
     index = RowIndex.of(part.space, part.choices)
     for column, one in enumerate(tasks):
