@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from surrogate_nas._version import RESULTS
 from surrogate_nas.records.base import plain
 from surrogate_nas.records.comparison import ComparisonRecord, KeptRun
 from surrogate_nas.reporting.statistics import summarise
@@ -21,10 +22,12 @@ def old() -> ComparisonRecord:
 
 
 @pytest.mark.parametrize("path", RUNS, ids=lambda path: path.stem)
-def test_an_old_run_is_found_and_read(path: Path) -> None:
+def test_an_old_run_is_read_and_a_new_one_beside_it_is_made(path: Path) -> None:
     text = path.read_text()
     content = json.loads(text)
-    assert RunSettings(**content["settings"]).file == path.name
+    settings = dict(content["settings"])
+    assert settings.pop("version") == "0.1.0"  # whose searches had other digits
+    assert RunSettings(**settings, results=RESULTS).file != path.name
     kept = KeptRun.from_json(content)
     assert json.dumps({"settings": content["settings"], **plain(kept, finite=False)}) == text
     assert kept.run in old().runs
