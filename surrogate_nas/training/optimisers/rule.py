@@ -111,7 +111,7 @@ def start_state(parameters: Tensor, layout: ParameterLayout) -> RuleState:
 
 @dataclass(frozen=True)
 class StepSettings:
-    """The rule's numbers at one time: (…, tensors) each, the last four (…, 1)."""
+    """The rule's numbers at one time: (…, tensors), and (…, 1) from ``square_decay`` on."""
 
     step: Tensor
     momentum: Tensor
