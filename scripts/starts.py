@@ -20,6 +20,7 @@ from scipy.stats import wilcoxon
 from surrogate_nas.benchmarks.cell_bench import CellBench, training_of
 from surrogate_nas.parallel import one_thread
 from surrogate_nas.predictors.metrics import kendall_tau
+from surrogate_nas.progress import bar
 from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.training.datasets.base import Dataset, open_dataset
@@ -57,9 +58,9 @@ def main() -> None:
             if arguments.trainings and not path.exists():
                 how = Reptile(trainings=arguments.trainings)
                 sources = _sources(family, arguments)
-                write_bank(
-                    path, learn_weights(SPACE, sources, how, held_out=held_out, on_step=print)
-                )
+                with bar(path.name, how.trainings) as advance:
+                    bank = learn_weights(SPACE, sources, how, held_out=held_out, on_step=advance)
+                write_bank(path, bank)
             for task in FAMILIES[family]:
                 _measure(task, path, held_out, arguments, log)
         print(summary(log))
@@ -104,8 +105,10 @@ def _sources(left_out: str, arguments: argparse.Namespace) -> list[SourceData]:
             data = _open(tasks[0], arguments)
             found.append(SourceData(data, training_of(tasks[0])["settings"]))
         if family in wholes:
-            data = _halved(_open(wholes[family], arguments))
-            found.append(SourceData(data, {"channels": 8, "stem_stride": 2}))
+            whole = _open(wholes[family], arguments)
+            forms = (whole, *(_open(task, arguments) for task in tasks if task != "digits"))
+            settings = {"channels": 8, "stem_stride": 2}
+            found.append(SourceData(_halved(whole), settings, forms=forms))
     return found
 
 

@@ -86,10 +86,11 @@ def _add_learned_options(option: Any) -> None:
     """What was learnt on other data sets."""
     option(
         "--initial",
-        metavar="FILE|fitted|inherit|none",
+        metavar="FILE|learned|fitted|inherit|none",
         help="what networks start from in place of random weights: a file of meta-train --learn "
-        "weights; random ones with statistics and a head fitted to the data; in a search also the "
-        "trained weights of the nearest network",
+        "weights; learned, one that comes with the program and did not see the data set; fitted, "
+        "random ones with statistics and a head that are taken from the data; in a search also "
+        "inherit, the trained weights of the nearest network",
     )
     option(
         "--optimizer",

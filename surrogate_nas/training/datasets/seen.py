@@ -10,7 +10,7 @@ import numpy as np
 from surrogate_nas.training.datasets.base import Dataset
 
 _SHARE = 16  # one example in so many is noted
-_MOST = 4096
+_MOST = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,8 @@ class SeenDataset:
     Attributes:
         name: Its name.
         fingerprint: See `Dataset.fingerprint`.
-        examples: Hashes of about a sixteenth of its inputs, chosen by the hashes themselves, so
-            that those of a part of the data set are among them.
+        examples: Hashes of about a sixteenth of its inputs, at most `_MOST`, chosen by the hashes
+            themselves, so that those of a part of the data set are among them.
     """
 
     name: str

@@ -95,7 +95,11 @@ def learn_weights(
         {key: tensor.cpu().numpy() for key, tensor in bank.items()},
         BankProvenance(
             space=space.identity,
-            datasets=tuple(SeenDataset.of(source.dataset) for source in sources),
+            datasets=tuple(
+                SeenDataset.of(data)
+                for source in sources
+                for data in (source.dataset, *source.forms)
+            ),
             settings={s.dataset.name: dict(s.settings) for s in sources},
             held_out=tuple(space.format(arch) for arch in held_out),
             method=_noted(how),

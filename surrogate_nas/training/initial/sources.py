@@ -30,11 +30,14 @@ class SourceData:
         dataset: Images.
         settings: Sizes of the networks.
         network: Builds them, see `build_network`.
+        forms: Other data sets that show the same images, such as those before they were made
+            smaller; what is learnt here has seen them, too.
     """
 
     dataset: Dataset
     settings: Mapping[str, Any] = field(default_factory=dict)
     network: str | Build | None = None
+    forms: Sequence[Dataset] = ()
 
     def build(self, arch: Architecture) -> tuple[nn.Module, ParameterKeys]:
         """A fresh network with its keys."""
