@@ -89,7 +89,7 @@ def test_small_graphs_have_fewer_positions() -> None:
 
 
 def test_large_graphs_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_DENSE", 10)
+    monkeypatch.setattr(module, "DENSE", 10)
     with pytest.raises(InvalidArgumentError, match="at most 10 nodes"):
         neighbours("edge_index_2hop", torch.ones(20, 2), EDGES, 5)
 
