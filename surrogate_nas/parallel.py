@@ -205,7 +205,10 @@ class Pool:
         self._held.close()  # ends the processes, also those at work
         self._lifeline.close()
         for executor in (*self._idle, *self._busy.values()):
+            results: Any = getattr(executor, "_result_queue", None)
             executor.shutdown(wait=False, cancel_futures=True)
+            if results is not None:  # else a thread that reads half a result waits for ever
+                results._writer.close()
 
 
 class Workers(Protocol):
