@@ -32,6 +32,13 @@ def recorded(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {key: settings[key] for key in (*RECORDED, *LEARNT) if key in settings}
 
 
+def same_setting(key: str, one: Any, other: Any) -> bool:
+    """Whether two records of a setting mean the same training, wherever a learned file is."""
+    if key in LEARNT and isinstance(one, Mapping) and isinstance(other, Mapping):
+        return bool(one.get("identity") == other.get("identity"))
+    return bool(one == other)
+
+
 @dataclass(frozen=True, slots=True)
 class Goal:
     """What is optimised or limited: a metric in its own unit and sign.

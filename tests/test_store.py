@@ -8,6 +8,7 @@ import sys
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -144,6 +145,18 @@ def test_other_settings_are_named(store: str, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="batch 4, now 5"):
         run(objective(tmp_path), store, settings={**SETTINGS, "batch": 5})
     assert len(load(store).trials) == 3
+
+
+def test_a_learned_file_may_have_moved_but_not_changed(store: str, tmp_path: Path) -> None:
+    def settings(file: str, identity: str) -> dict[str, Any]:
+        return {**SETTINGS, "optimizer": {"file": file, "identity": identity}}
+
+    run(objective(tmp_path), store, trials=3, settings=settings("a/o.safetensors", "1f"))
+    run(objective(tmp_path), store, trials=4, settings=settings("b/o.safetensors", "1f"))
+    assert len(load(store).trials) == 4
+    for other in (settings("a/o.safetensors", "2e"), SETTINGS):
+        with pytest.raises(StoreError, match="optimizer"):
+            run(objective(tmp_path), store, trials=5, settings=other)
 
 
 def test_a_study_that_was_never_finished_is_completed(store: str, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from optuna.storages import BaseStorage
 
 from surrogate_nas._version import library_versions
 from surrogate_nas.errors import StoreError
-from surrogate_nas.evaluation import LEARNT, Evaluation, Objective, Trial
+from surrogate_nas.evaluation import LEARNT, Evaluation, Objective, Trial, same_setting
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.store.checks import trials_of
 from surrogate_nas.store.frozen import TrialFormat, once
@@ -117,7 +117,8 @@ class Stored:
         }
         wanted = json.loads(json.dumps(wanted))
         stored = self._study.user_attrs
-        other = [key for key in wanted if key in stored and stored[key] != wanted[key]]
+        shared = [key for key in wanted if key in stored]
+        other = [key for key in shared if not same_setting(key, stored[key], wanted[key])]
         if "decisions" in stored:  # it was begun, with what was learnt or without
             other += [key for key in LEARNT if (key in stored) != (key in wanted)]
         if "space" in other or "decisions" in other:

@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from surrogate_nas.checksums import sealed, unsealed
 from surrogate_nas.errors import FormatError, InvalidArgumentError, SurrogateNASError
+from surrogate_nas.evaluation import same_setting
 from surrogate_nas.files import append, cut_torn_line
 from surrogate_nas.training.record import Record
 
@@ -127,7 +128,7 @@ class TrainingLog:
                 self._write({"task": task, "training": new})
             else:
                 keys = sorted(new.keys() | old.keys())
-                other = [key for key in keys if old.get(key) != new.get(key)]
+                other = [key for key in keys if not same_setting(key, old.get(key), new.get(key))]
                 for key in other:
                     if key not in accept:
                         self._refuse(f"{key}={old.get(key)!r} of {task}", f"{new.get(key)!r}")

@@ -64,6 +64,23 @@ def test_other_settings_are_named(
     assert path.read_bytes() == before
 
 
+def test_a_learned_file_may_have_moved_but_not_changed(tmp_path: Path) -> None:
+    path = tmp_path / "t.h5.log"
+    made = TRAINING | {"initial": {"file": "a/w.safetensors", "identity": "1f"}}
+    with TrainingLog(path) as log:
+        log.begin("dense-cell", {"digits": made})
+        log.add(KEY, RECORD, HERE)
+    before = path.read_bytes()
+    with TrainingLog(path) as log:
+        moved = {"file": "b/w.safetensors", "identity": "1f"}
+        log.begin("dense-cell", {"digits": TRAINING | {"initial": moved}})
+        assert path.read_bytes() == before
+        changed = {"file": "a/w.safetensors", "identity": "2e"}
+        for other in (TRAINING | {"initial": changed}, TRAINING):
+            with pytest.raises(InvalidArgumentError, match="initial="):
+                log.begin("dense-cell", {"digits": other})
+
+
 def test_settings_that_trained_nothing_bind_nobody(tmp_path: Path) -> None:
     path = tmp_path / "t.h5.log"
     for space, epochs in (("dense-cell", 2), ("layerwise", 3)):
