@@ -18,26 +18,6 @@ from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.spaces.ranges import checked_choices
 from surrogate_nas.stopping import MedianStopping
 
-RECORDED = ("dataset", "options", "data", "epochs", "recipe", "settings", "network")
-"""Settings of trainings that tables and studies record, beside the number of seeds."""
-
-LEARNT = ("initial", "optimizer")
-"""Learned parts of trainings, which are recorded where they are used: older records have none."""
-
-
-def recorded(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of trainings, see `RECORDED` and `LEARNT`; none if they cannot be repeated."""
-    if "dataset" not in settings or "epochs" not in settings:
-        return {}
-    return {key: settings[key] for key in (*RECORDED, *LEARNT) if key in settings}
-
-
-def same_setting(key: str, one: Any, other: Any) -> bool:
-    """Whether two records of a setting mean the same training, wherever a learned file is."""
-    if key in LEARNT and isinstance(one, Mapping) and isinstance(other, Mapping):
-        return bool(one.get("identity") == other.get("identity"))
-    return bool(one == other)
-
 
 @dataclass(frozen=True, slots=True)
 class Goal:

@@ -29,7 +29,16 @@ FOLDERS = {
 # module of surrogate_nas/ has its place here; a new one needs one.
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset(
-        {"_types", "_version", "checksums", "errors", "limits", "pickle_sharing", "returned"}
+        {
+            "_types",
+            "_version",
+            "checksums",
+            "errors",
+            "limits",
+            "pickle_sharing",
+            "returned",
+            "training_settings",
+        }
     ),
     frozenset(
         {

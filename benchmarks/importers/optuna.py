@@ -36,10 +36,11 @@ from surrogate_nas.errors import (
     InvalidArgumentError,
     UnknownNameError,
 )
-from surrogate_nas.evaluation import Goal, recorded
+from surrogate_nas.evaluation import Goal
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.spaces.custom import CustomSpace
 from surrogate_nas.spaces.decisions import option_name
+from surrogate_nas.training_settings import recorded
 
 _LEFT_OUT = {
     TrialState.FAIL: "failed",

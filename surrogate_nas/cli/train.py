@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.draw is not None:
             _draw(arguments.draw, space, arch)
         dataset = open_dataset(arguments.dataset, arguments.data_dir)
-        learned = _learned(arguments, space, dataset)
+        learned, notes = _learned(arguments, space, dataset)
         if arguments.export is not None:
             check_export(arguments.export)
         text = space.format(arch)
@@ -118,7 +119,7 @@ def run(arguments: argparse.Namespace) -> int:
                 facts=objective.facts(training, seed=arguments.seed),
             )
             note(f"the network is in {arguments.export}, its card in {card_path(arguments.export)}")
-    record = _record(arguments, text, training)
+    record = _record(arguments, text, training, notes)
     if arguments.json:
         write_json(record)
     else:
@@ -133,24 +134,32 @@ def _draw(path: Path, space: SearchSpace, arch: Architecture) -> None:
     note(f"the drawing is in {path}")
 
 
-def _learned(arguments: argparse.Namespace, space: SearchSpace, dataset: Dataset) -> dict[str, Any]:
-    """The starting weights and the optimizer."""
+def _learned(
+    arguments: argparse.Namespace, space: SearchSpace, dataset: Dataset
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The starting weights and the optimizer, and what is noted of them."""
     from surrogate_nas.training.initial.choice import planned_initial
     from surrogate_nas.training.optimisers.choice import planned_optimizer
 
     seen = bool(arguments.allow_seen)
-    start, _ = planned_initial(None, arguments.initial, space, dataset, allow_seen=seen)
-    rule, _ = planned_optimizer(None, arguments.optimizer, dataset, allow_seen=seen)
-    return {"initial": start, "optimizer": rule}
+    start, started = planned_initial(None, arguments.initial, space, dataset, allow_seen=seen)
+    rule, note = planned_optimizer(None, arguments.optimizer, dataset, allow_seen=seen)
+    return {"initial": start, "optimizer": rule}, {"initial": started, "optimizer": note}
 
 
 def _progress(point: Epoch) -> str:
     return f"loss {point.loss:.3g}, validation accuracy {point.validation_accuracy:.2f} %"
 
 
-def _record(arguments: argparse.Namespace, text: str, training: Training) -> TrainingRecord:
+def _record(
+    arguments: argparse.Namespace, text: str, training: Training, notes: Mapping[str, Any]
+) -> TrainingRecord:
     from surrogate_nas.records import TrainingRecord
+    from surrogate_nas.training_settings import learnt_names
 
+    learnt: dict[str, Any] = {**learnt_names(notes)}
+    if "optimizer" in learnt:
+        learnt["fell_back"] = training.fell_back
     last = training.curve[-1] if training.curve else None
     return TrainingRecord(
         arch=text,
@@ -163,6 +172,7 @@ def _record(arguments: argparse.Namespace, text: str, training: Training) -> Tra
         parameters=training.parameters,
         flops=training.flops,
         curve=training.curve,
+        **learnt,
     )
 
 

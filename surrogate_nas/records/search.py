@@ -126,6 +126,8 @@ class SearchRecord(JsonRecord):
         space: The space, where trials were real trainings.
         dataset: What was trained on, where trials were real trainings.
         epochs: Of a whole training, where trials were real trainings.
+        initial: What trainings started from, where that was not random weights.
+        optimizer: The learned optimizer of the trainings, where one was used.
         searcher: The search method, without its predictor.
         predictor: The predictor that was asked for, or null.
         guide: The predictor that guided the search, another one where auto was asked for.
@@ -162,6 +164,8 @@ class SearchRecord(JsonRecord):
     space: str | Literal[Absence.ABSENT] = ABSENT
     dataset: str | Literal[Absence.ABSENT] = ABSENT
     epochs: int | Literal[Absence.ABSENT] = ABSENT
+    initial: str | Literal[Absence.ABSENT] = ABSENT
+    optimizer: str | Literal[Absence.ABSENT] = ABSENT
     searcher: str
     predictor: str | None
     guide: str | None

@@ -27,6 +27,9 @@ class TrainingRecord(JsonRecord):
         parameters: Number of trainable parameters.
         flops: Multiply-adds of one example.
         curve: A point an epoch.
+        initial: What the network started from, where that was not random weights.
+        optimizer: The learned optimizer, where one was used.
+        fell_back: Whether the training diverged with it, and was made with the recipe's own.
     """
 
     arch: str
@@ -39,6 +42,9 @@ class TrainingRecord(JsonRecord):
     parameters: int
     flops: int
     curve: tuple[Epoch, ...]
+    initial: str | Literal[Absence.ABSENT] = ABSENT
+    optimizer: str | Literal[Absence.ABSENT] = ABSENT
+    fell_back: bool | Literal[Absence.ABSENT] = ABSENT
 
 
 @dataclass(frozen=True, slots=True)

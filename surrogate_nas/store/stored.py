@@ -12,12 +12,13 @@ from optuna.storages import BaseStorage
 
 from surrogate_nas._version import library_versions
 from surrogate_nas.errors import StoreError
-from surrogate_nas.evaluation import LEARNT, Evaluation, Objective, Trial, same_setting
+from surrogate_nas.evaluation import Evaluation, Objective, Trial
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.store.checks import trials_of
 from surrogate_nas.store.frozen import TrialFormat, once
 from surrogate_nas.store.ownership import Check, certain, check_free, held
 from surrogate_nas.store.storages import explained, quiet
+from surrogate_nas.training_settings import LEARNT, same_setting
 
 
 class Stored:

@@ -18,9 +18,9 @@ from filelock import FileLock, Timeout
 
 from surrogate_nas.checksums import sealed, unsealed
 from surrogate_nas.errors import FormatError, InvalidArgumentError, SurrogateNASError
-from surrogate_nas.evaluation import same_setting
 from surrogate_nas.files import append, cut_torn_line
 from surrogate_nas.training.record import Record
+from surrogate_nas.training_settings import same_setting
 
 Key = tuple[str, tuple[int, ...], int]
 """Task, choices and seed of a training."""

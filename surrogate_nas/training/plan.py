@@ -13,7 +13,6 @@ from typing import Any
 
 from surrogate_nas.checksums import checksum_of
 from surrogate_nas.errors import InvalidArgumentError
-from surrogate_nas.evaluation import LEARNT, recorded
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.stopping import MedianStopping
 from surrogate_nas.training.datasets.base import open_dataset
@@ -24,6 +23,7 @@ from surrogate_nas.training.initial.fitted import FittedStart
 from surrogate_nas.training.objective import TrainingObjective
 from surrogate_nas.training.optimisers.choice import planned_optimizer
 from surrogate_nas.training.recipes import DEFAULT_RECIPE
+from surrogate_nas.training_settings import LEARNT, recorded
 
 _LOG = logging.getLogger(__name__)
 

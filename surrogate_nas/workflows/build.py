@@ -25,13 +25,14 @@ from surrogate_nas.errors import (
     SurrogateNASError,
     UnknownNameError,
 )
-from surrogate_nas.evaluation import Goal, recorded
+from surrogate_nas.evaluation import Goal
 from surrogate_nas.limits import TrialLimits
 from surrogate_nas.parallel import Pool, default_workers, dispatch
 from surrogate_nas.progress import as_progress
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.training.log import Key, TrainingLog
 from surrogate_nas.training.record import Record, Recorder
+from surrogate_nas.training_settings import recorded
 
 _GOAL = Goal("accuracy", unit="%")
 _PARAMETERS, _FLOPS = Goal("parameters", maximise=False), Goal("flops", maximise=False)

@@ -13,7 +13,7 @@ from surrogate_nas._types import Progress
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.combined import combined_settings
 from surrogate_nas.errors import InvalidArgumentError
-from surrogate_nas.evaluation import Features, Objective, Stopping, check_one_goal, recorded
+from surrogate_nas.evaluation import Features, Objective, Stopping, check_one_goal
 from surrogate_nas.run import check_arguments
 from surrogate_nas.searchers.base import Searcher
 from surrogate_nas.searchers.factory import make_searcher
@@ -22,6 +22,7 @@ from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.base import RestrictedSpace, SearchSpace
 from surrogate_nas.stopping import MedianStopping
 from surrogate_nas.training.options import INHERIT, VERIFICATION_SEEDS
+from surrogate_nas.training_settings import learnt_names, recorded
 from surrogate_nas.transfer import PredictorChoice, choose_for_training, choose_predictor
 from surrogate_nas.workflows.goals import WantedGoals
 from surrogate_nas.workflows.proxies import search_proxies
@@ -182,7 +183,7 @@ def training_setup(
     features = search_proxies(options.proxies, method, guide, training.space, training, progress)
     setup = SearchSetup(
         label=f"{space_name} on {dataset}",
-        where=_where(space, options, epochs),
+        where=_where(space, options, epochs) | learnt_names(plan),
         space=training.space,
         objective=objective,
         method=method,

@@ -14,11 +14,12 @@ from surrogate_nas.benchmarks.base import Benchmark, TabularTask
 from surrogate_nas.benchmarks.catalog import open_benchmark
 from surrogate_nas.benchmarks.combined import CombinedTask, combined_settings
 from surrogate_nas.errors import InvalidArgumentError, SurrogateNASError
-from surrogate_nas.evaluation import Goal, recorded
+from surrogate_nas.evaluation import Goal
 from surrogate_nas.records import SearchResult
 from surrogate_nas.records.verification import VerificationRecord
 from surrogate_nas.reporting.command import repeating, typed, without_passwords
 from surrogate_nas.reporting.html.subject import SearchSubject
+from surrogate_nas.training_settings import recorded
 from surrogate_nas.workflows.goals import WantedGoals, parse_limit
 from surrogate_nas.workflows.search import SearchOutcome
 

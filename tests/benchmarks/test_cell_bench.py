@@ -9,11 +9,11 @@ import scipy.stats
 from surrogate_nas.benchmarks.cell_bench import TASKS, CellBench, training_of
 from surrogate_nas.benchmarks.sources import METRICS, TEST, VALIDATION
 from surrogate_nas.cli.cell_bench import measured
-from surrogate_nas.evaluation import RECORDED
 from surrogate_nas.parallel import one_thread
 from surrogate_nas.spaces.dense_cell import OPERATIONS
 from surrogate_nas.training.plan import plan_training
 from surrogate_nas.training.recorder import TrainingRecorder
+from surrogate_nas.training_settings import RECORDED
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -53,6 +53,8 @@ def test_train_starts_from_a_file_and_refuses_one_that_saw_the_data(
         answered(capsys, *train, "--initial", "none")["curve"][0]["loss"]
         == (cold["curve"][0]["loss"])
     )
+    assert warm["initial"].startswith(f"{weights} (")
+    assert "initial" not in cold
     fitted = answered(capsys, *train, "--initial", "fitted")
     assert fitted["curve"][0]["loss"] != cold["curve"][0]["loss"]
     own = ["train", ARCH, *DIGITS, *OWN]
@@ -69,6 +71,7 @@ def test_a_search_notes_its_start_and_verify_repeats_it(
     store = tmp_path / "a.journal"
     kept = [*SEARCH, "--trials", "2", "--store", store]
     warm = answered(capsys, *kept, "--initial", "fitted")
+    assert warm["initial"] == "fitted"
     best = warm["best"]
     train = ["train", best["arch"], *DIGITS, "--initial", "fitted"]
     assert answered(capsys, *train)["validation_accuracy"] == best["value"]

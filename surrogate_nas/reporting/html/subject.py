@@ -33,7 +33,7 @@ class SearchSubject:
         command: What repeats it, or None where that is unknown.
         seconds: When each trial was finished, since the start of the search; NaN if unknown.
         task: The task of a table, or None.
-        training: How architectures were trained, see `surrogate_nas.evaluation.recorded`.
+        training: How architectures were trained, see `surrogate_nas.training_settings.recorded`.
         verification: Real trainings of the best, or None.
         remarks: What the reader should know about missing parts.
     """

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from surrogate_nas.errors import FormatError, InvalidArgumentError
-from surrogate_nas.evaluation import recorded
 from surrogate_nas.spaces import open_space
 from surrogate_nas.training.datasets.seen import SeenDataset
 from surrogate_nas.training.objective import TrainingObjective
@@ -30,6 +29,7 @@ from surrogate_nas.training.optimisers.rule import adam_numbers, network_start, 
 from surrogate_nas.training.optimisers.start import first_numbers
 from surrogate_nas.training.plan import plan_training, study_of
 from surrogate_nas.training.trainer import train
+from surrogate_nas.training_settings import recorded
 from tests.training.data import squares
 
 DATA = squares()
