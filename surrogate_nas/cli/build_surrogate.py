@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from surrogate_nas.cli.console import names, note, only_json, write_json
+from surrogate_nas.cli.console import names, only_json, progress, write_json
 from surrogate_nas.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def run_surrogate(arguments: argparse.Namespace) -> int:
 
         _check_out(arguments)
         measured = _measured(arguments)
-        built = build_surrogate(measured, arguments.out, on_step=note)
+        built = build_surrogate(measured, arguments.out, progress=progress)
         record = _record(arguments, measured, dict(built.card), time.perf_counter() - started)
     if arguments.json:
         write_json(record)
@@ -96,7 +96,7 @@ def _measured(arguments: argparse.Namespace) -> Measurements:
         raise InvalidArgumentError("--sample needs the number of rows; give it --count")
     how: Sampling = arguments.sample or "random"
     return sampled_from(
-        name, tasks, how=how, count=arguments.count, seed=arguments.seed, on_step=note
+        name, tasks, how=how, count=arguments.count, seed=arguments.seed, progress=progress
     )
 
 

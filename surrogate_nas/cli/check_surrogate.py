@@ -48,23 +48,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Check, and report."""
     with only_json(arguments.json):
-        from surrogate_nas.benchmarks.catalog import open_benchmark
         from surrogate_nas.workflows.check_surrogate import SEARCHERS, check_surrogate
 
-        searchers = arguments.searcher or SEARCHERS
-        tasks = arguments.task or open_benchmark(arguments.surrogate).tasks
-        total = 2 * len(tasks) * len(searchers) * arguments.seeds
-        with progress(f"check {arguments.surrogate}", total) as advance:
-            record = check_surrogate(
-                arguments.surrogate,
-                arguments.truth,
-                tasks=arguments.task,
-                searchers=searchers,
-                seeds=arguments.seeds,
-                trials=arguments.trials,
-                workers=arguments.workers,
-                on_step=advance,
-            )
+        record = check_surrogate(
+            arguments.surrogate,
+            arguments.truth,
+            tasks=arguments.task,
+            searchers=arguments.searcher or SEARCHERS,
+            seeds=arguments.seeds,
+            trials=arguments.trials,
+            workers=arguments.workers,
+            progress=progress,
+        )
     if arguments.json:
         write_json(record)
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from surrogate_nas.cli.console import names, note, only_json, positive, write_json
+from surrogate_nas.cli.console import names, only_json, positive, progress, write_json
 from surrogate_nas.cli.network_options import DEFAULT_SPACE
 from surrogate_nas.errors import InvalidArgumentError
 
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
             out=arguments.out,
             seed=arguments.seed,
             workers=arguments.workers,
-            on_step=note,
+            progress=progress,
             **{key: value for key, value in given.items() if value is not None},
         )
     if arguments.json:

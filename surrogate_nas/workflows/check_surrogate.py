@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from surrogate_nas._types import FloatArray, IntArray, OnStep, silent
+from surrogate_nas._types import FloatArray, IntArray, Progress
 from surrogate_nas.benchmarks.base import Benchmark, TabularTask
 from surrogate_nas.benchmarks.catalog import kept_task, open_benchmark
 from surrogate_nas.benchmarks.surrogate import (
@@ -23,6 +23,7 @@ from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.parallel import cores, each
 from surrogate_nas.predictors.calibration import Z90
 from surrogate_nas.predictors.metrics import kendall_tau
+from surrogate_nas.progress import as_progress
 from surrogate_nas.records.surrogates import SurrogateCheckRecord, SurrogateTaskCheck
 from surrogate_nas.run import search
 from surrogate_nas.searchers.factory import make_searcher
@@ -73,7 +74,7 @@ def check_surrogate(
     seeds: int = 20,
     trials: int = 100,
     workers: int | None = None,
-    on_step: OnStep = silent,
+    progress: Progress | bool = False,
 ) -> SurrogateCheckRecord:
     """Compare a surrogate with a table of the same space.
 
@@ -87,7 +88,7 @@ def check_surrogate(
         seeds: Searches of each searcher on each task and side.
         trials: Evaluations of a search; values are compared at `AT` and at the end.
         workers: Processes; None for all cores.
-        on_step: Called with a text for each search.
+        progress: Shows the searches; True for a bar, also in a notebook.
 
     Raises:
         InvalidArgumentError: If the first is no surrogate, the second is one, they are of different
@@ -102,10 +103,11 @@ def check_surrogate(
     }
     jobs = _jobs(sides, searchers, seeds, trials)
     found: dict[_Job, FloatArray] = {}
-    for position, values in each(_searched, jobs, workers=workers or cores()):
-        found[jobs[position]] = values
-        job = jobs[position]
-        on_step(f"{job.task} {job.searcher}, seed {job.seed}")
+    with as_progress(progress)(f"check {os.fspath(path)}", len(jobs)) as advance:
+        for position, values in each(_searched, jobs, workers=workers or cores()):
+            job = jobs[position]
+            found[job] = values
+            advance(f"{job.task} {job.searcher}, seed {job.seed}")
     checks = []
     for name in names:
         model = surrogate.task(name)

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from surrogate_nas._types import IntArray, OnStep, silent
+from surrogate_nas._types import IntArray, Progress
 from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.progress import as_progress
 from surrogate_nas.records import MetaTrainingRecord
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.training.objective import TrainingObjective
@@ -36,7 +37,7 @@ def learn_optimizer(
     start: str | os.PathLike[str] | None = None,
     workers: int | None = None,
     minutes: float | None = None,
-    on_step: OnStep = silent,
+    progress: Progress | bool = False,
     **options: Any,
 ) -> MetaTrainingRecord:
     """Learn an optimiser, and write it; the same call goes on where one was stopped.
@@ -49,7 +50,7 @@ def learn_optimizer(
         start: The file of an optimiser of the same form to start from, or None.
         workers: Processes; None for one a core or GPU.
         minutes: Ends the meta-training early.
-        on_step: Called with a text after each generation.
+        progress: Shows the generations; True for a bar, also in a notebook.
         options: Further arguments of `MetaTraining`.
 
     Raises:
@@ -67,9 +68,10 @@ def learn_optimizer(
         **options,
     )
     checkpoint = path.with_name(f"{path.name}.checkpoint")
-    rule, done = meta_train_optimizer(
-        plan, workers=workers, minutes=minutes, checkpoint=checkpoint, on_step=on_step
-    )
+    with as_progress(progress)(f"learn {path.name}", plan.generations) as advance:
+        rule, done = meta_train_optimizer(
+            plan, workers=workers, minutes=minutes, checkpoint=checkpoint, on_step=advance
+        )
     write_optimizer(path, rule)
     checkpoint.unlink(missing_ok=True)
     return MetaTrainingRecord(

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from surrogate_nas._types import FloatArray, IntArray, OnStep, silent
+from surrogate_nas._types import FloatArray, IntArray, Progress
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.catalog import open_benchmark, table_of
 from surrogate_nas.benchmarks.sources import METRICS, TEST, VALIDATION
 from surrogate_nas.benchmarks.surrogate import EXTRAPOLATION, refuse_surrogate
 from surrogate_nas.errors import InvalidArgumentError, UnknownNameError
 from surrogate_nas.evaluation import Goal, Trial
+from surrogate_nas.progress import as_progress
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.spaces.rows import distinct
 from surrogate_nas.store import Study, open_storage, read_study
@@ -259,7 +260,7 @@ def sampled_from(
     how: Sampling,
     count: int,
     seed: int = 0,
-    on_step: OnStep = silent,
+    progress: Progress | bool = False,
 ) -> Measurements:
     """Some rows of a table, as if they had been measured: at random, and where searches go.
 
@@ -269,7 +270,7 @@ def sampled_from(
         how: See `surrogate_nas.workflows.sampling.sample`.
         count: How many at most.
         seed: Of the draw and the searches.
-        on_step: Called with a text for each round.
+        progress: Shows the rounds; True for a bar, also in a notebook.
 
     Raises:
         UnknownNameError: If there is no such table or task.
@@ -291,15 +292,16 @@ def sampled_from(
     def measure(choices: IntArray, _: Sequence[str]) -> FloatArray:
         return np.stack([task.lookup(choices) for task in opened])
 
-    found = sample(
-        space,
-        measure,
-        lambda n: opened[0].choices[order[:n]],
-        how=how,
-        count=count,
-        seed=seed,
-        on_step=on_step,
-    )
-    if found.stopped:
-        on_step(f"{len(found.choices)} rows: {found.stopped}")
+    with as_progress(progress)(f"sample {name}", 0) as advance:
+        found = sample(
+            space,
+            measure,
+            lambda n: opened[0].choices[order[:n]],
+            how=how,
+            count=count,
+            seed=seed,
+            on_step=advance,
+        )
+        if found.stopped:
+            advance(f"{len(found.choices)} rows: {found.stopped}")
     return of_table(name, names, found.choices, found.found_by)

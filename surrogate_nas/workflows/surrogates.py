@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from surrogate_nas._types import FloatArray, IntArray, OnStep, silent
+from surrogate_nas._types import FloatArray, IntArray, OnStep, Progress
 from surrogate_nas._version import __version__
 from surrogate_nas.benchmarks.sources import METRICS, TEST, VALIDATION
 from surrogate_nas.benchmarks.surrogate import CARD, EXTRAPOLATION, ROWS, STD
 from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec, write_table
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Goal
+from surrogate_nas.progress import as_progress
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.spaces.rows import distinct
 from surrogate_nas.surrogates.fit import (
@@ -62,7 +63,7 @@ def build_surrogate(
     out: str | os.PathLike[str],
     *,
     licence: str = "",
-    on_step: OnStep = silent,
+    progress: Progress | bool = False,
 ) -> BuiltSurrogate:
     """Fit models to measurements, and write them.
 
@@ -70,7 +71,7 @@ def build_surrogate(
         measured: The measurements.
         out: The file, which ends with .h5.
         licence: Licence of the file.
-        on_step: Called with a text for each model.
+        progress: Shows the models; True for a bar, also in a notebook.
 
     Raises:
         InvalidArgumentError: If there are too few rows, or a goal's values are all the same.
@@ -84,14 +85,15 @@ def build_surrogate(
         there = np.isfinite(last)
         check_rows(int(there.sum()), last[there], f"the surrogate of {task.name!r}")
     columns = SpaceColumns(measured.space, measured.choices)
-    fitted = {task.name: _fitted(measured, task, columns, on_step) for task in measured.tasks}
-    reference = _reference(measured, columns, list(fitted.values()))
     specs, arrays, cards = [], {ROWS: measured.choices.astype("<i2")}, {}
-    for task in measured.tasks:
-        made = _Made(measured, task, columns, fitted[task.name], reference)
-        specs.append(made.spec())
-        arrays |= made.arrays()
-        cards[task.name] = made.card(on_step)
+    with as_progress(progress)(f"fit {path.name}", 0) as advance:
+        fitted = {task.name: _fitted(measured, task, columns, advance) for task in measured.tasks}
+        reference = _reference(measured, columns, list(fitted.values()))
+        for task in measured.tasks:
+            made = _Made(measured, task, columns, fitted[task.name], reference)
+            specs.append(made.spec())
+            arrays |= made.arrays()
+            cards[task.name] = made.card(advance)
     card = {
         "program": f"surrogate-nas {__version__}",
         "fitted_to": measured.source,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 import zlib
@@ -33,6 +34,7 @@ from surrogate_nas.training.optimisers.gradients import (
 from surrogate_nas.training.optimisers.rule import Form
 from surrogate_nas.training.optimisers.start import first_numbers, scales
 
+_LOG = logging.getLogger(__name__)
 _RATE, _LAST = 0.1, 0.2  # of the outer optimiser, and the share of it that is left at the end
 _BETAS = (0.8, 0.95)
 RANDOM = "random"
@@ -174,7 +176,7 @@ def meta_train_optimizer(
         workers: Processes; None for one a core or GPU.
         minutes: Ends the meta-training early; None for all generations.
         checkpoint: A file that is written after each generation, to go on from.
-        on_step: Called with a text after each generation.
+        on_step: Called with a text after each generation, those of the checkpoint included.
 
     Raises:
         InvalidArgumentError: If an argument is out of range, or the checkpoint is of another
@@ -184,12 +186,14 @@ def meta_train_optimizer(
     outer, done = _Outer(plan), list[Generation]()
     if checkpoint is not None:
         done = _restore(outer, checkpoint, plan.label)
-    began, first = time.monotonic(), len(done)
+        for _ in done:
+            on_step("was there")
+    began = time.monotonic()
     with _jobs(plan, workers) as do:
         while len(done) < plan.generations:
             passed = time.monotonic() - began
             if minutes is not None and passed > 60 * minutes:
-                on_step(f"ended after {minutes:g} minutes, {len(done)} generations")
+                _LOG.info("ended after %g minutes, %d generations", minutes, len(done))
                 break
             jobs = plan.jobs(len(done), outer.numbers, outer.units)
             results = do(jobs)
@@ -199,20 +203,13 @@ def meta_train_optimizer(
                 content = {"moved": outer.moved.detach(), "outer": outer.optimiser.state_dict()}
                 written = [asdict(generation) for generation in done]
                 write_checkpoint(checkpoint, plan.label, {**content, "done": written})
-            each = (time.monotonic() - began) / (len(done) - first)
-            on_step(_line(plan, done, each, minutes and 60 * minutes - (time.monotonic() - began)))
+            on_step(_losses(plan, done[-1]))
     return LearnedRule(outer.numbers, _provenance(plan, done)), tuple(done)
 
 
-def _line(plan: MetaTraining, done: Sequence[Generation], each: float, most: float | None) -> str:
-    left = each * (plan.generations - len(done))
-    left = left if most is None else min(left, max(most, 0.0))
-    losses = ", ".join(
-        f"{name} {math.exp(loss):.3g}"
-        for name, loss in zip(plan.sources, done[-1].losses, strict=True)
-    )
-    number = f"generation {len(done)} of {plan.generations}"
-    return f"{number}: loss on {losses}; about {left / 60:.0f} minutes left"
+def _losses(plan: MetaTraining, done: Generation) -> str:
+    pairs = zip(plan.sources, done.losses, strict=True)
+    return "loss on " + ", ".join(f"{name} {math.exp(loss):.3g}" for name, loss in pairs)
 
 
 def _generation(

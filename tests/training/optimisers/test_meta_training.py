@@ -140,7 +140,8 @@ def test_a_stopped_meta_training_goes_on_exactly(tmp_path: Path) -> None:
     again, _ = meta_train_optimizer(PLAN, workers=1, checkpoint=path, on_step=told.append)
     assert np.array_equal(again.numbers, whole.numbers)
     assert not np.array_equal(again.numbers, first_numbers("schedule"))
-    assert [text.split(":")[0] for text in told] == [f"generation {i} of 3" for i in (1, 2, 3)]
+    kinds = ["was there" if text == "was there" else text[:8] for text in told]
+    assert kinds == ["loss on "] * 2 + ["was there"] * 2 + ["loss on "]
     assert again.provenance is not None
     assert [seen.name for seen in again.provenance.datasets] == ["squares", "others"]
     assert again.provenance.trainings == 6
