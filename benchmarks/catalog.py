@@ -9,7 +9,7 @@ from pathlib import Path
 from surrogate_nas import registry
 from surrogate_nas.benchmarks.base import Benchmark, TabularTask
 from surrogate_nas.benchmarks.folders import tables_folder
-from surrogate_nas.benchmarks.hdf5 import StoredTask, open_file
+from surrogate_nas.benchmarks.hdf5 import StoredTask, file_stamp, open_file
 from surrogate_nas.benchmarks.listing import Listing
 from surrogate_nas.benchmarks.published import PUBLISHED, Published, how_to_get
 from surrogate_nas.errors import SurrogateNASError, UnknownNameError
@@ -36,18 +36,25 @@ def open_benchmark(name_or_path: str | os.PathLike[str]) -> Benchmark:
         FormatError: If the file is damaged or no table.
     """
     name = os.fspath(name_or_path)
+    path = _file_of(name)
+    if path is not None:
+        return open_file(path)
     registered = registry.names("benchmark")
-    if name not in registered:
-        if name.endswith(_SUFFIXES) or Path(name).name != name:
-            return open_file(name)
-        tables = installed_tables()
-        if name in tables:
-            return open_file(tables[name])
-        if ":" not in name:
-            raise UnknownNameError("benchmark", name, dict.fromkeys([*registered, *tables]))
+    if name not in registered and ":" not in name:
+        known = dict.fromkeys([*registered, *installed_tables()])
+        raise UnknownNameError("benchmark", name, known)
     target = registry.load("benchmark", name)
     benchmark: Benchmark = target if isinstance(target, Benchmark) else target()
     return benchmark
+
+
+def _file_of(name: str) -> Path | None:
+    """The table's file that a name or a path means, or None."""
+    if name in registry.names("benchmark"):
+        return None
+    if name.endswith(_SUFFIXES) or Path(name).name != name:
+        return Path(name)
+    return installed_tables().get(name)
 
 
 def table_of(task: TabularTask) -> str:
@@ -65,9 +72,21 @@ def table_of(task: TabularTask) -> str:
     return task.benchmark if getattr(known, "path", None) == path else os.fspath(path)
 
 
-@functools.lru_cache(maxsize=16)
+def table_state(benchmark: str) -> tuple[object, ...]:
+    """What changes when the file of a table is replaced, or a name means another file."""
+    path = _file_of(benchmark)
+    return () if path is None else (path.absolute(), *file_stamp(path))
+
+
 def kept_task(benchmark: str, name: str, isomorphs: Isomorphs, fingerprint: str) -> TabularTask:
     """A task, opened once in a process; tables of one name differ by ``fingerprint``."""
+    return _kept(benchmark, name, isomorphs, fingerprint, table_state(benchmark))
+
+
+@functools.lru_cache(maxsize=16)
+def _kept(
+    benchmark: str, name: str, isomorphs: Isomorphs, fingerprint: str, state: tuple[object, ...]
+) -> TabularTask:
     return open_benchmark(benchmark).task(name, isomorphs=isomorphs)
 
 

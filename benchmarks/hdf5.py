@@ -75,7 +75,7 @@ class HDF5Benchmark(Benchmark):
         self.path = Path(path)
         self._intact: set[tuple[str, int | tuple[()]]] = set()
         with self._opened() as file:
-            self._stamp = _stamp(self.path)
+            self._stamp = file_stamp(self.path)
             self._version = self._check_header(file)
             self.name = _text(file, "name")
             self.checksum = _text(file, "checksum")
@@ -257,7 +257,7 @@ class HDF5Benchmark(Benchmark):
 
     def _check_unchanged(self, file: h5py.File) -> None:
         # Reading the checksum takes as long as reading a column, and few files change.
-        if _stamp(self.path) != self._stamp and _text(file, "checksum") != self.checksum:
+        if file_stamp(self.path) != self._stamp and _text(file, "checksum") != self.checksum:
             raise FormatError(f"{self.path} was replaced since it was opened; open it again")
 
     def _check_size(self, dataset: h5py.Dataset, plane: int | tuple[()]) -> None:
@@ -365,7 +365,7 @@ class _TaskFile:
         return self._table.read(self._task, column, budget)
 
 
-def _stamp(path: Path) -> tuple[int, ...]:
+def file_stamp(path: Path) -> tuple[int, ...]:
     """What changes when a file is replaced or written to."""
     found = path.stat()
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from surrogate_nas.benchmarks.added import table_choices, with_metric
 from surrogate_nas.benchmarks.base import TabularTask
-from surrogate_nas.benchmarks.catalog import kept_task
+from surrogate_nas.benchmarks.catalog import kept_task, table_state
 from surrogate_nas.benchmarks.combined import MeanScale, combined
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Goal, Objective
@@ -165,7 +165,6 @@ class WantedGoals:
         return KnownCost(model, self.confidence if metric in limits else None)
 
 
-@functools.lru_cache(maxsize=16)
 def kept_goals(
     benchmark: str,
     tasks: tuple[str, ...],
@@ -174,6 +173,18 @@ def kept_goals(
     wanted: WantedGoals,
 ) -> TabularTask:
     """A task with its goals, opened once in a process, see `kept_task`."""
+    return _kept(benchmark, tasks, isomorphs, fingerprint, wanted, table_state(benchmark))
+
+
+@functools.lru_cache(maxsize=16)
+def _kept(
+    benchmark: str,
+    tasks: tuple[str, ...],
+    isomorphs: Isomorphs,
+    fingerprint: str,
+    wanted: WantedGoals,
+    state: tuple[object, ...],
+) -> TabularTask:
     return wanted.of([kept_task(benchmark, name, isomorphs, fingerprint) for name in tasks])
 
 

@@ -396,7 +396,9 @@ def test_a_cut_off_file_of_the_cache_is_made_again() -> None:
     assert load_file(path).keys() == {"index", "scores"}
 
 
-def test_a_table_that_is_replaced_is_opened_again(home: Path) -> None:
+def test_a_table_that_is_replaced_is_opened_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def best(seed: int) -> float:
         experiment = Experiment("mine", tasks=["a"], seeds=1, workers=1)
         found = compare(experiment, searchers=["random"], trials=5, out=home / str(seed))
@@ -408,6 +410,12 @@ def test_a_table_that_is_replaced_is_opened_again(home: Path) -> None:
     before = best(0)
     table("mine", offset=1000.0)
     assert best(1) == pytest.approx(before + 1000)
+    monkeypatch.setenv("SURROGATE_NAS_HOME", str(home / "another"))
+    table("mine")  # the values of the first file, which is no more
+    assert best(2) == before
+    experiment = Experiment("mine", tasks=["a", "b"], seeds=1, workers=1, leave_one_out=True)
+    found = compare(experiment, searchers=["random+transfer-ridge"], trials=5, out=home / "3")
+    assert not found.failed
 
 
 def test_who_learns_from_one_task_takes_no_sources() -> None:
