@@ -16,6 +16,7 @@ from surrogate_nas.reporting.html.scales import AxisScale
 SERIES = 7
 """Number of colours; with more series they repeat with another dash."""
 
+_SHORT = 24  # characters that leave half of a narrow picture free
 _SIZE = 2_000  # units of the stretched picture, each way
 _DASHES = ("", "7 4", "2 4")
 _MOST_POINTS = 1_000  # of a line
@@ -140,7 +141,8 @@ class Chart:
         if y is not None:
             at = round(_SIZE * (1 - position))
             self._marks.append(tag("path", d=f"M0 {at}H{_SIZE}", class_="rule"))
-            side = "below" if position > 0.9 else "above"
+            # Above the area there is room beside the axis' name, where that is short.
+            side = "below" if position > 0.9 and len(self.y_label) > _SHORT else "above"
             style = f"bottom:{100 * position:.2f}%"
         else:
             at = round(_SIZE * position)
