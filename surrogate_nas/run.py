@@ -27,6 +27,7 @@ from surrogate_nas.evaluation import (
     KnowsCosts,
     Objective,
     Proposal,
+    Resumable,
     Stopping,
     Trial,
 )
@@ -235,6 +236,7 @@ class _Loop:
     ) -> None:
         self.searcher = searcher
         self.objective = objective
+        self.resumable = isinstance(objective, Resumable)  # slow to ask for every trial
         self.memory = memory
         self.batch = batch
         self.budget = budget
@@ -375,7 +377,7 @@ class _Loop:
             while (proposal := shared.next()) is not None:
                 trial = attempt(self.objective, proposal, budget=self._budget_of(proposal))
                 shared.record(trial)
-                forget(self.objective, trial, self._job(proposal))
+                self._forget(trial)
         finally:
             self.done.sort(key=lambda trial: trial.proposal.number)
 
@@ -391,7 +393,7 @@ class _Loop:
             for trial in found:
                 self.under_way -= 1
                 shared.record(trial)
-                forget(self.objective, trial, self._job(trial.proposal))
+                self._forget(trial)
 
     def _evaluations(
         self, take: Callable[[], EvaluationJob | None], workers: int
@@ -414,6 +416,10 @@ class _Loop:
     def _job(self, proposal: Proposal) -> EvaluationJob:
         return proposal, self._budget_of(proposal), None
 
+    def _forget(self, trial: Trial) -> None:
+        if self.resumable:
+            forget(self.objective, trial, self._job(trial.proposal))
+
     def _tell(self, trials: Collection[Trial]) -> None:
         if trials:
             self.searcher.tell([_stripped(trial) for trial in trials])
@@ -423,7 +429,7 @@ class _Loop:
             raise WrongValueError((trial.error or "").removeprefix(_WRONG))
         if self.memory is not None:
             self.memory.record(trial)
-        forget(self.objective, trial, self._job(trial.proposal))
+        self._forget(trial)
 
     def _finish(self, trial: Trial) -> None:
         _LOG.debug("trial %d: %s", len(self.done), trial)
