@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -43,14 +44,17 @@ class FileKind:
     command: str
 
     def write(
-        self, path: str | os.PathLike[str], tensors: Mapping[str, FloatArray], settings: str
+        self,
+        path: str | os.PathLike[str],
+        tensors: Mapping[str, FloatArray],
+        settings: Mapping[str, Any],
     ) -> None:
         """Write a file, whole or not at all.
 
         Args:
             path: Ends in `SUFFIX`.
             tensors: By name.
-            settings: JSON text.
+            settings: What is known about them, a JSON object.
 
         Raises:
             InvalidArgumentError: If the name does not end in ``.safetensors``.
@@ -58,11 +62,12 @@ class FileKind:
         """
         path = Path(path)
         self.check_suffix(path)
+        text = json.dumps(settings, sort_keys=True)
         metadata = {
             "format": self.format,
             "format_version": str(self.version),
-            "settings": settings,
-            "settings_checksum": checksum_of({}, settings),
+            "settings": text,
+            "settings_checksum": checksum_of({}, text),
         }
         content = tensor_file(tensors, metadata)
         try:
@@ -85,7 +90,7 @@ class FileKind:
     def read(
         self,
         path: str | os.PathLike[str],
-        parse: Callable[[str], _T],
+        parse: Callable[[dict[str, Any]], _T],
         *,
         tensors: bool = True,
     ) -> tuple[dict[str, FloatArray], _T]:
@@ -93,7 +98,7 @@ class FileKind:
 
         Args:
             path: The file.
-            parse: Reads the settings.
+            parse: Reads the settings; a LookupError, TypeError or ValueError means damage.
             tensors: Whether to read the tensors, too.
 
         Raises:
@@ -110,7 +115,10 @@ class FileKind:
                 text = metadata["settings"]
                 if metadata.get("settings_checksum", own := checksum_of({}, text)) != own:
                     raise ValueError("its settings do not have their checksum")
-                settings = parse(text)
+                content = json.loads(text)
+                if not isinstance(content, dict):
+                    raise TypeError("its settings are no JSON object")
+                settings = parse(content)
                 found = read_tensors(file, Path(path)) if tensors else {}
                 for name, tensor in found.items():
                     if not np.isfinite(tensor).all():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -113,23 +112,16 @@ class Settings:
         return any(seen.same(space, task, fingerprints) for seen in self.tasks)
 
     @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Read what `to_json` wrote.
+    def from_json(cls, content: dict[str, Any]) -> Self:
+        """Read what `dataclasses.asdict` gave; it takes the content apart.
 
         Raises:
-            ValueError, TypeError, KeyError: If it is something else.
+            TypeError, KeyError: If it is something else.
         """
-        content = json.loads(text)
-        if not isinstance(content, dict):
-            raise TypeError("its settings are no JSON object")
         tasks = tuple(SourceTask(**task) for task in content.pop("tasks"))
         read = cls(tasks=tasks, operations=tuple(content.pop("operations")), **content)
         _check_types(read)
         return read
-
-    def to_json(self) -> str:
-        """As JSON text, the same for the same settings."""
-        return json.dumps(asdict(self), sort_keys=True)
 
 
 def _check_types(settings: Settings) -> None:
@@ -154,7 +146,7 @@ def write_weights(path: str | os.PathLike[str], tensors: Tensors, settings: Sett
         InvalidArgumentError: If the name does not end in ``.safetensors``.
         SurrogateNASError: If it cannot be written.
     """
-    _KIND.write(path, tensors, settings.to_json())
+    _KIND.write(path, tensors, asdict(settings))
 
 
 def read_settings(path: str | os.PathLike[str]) -> Settings:

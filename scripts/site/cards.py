@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-
-from safetensors import safe_open
 
 from surrogate_nas.benchmarks.catalog import list_benchmarks, open_benchmark
 from surrogate_nas.predictors.meta import weights as files
+from surrogate_nas.tensor_files import SUFFIX
 
 WEIGHTS = Path(files.__file__).resolve().parents[1] / "shipped"
 
@@ -76,8 +74,9 @@ def weights_page() -> str:
         "[Weights](../weights.md) says how one is chosen, and what to expect.",
         "",
     ]
-    for path in sorted(WEIGHTS.glob(f"*{files.SUFFIX}")):
-        settings, parameters = _read(path)
+    for path in sorted(WEIGHTS.glob(f"*{SUFFIX}")):
+        tensors, settings = files.read_weights(path)
+        parameters = sum(tensor.size for tensor in tensors.values())
         spaces = ", ".join(f"`{space.partition('#')[0]}`" for space in settings.spaces)
         parts += [
             f"## {path.stem}",
@@ -90,20 +89,6 @@ def weights_page() -> str:
             *_held_out(settings),
         ]
     return "\n".join(parts)
-
-
-def _read(path: Path) -> tuple[files.Settings, int]:
-    with safe_open(path, framework="np") as file:
-        metadata = file.metadata()
-        shapes = [file.get_slice(key).get_shape() for key in file.keys()]  # noqa: SIM118
-    text = next(value for value in metadata.values() if value.startswith("{"))
-    count = 0
-    for shape in shapes:
-        size = 1
-        for length in shape:
-            size *= length
-        count += size
-    return files.Settings.from_json(json.dumps(json.loads(text))), count
 
 
 def _sources(settings: files.Settings) -> list[str]:

@@ -13,7 +13,7 @@ from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import TaskData
 from surrogate_nas.predictors.blend import DEEP_TREES
 from surrogate_nas.predictors.boosting import XGBoost
-from surrogate_nas.predictors.calibration import interval_std
+from surrogate_nas.predictors.calibration import Z90, interval_std
 from surrogate_nas.predictors.feature_predictor import OTHERS
 from surrogate_nas.predictors.gp import GaussianProcess
 from surrogate_nas.predictors.metrics import kendall_tau
@@ -91,7 +91,8 @@ def fit_model(rows: FitRows, columns: SpaceColumns, *, deep: bool, seed: int = 0
     Raises:
         InvalidArgumentError: If there are too few rows, or all values are the same.
     """
-    values = _mean(rows.cells)
+    values = seed_means(rows.cells)
+    values = np.where(np.isfinite(values), values, np.nanmean(values, axis=0))
     last = values[:, -1]
     check_rows(len(last), last)
     data = TaskData("", columns.space, rows.choices, last)
@@ -149,18 +150,16 @@ def check_rows(count: int, values: FloatArray, what: str = "a surrogate") -> Non
 
 def errors_of(true: FloatArray, predicted: FloatArray, std: FloatArray) -> Errors:
     """Errors of predictions (n,) with their standard deviations (n,)."""
-    inside = np.abs(true - predicted) <= 1.6448536269514722 * std
+    inside = np.abs(true - predicted) <= Z90 * std
     rmse = math.sqrt(float(np.mean((true - predicted) ** 2)))
     return Errors(kendall_tau(predicted, true), rmse, float(inside.mean()))
 
 
-def _mean(cells: FloatArray) -> FloatArray:
-    """Means over seeds (n, budgets), with the budget's mean where a value is missing."""
+def seed_means(cells: FloatArray) -> FloatArray:
+    """Means of cells (n, seeds, budgets) over the seeds, NaN where there is none: (n, budgets)."""
     there = np.isfinite(cells)
     with np.errstate(invalid="ignore"):
-        values = np.where(there, cells, 0).sum(axis=1) / there.sum(axis=1)
-    usual = np.nanmean(values, axis=0)
-    return np.asarray(np.where(np.isfinite(values), values, usual))
+        return np.asarray(np.where(there, cells, 0).sum(axis=1) / there.sum(axis=1))
 
 
 def _trees(
@@ -226,11 +225,9 @@ def _noise(
     With several seeds it is that between them, pooled over rows of similar values; else the noise
     of the Gaussian process, which also holds what the process cannot explain.
     """
-    count = np.isfinite(cells).sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.where(np.isfinite(cells), cells, 0).sum(axis=1, keepdims=True) / count[:, None]
-        squares = np.where(np.isfinite(cells), (cells - mean) ** 2, 0).sum(axis=1)
-    free = (count - 1).clip(0)
+    there = np.isfinite(cells)
+    squares = np.where(there, (cells - seed_means(cells)[:, None]) ** 2, 0).sum(axis=1)
+    free = (there.sum(axis=1) - 1).clip(0)
     repeated = np.flatnonzero(free[:, -1] > 0)
     if len(repeated) >= _BIN:
         order = repeated[np.argsort(last[repeated], kind="stable")]

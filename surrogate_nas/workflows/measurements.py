@@ -302,6 +302,4 @@ def sampled_from(
             seed=seed,
             on_step=advance,
         )
-        if found.stopped:
-            advance(f"{len(found.choices)} rows: {found.stopped}")
     return of_table(name, names, found.choices, found.found_by)

@@ -68,7 +68,7 @@ def build_sampled(
             table = HDF5Benchmark(out)
             return np.stack([table.task(name).lookup(choices) for name in tasks])
 
-        found = sample(
+        sample(
             space.with_isomorphs("merged"),
             measure,
             lambda n: choose(space, n, seed),
@@ -77,8 +77,6 @@ def build_sampled(
             seed=seed,
             on_step=on_round,
         )
-    if found.stopped:
-        on_round(f"{len(found.choices)} architectures: {found.stopped}")
     trained, seconds = sum(b.trained for b in made), sum(b.seconds for b in made)
     return replace(made[-1], trained=trained, seconds=seconds)
 

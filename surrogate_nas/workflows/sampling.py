@@ -90,7 +90,7 @@ def sample(
         how: At random, along searches, or half of each.
         count: How many at most.
         seed: Of the searches.
-        on_step: Called with a text for each round.
+        on_step: Called with a text for each round, and with the reason if it ends early.
 
     Raises:
         InvalidArgumentError: If there is no such sampling.
@@ -103,9 +103,10 @@ def sample(
     rows = _Rows(space, measure, found)
     with one_thread():
         rows.measure()
-        if how == "random":
-            return rows.sampled("")
-        return rows.sampled(_follow(rows, count, seed, on_step))
+        stopped = "" if how == "random" else _follow(rows, count, seed, on_step)
+    if stopped:
+        on_step(f"{len(rows.found)} architectures: {stopped}")
+    return Sampled(rows.choices, tuple(rows.found.values()), stopped)
 
 
 class _Rows:
@@ -125,9 +126,6 @@ class _Rows:
     @property
     def choices(self) -> IntArray:
         return np.array(list(self.found), dtype=np.int16).reshape(-1, len(self.space.sizes))
-
-    def sampled(self, stopped: str) -> Sampled:
-        return Sampled(self.choices, tuple(self.found.values()), stopped)
 
 
 def _follow(rows: _Rows, count: int, seed: int, on_step: OnStep) -> str:

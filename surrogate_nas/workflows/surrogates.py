@@ -31,6 +31,7 @@ from surrogate_nas.surrogates.fit import (
     check_rows,
     errors_of,
     fit_model,
+    seed_means,
 )
 from surrogate_nas.surrogates.model import Model, Predicted, SpaceColumns
 from surrogate_nas.surrogates.stored import PROBED, PROBES
@@ -81,7 +82,7 @@ def build_surrogate(
     if path.suffix != ".h5":
         raise InvalidArgumentError(f"out must be a file that ends with .h5, got {str(path)!r}")
     for task in measured.tasks:
-        last = _last(task.columns[VALIDATION])
+        last = seed_means(task.columns[VALIDATION])[:, -1]
         there = np.isfinite(last)
         check_rows(int(there.sum()), last[there], f"the surrogate of {task.name!r}")
     columns = SpaceColumns(measured.space, measured.choices)
@@ -108,13 +109,6 @@ def build_surrogate(
     return BuiltSurrogate(path, len(measured.choices), card)
 
 
-def _last(cells: FloatArray) -> FloatArray:
-    """Means over seeds at the largest budget, NaN where there is none: (n,)."""
-    there = np.isfinite(cells[..., -1])
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(there, cells[..., -1], 0).sum(axis=1) / there.sum(axis=1))
-
-
 @dataclass(frozen=True, slots=True)
 class _Column:
     """A fitted column, and the positions of its rows among the measured ones."""
@@ -128,7 +122,7 @@ def _fitted(
 ) -> dict[str, _Column]:
     found = {}
     for name, cells in task.columns.items():
-        last = _last(cells)
+        last = seed_means(cells)[:, -1]
         rows = np.flatnonzero(np.isfinite(last))
         if name.startswith(METRICS) and (len(rows) < LEAST or np.ptp(last[rows]) == 0):
             on_step(f"{task.name} {name}: left out, as its values are too few or all the same")
@@ -296,7 +290,7 @@ class _Made:
             ).model
             choices = self._measured.choices[own.rows[out]]
             values = model.predict(self._columns, choices).values[:, -1]
-            true = _last(cells)[own.rows[out]]
+            true = seed_means(cells)[own.rows[out], -1]
             errors = errors_of(true, values, model.std(self._columns, choices, values))
             found[searcher] = {"rows": int(out.sum()), **_numbers(errors)}
             on_step(f"{self._task.name} without {searcher}: τ {errors.tau:.3f} of its rows")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -67,25 +66,18 @@ class BankProvenance:
         return any(seen.same(dataset) for seen in self.datasets)
 
     @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Read what `to_json` wrote.
+    def from_json(cls, content: dict[str, Any]) -> Self:
+        """Read what `dataclasses.asdict` gave; it takes the content apart.
 
         Raises:
-            ValueError, TypeError, KeyError: If it is something else.
+            TypeError, KeyError: If it is something else.
         """
-        content = json.loads(text)
-        if not isinstance(content, dict):
-            raise TypeError("its settings are no JSON object")
         seen = tuple(SeenDataset(**d) for d in content.pop("datasets"))
         held_out = tuple(map(str, content.pop("held_out")))
         read = cls(datasets=seen, held_out=held_out, **content)
         if not isinstance(read.space, str) or not isinstance(read.settings, dict):
             raise TypeError("space is no text, or settings are no object")
         return read
-
-    def to_json(self) -> str:
-        """As JSON text, the same for the same content."""
-        return json.dumps(asdict(self), sort_keys=True)
 
 
 @dataclass(frozen=True)
@@ -136,7 +128,7 @@ def write_bank(path: str | os.PathLike[str], bank: WeightBank) -> None:
     Raises:
         SurrogateNASError: If its name does not end in ``.safetensors``, or it cannot be written.
     """
-    KIND.write(path, bank.tensors, bank.provenance.to_json())
+    KIND.write(path, bank.tensors, asdict(bank.provenance))
 
 
 def read_bank(path: str | os.PathLike[str]) -> WeightBank:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -62,15 +61,12 @@ class Provenance:
     program: str
 
     @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Read what `to_json` wrote.
+    def from_json(cls, content: dict[str, Any]) -> Self:
+        """Read what `dataclasses.asdict` gave; it takes the content apart.
 
         Raises:
-            ValueError, TypeError, KeyError: If it is something else.
+            TypeError, KeyError: If it is something else.
         """
-        content = json.loads(text)
-        if not isinstance(content, dict):
-            raise TypeError("its settings are no JSON object")
         datasets = tuple(SeenDataset(**seen) for seen in content.pop("datasets"))
         architectures = tuple(map(str, content.pop("architectures")))
         read = cls(datasets=datasets, architectures=architectures, **content)
@@ -79,10 +75,6 @@ class Provenance:
         if not all(isinstance(text, str) for text in texts):
             raise TypeError("a name is no text")
         return read
-
-    def to_json(self) -> str:
-        """As JSON text, the same for the same content."""
-        return json.dumps(asdict(self), sort_keys=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +129,7 @@ def write_optimizer(path: str | os.PathLike[str], rule: LearnedRule) -> None:
     """
     if rule.provenance is None:
         raise InvalidArgumentError("a learned optimizer must say what it saw; it has no provenance")
-    KIND.write(path, {_NUMBERS: rule.numbers}, rule.provenance.to_json())
+    KIND.write(path, {_NUMBERS: rule.numbers}, asdict(rule.provenance))
 
 
 def read_optimizer(path: str | os.PathLike[str]) -> LearnedRule:
