@@ -17,6 +17,8 @@ from surrogate_nas.training.datasets.examples import Examples, Graph, Source, Sp
 from surrogate_nas.training.datasets.graphs import geometric_examples
 from surrogate_nas.training.networks.base import NetworkTask
 
+_SAMPLED = 16  # one input in so many
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -59,6 +61,24 @@ class Dataset:
                 digest.update(f"{array.shape} {array.dtype}".encode())
                 digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()[:32]
+
+    @cached_property
+    def sampled_hashes(self) -> frozenset[int]:
+        """Hashes of about a sixteenth of its inputs, by which its parts are recognised.
+
+        They are chosen by the hashes themselves, so those of a part are among those of the whole.
+        """
+        if self.graph is None:
+            arrays = [part.inputs for part in (self.train, self.validation, self.test)]
+        else:
+            arrays = [self.graph.features]
+        digests = (
+            hashlib.blake2b(row.tobytes(), digest_size=6).digest()
+            for array in arrays
+            for row in np.ascontiguousarray(array)
+        )
+        numbers = (int.from_bytes(digest, "big") for digest in digests)
+        return frozenset(number for number in numbers if number % _SAMPLED == 0)
 
     @cached_property
     def moments(self) -> tuple[FloatArray, FloatArray]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
-
-import numpy as np
 
 from surrogate_nas.training.datasets.base import Dataset
 
-_SHARE = 16  # one example in so many is noted
 _MOST = 1024
 
 
@@ -20,8 +17,7 @@ class SeenDataset:
     Attributes:
         name: Its name.
         fingerprint: See `Dataset.fingerprint`.
-        examples: Hashes of about a sixteenth of its inputs, at most `_MOST`, chosen by the hashes
-            themselves, so that those of a part of the data set are among them.
+        examples: The first of `Dataset.sampled_hashes`, at most `_MOST`.
     """
 
     name: str
@@ -34,29 +30,17 @@ class SeenDataset:
     @classmethod
     def of(cls, dataset: Dataset) -> SeenDataset:
         """What is noted of a data set."""
-        return cls(dataset.name, dataset.fingerprint, tuple(sorted(_noted(dataset))[:_MOST]))
+        return cls(dataset.name, dataset.fingerprint, tuple(sorted(dataset.sampled_hashes)[:_MOST]))
 
     def same(self, dataset: Dataset) -> bool:
         """Whether this data set is it in any folder, has its name, or shares noted inputs."""
         return (
             self.fingerprint == dataset.fingerprint
             or self.name == dataset.name
-            or not _noted(dataset).isdisjoint(self.examples)
+            or not dataset.sampled_hashes.isdisjoint(self.examples)
         )
 
 
-def _noted(dataset: Dataset) -> set[int]:
-    """Hashes of the inputs that are noted."""
-    parts = (dataset.train, dataset.validation, dataset.test)
-    if dataset.graph is None:
-        arrays = [part.inputs for part in parts]
-    else:
-        arrays = [dataset.graph.features]
-    found = set()
-    for array in arrays:
-        for row in np.ascontiguousarray(array):
-            digest = hashlib.blake2b(row.tobytes(), digest_size=6).digest()
-            number = int.from_bytes(digest, "big")
-            if number % _SHARE == 0:
-                found.add(number)
-    return found
+def saw(seen: Iterable[SeenDataset], dataset: Dataset) -> bool:
+    """Whether a data set is among those that something was learnt on."""
+    return any(one.same(dataset) for one in seen)

@@ -18,7 +18,7 @@ from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.tensor_files import FileKind
 from surrogate_nas.training.datasets.base import Dataset
-from surrogate_nas.training.datasets.seen import SeenDataset
+from surrogate_nas.training.datasets.seen import SeenDataset, saw
 from surrogate_nas.training.devices import DeviceExamples
 from surrogate_nas.training.initial.keys import parameter_keys
 from surrogate_nas.training.initial.start import copy_shared, fit_to_data
@@ -63,7 +63,7 @@ class BankProvenance:
 
     def saw(self, dataset: Dataset) -> bool:
         """Whether a data set is among those that were learnt from."""
-        return any(seen.same(dataset) for seen in self.datasets)
+        return saw(self.datasets, dataset)
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Self:

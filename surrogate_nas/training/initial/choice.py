@@ -16,12 +16,8 @@ from surrogate_nas.training.initial.bank import SHIPPED, WeightBank, read_bank, 
 from surrogate_nas.training.initial.base import Initial
 from surrogate_nas.training.initial.fitted import FittedStart
 from surrogate_nas.training.initial.inherited import Inherited
+from surrogate_nas.training.learned_parts import LEARNED, best_unseen, planned_part
 from surrogate_nas.training.options import FITTED, INHERIT
-
-LEARNED = "learned"
-"""The name of those that come with the program and did not see the data set."""
-NONE = "none"
-"""The name of random weights, whatever was noted."""
 
 
 def find_bank(
@@ -66,18 +62,16 @@ def find_bank(
 
 def _shipped(space: SearchSpace, dataset: Dataset) -> Path:
     """Those of the space that saw the most data sets, but not this one."""
-    found = []
-    for path in sorted(SHIPPED.glob(f"*{SUFFIX}")):
-        seen = read_provenance(path)
-        if seen.space == space.identity and not seen.saw(dataset):
-            found.append((-len(seen.datasets), path.name, path))
-    if not found:
+    paths = sorted(SHIPPED.glob(f"*{SUFFIX}"))
+    seen = ((path, read_provenance(path)) for path in paths)
+    best = best_unseen(((p, s.datasets) for p, s in seen if s.space == space.identity), dataset)
+    if best is None:
         raise InvalidArgumentError(
             f"no starting weights that come with the program are for the space {space.name!r} and "
             f"did not see {dataset.name!r}; make some with 'surrogate-nas meta-train --learn "
             "weights'"
         )
-    return min(found)[-1]
+    return best
 
 
 def planned_initial(
@@ -103,40 +97,36 @@ def planned_initial(
         InvalidArgumentError: If the file is another than the noted one, weights would be inherited
             outside of a search, the data set has no images, or see `find_bank`.
     """
-    repeated = noted if name is None else None
-    wanted = name if repeated is None else repeated["file"]
-    if wanted is None or os.fspath(wanted) == NONE:
-        return None, None
-    if dataset.graph is not None:
-        raise InvalidArgumentError(
-            f"starting weights are for images, and the data set {dataset.name!r} is a graph; leave "
-            "out --initial"
-        )
-    if os.fspath(wanted) == FITTED:
-        return FittedStart(), {"file": FITTED, "identity": FITTED}
-    if os.fspath(wanted) == INHERIT:
-        return _inherited(folder, repeated is not None)
-    allowed = allow_seen or bool(repeated and repeated.get("allow_seen"))
-    bank = find_bank(wanted, space, dataset, allow_seen=allowed)
-    if repeated is not None and bank.identity != repeated["identity"]:
-        raise InvalidArgumentError(
-            f"the starting weights {os.fspath(wanted)} are not those of the recorded trainings "
-            f"({bank.identity}, recorded {repeated['identity']}); give those with --initial"
-        )
-    note = {"file": os.fspath(wanted), "identity": bank.identity}
-    return bank, note | ({"allow_seen": True} if bank.provenance.saw(dataset) else {})
+
+    def find(wanted: str, allowed: bool) -> tuple[Initial, bool] | None:
+        if dataset.graph is not None:
+            raise InvalidArgumentError(
+                f"starting weights are for images, and the data set {dataset.name!r} is a graph; "
+                "leave out --initial"
+            )
+        if wanted == FITTED:
+            return FittedStart(), False
+        if wanted == INHERIT:
+            return _inherited(folder, recorded=name is None)
+        bank = find_bank(wanted, space, dataset, allow_seen=allowed)
+        return bank, bank.provenance.saw(dataset)
+
+    another = (
+        "the starting weights {} are not those of the recorded trainings; give those with --initial"
+    )
+    return planned_part(noted, name, find, allow_seen=allow_seen, another=another)
 
 
-def _inherited(folder: Path | None, recorded: bool) -> tuple[Initial | None, dict[str, Any] | None]:
+def _inherited(folder: Path | None, *, recorded: bool) -> tuple[Initial, bool] | None:
     if folder is not None:
-        return Inherited(folder), {"file": INHERIT, "identity": INHERIT}
+        return Inherited(folder), False
     if recorded:
         warnings.warn(
             "the search inherited weights from one training to the next; here networks are trained "
             "from random weights",
-            stacklevel=4,
+            stacklevel=6,
         )
-        return None, None
+        return None
     raise InvalidArgumentError(
         "--initial inherit is for search --dataset, where networks follow from each other; give a "
         "file or leave it out"

@@ -9,12 +9,8 @@ from typing import Any
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.tensor_files import SUFFIX
 from surrogate_nas.training.datasets.base import Dataset
+from surrogate_nas.training.learned_parts import LEARNED, best_unseen, planned_part
 from surrogate_nas.training.optimisers.files import SHIPPED, LearnedRule, read_optimizer
-
-LEARNED = "learned"
-"""The name that stands for the one that comes with the program and did not see the data set."""
-NONE = "none"
-"""The name that stands for the recipe's own optimiser, whatever was noted."""
 
 
 def find_optimizer(
@@ -34,13 +30,14 @@ def find_optimizer(
             found.check_unseen(dataset)
         return found
     rules = [read_optimizer(path) for path in sorted(SHIPPED.glob(f"*{SUFFIX}"))]
-    fitting = [rule for rule in rules if not rule.saw(dataset)]
-    if not fitting:
+    known = ((rule, rule.provenance.datasets) for rule in rules if rule.provenance is not None)
+    best = best_unseen(known, dataset)
+    if best is None:
         raise InvalidArgumentError(
             f"the {len(rules)} optimizers that come with the program all saw the data set "
             f"{dataset.name!r}; make one with 'surrogate-nas meta-train --learn optimizer'"
         )
-    return max(fitting, key=lambda rule: len(rule.provenance.datasets if rule.provenance else ()))
+    return best
 
 
 def planned_optimizer(
@@ -61,16 +58,12 @@ def planned_optimizer(
     Raises:
         InvalidArgumentError: If the file is another than the noted one, or see `find_optimizer`.
     """
-    wanted = name if name is not None or noted is None else noted["file"]
-    if wanted is None or os.fspath(wanted) == NONE:
-        return None, None
-    repeated = noted if name is None else None
-    allowed = allow_seen or bool(repeated and repeated.get("allow_seen"))
-    rule = find_optimizer(wanted, dataset, allow_seen=allowed)
-    if repeated is not None and rule.identity != repeated["identity"]:
-        raise InvalidArgumentError(
-            f"the optimizer {os.fspath(wanted)} is not the one of the recorded trainings "
-            f"({rule.identity}, recorded {repeated['identity']}); give that one with --optimizer"
-        )
-    note = {"file": os.fspath(wanted), "identity": rule.identity}
-    return rule, note | ({"allow_seen": True} if rule.saw(dataset) else {})
+
+    def find(wanted: str, allowed: bool) -> tuple[LearnedRule, bool]:
+        rule = find_optimizer(wanted, dataset, allow_seen=allowed)
+        return rule, rule.saw(dataset)
+
+    another = (
+        "the optimizer {} is not the one of the recorded trainings; give that one with --optimizer"
+    )
+    return planned_part(noted, name, find, allow_seen=allow_seen, another=another)

@@ -17,7 +17,7 @@ from surrogate_nas.checksums import checksum_of
 from surrogate_nas.errors import FormatError, InvalidArgumentError
 from surrogate_nas.tensor_files import FileKind
 from surrogate_nas.training.datasets.base import Dataset
-from surrogate_nas.training.datasets.seen import SeenDataset
+from surrogate_nas.training.datasets.seen import SeenDataset, saw
 from surrogate_nas.training.optimisers.learned import LearnedOptimiser
 from surrogate_nas.training.optimisers.rule import SIZES
 
@@ -103,8 +103,7 @@ class LearnedRule:
 
     def saw(self, dataset: Dataset) -> bool:
         """Whether it was learnt on a data set."""
-        seen = () if self.provenance is None else self.provenance.datasets
-        return any(one.same(dataset) for one in seen)
+        return self.provenance is not None and saw(self.provenance.datasets, dataset)
 
     def check_unseen(self, dataset: Dataset) -> None:
         """Refuse to train on what was learnt from.
