@@ -23,7 +23,7 @@ from surrogate_nas.stopping import MedianStopping
 from surrogate_nas.training.checkpoint_folder import CheckpointFolder, FolderCheckpoint
 from surrogate_nas.training.datasets.base import Dataset
 from surrogate_nas.training.devices import DeviceExamples, all_devices, find_device
-from surrogate_nas.training.initial.base import Initial
+from surrogate_nas.training.initial.base import FreshTraining, Initial
 from surrogate_nas.training.networks.base import (
     Build,
     build_network,
@@ -257,7 +257,7 @@ class TrainingObjective:
             return None
 
         def begin(network: nn.Module, examples: DeviceExamples) -> None:
-            initial.begin(network, examples, arch=arch, dataset=self.dataset, seed=seed)
+            initial.begin(network, FreshTraining(arch, self.dataset, examples, seed))
 
         return begin
 

@@ -19,7 +19,7 @@ from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.tensor_files import FileKind
 from surrogate_nas.training.datasets.base import Dataset
 from surrogate_nas.training.datasets.seen import SeenDataset, saw
-from surrogate_nas.training.devices import DeviceExamples
+from surrogate_nas.training.initial.base import FreshTraining
 from surrogate_nas.training.initial.keys import parameter_keys
 from surrogate_nas.training.initial.start import copy_shared, fit_to_data
 
@@ -97,18 +97,10 @@ class WeightBank:
     def __post_init__(self) -> None:
         object.__setattr__(self, "identity", checksum_of(self.tensors))
 
-    def begin(
-        self,
-        network: nn.Module,
-        examples: DeviceExamples,
-        *,
-        arch: Architecture,
-        dataset: Dataset,
-        seed: int,
-    ) -> None:
+    def begin(self, network: nn.Module, training: FreshTraining) -> None:
         """Start a network from the bank; statistics and head come from the data, see `Initial`."""
-        del arch
-        keys = parameter_keys(network, dataset.task)
+        data = training.dataset
+        keys = parameter_keys(network, data.task)
         tensors = {key: torch.from_numpy(array) for key, array in self.tensors.items()}
         if not copy_shared(network, keys, tensors):
             raise InvalidArgumentError(
@@ -116,7 +108,7 @@ class WeightBank:
                 f"{self.provenance.space.partition('#')[0]} with the settings "
                 f"{dict(self.provenance.settings)}; give those settings, or other weights"
             )
-        fit_to_data(network, keys, examples, dataset.classes, seed)
+        fit_to_data(network, keys, training.examples, data.classes, training.seed)
 
     def keep(self, arch: Architecture, network: nn.Module, value: float) -> None:
         """Nothing: trainings do not change a bank."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from torch import nn
@@ -9,6 +10,23 @@ from torch import nn
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.training.datasets.base import Dataset
 from surrogate_nas.training.devices import DeviceExamples
+
+
+@dataclass(frozen=True, slots=True)
+class FreshTraining:
+    """A training that has built its network and made no step yet.
+
+    Attributes:
+        arch: What the network was built from.
+        dataset: The data set.
+        examples: Its training part, on the network's device.
+        seed: Of the training.
+    """
+
+    arch: Architecture
+    dataset: Dataset
+    examples: DeviceExamples
+    seed: int
 
 
 class Initial(Protocol):
@@ -19,23 +37,12 @@ class Initial(Protocol):
         """Recognises it in checkpoints, studies and tables."""
         ...
 
-    def begin(
-        self,
-        network: nn.Module,
-        examples: DeviceExamples,
-        *,
-        arch: Architecture,
-        dataset: Dataset,
-        seed: int,
-    ) -> None:
+    def begin(self, network: nn.Module, training: FreshTraining) -> None:
         """Change a fresh network in place, before its first step.
 
         Args:
             network: On its device.
-            examples: The training part of the data set, on the same device.
-            arch: What the network was built from.
-            dataset: The data set.
-            seed: Of the training.
+            training: What begins.
 
         Raises:
             InvalidArgumentError: If it has nothing for this network.

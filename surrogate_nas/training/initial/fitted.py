@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from surrogate_nas.spaces.base import Architecture
-from surrogate_nas.training.datasets.base import Dataset
-from surrogate_nas.training.devices import DeviceExamples
+from surrogate_nas.training.initial.base import FreshTraining
 from surrogate_nas.training.initial.keys import parameter_keys
 from surrogate_nas.training.initial.start import fit_to_data
 from surrogate_nas.training.options import FITTED
@@ -24,19 +23,11 @@ class FittedStart:
 
     identity: str = FITTED
 
-    def begin(
-        self,
-        network: nn.Module,
-        examples: DeviceExamples,
-        *,
-        arch: Architecture,
-        dataset: Dataset,
-        seed: int,
-    ) -> None:
+    def begin(self, network: nn.Module, training: FreshTraining) -> None:
         """Take the statistics and the head of a random network from the data, see `Initial`."""
-        del arch
-        keys = parameter_keys(network, dataset.task)
-        fit_to_data(network, keys, examples, dataset.classes, seed)
+        data = training.dataset
+        keys = parameter_keys(network, data.task)
+        fit_to_data(network, keys, training.examples, data.classes, training.seed)
 
     def keep(self, arch: Architecture, network: nn.Module, value: float) -> None:
         """Nothing."""

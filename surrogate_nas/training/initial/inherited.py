@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from surrogate_nas.errors import FormatError, InvalidArgumentError
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.training.checkpoints import read_checkpoint, write_checkpoint
-from surrogate_nas.training.datasets.base import Dataset
-from surrogate_nas.training.devices import DeviceExamples
+from surrogate_nas.training.initial.base import FreshTraining
 from surrogate_nas.training.options import INHERIT
 
 KEPT = 200
@@ -43,18 +42,9 @@ class Inherited:
         """What is recorded."""
         return INHERIT
 
-    def begin(
-        self,
-        network: nn.Module,
-        examples: DeviceExamples,
-        *,
-        arch: Architecture,
-        dataset: Dataset,
-        seed: int,
-    ) -> None:
+    def begin(self, network: nn.Module, training: FreshTraining) -> None:
         """Copy what fits of the nearest trained network, see `Initial`; the rest stays fresh."""
-        del examples, dataset, seed
-        path = self.parent(arch)
+        path = self.parent(training.arch)
         if path is None:
             return
         device = next((p.device for p in network.parameters()), torch.device("cpu"))

@@ -11,7 +11,7 @@ from surrogate_nas.errors import FormatError, InvalidArgumentError
 from surrogate_nas.spaces import open_space
 from surrogate_nas.training.datasets.seen import SeenDataset
 from surrogate_nas.training.initial.bank import read_bank, write_bank
-from surrogate_nas.training.initial.base import Initial
+from surrogate_nas.training.initial.base import FreshTraining, Initial
 from surrogate_nas.training.initial.check import helps
 from surrogate_nas.training.initial.choice import find_bank, planned_initial
 from surrogate_nas.training.objective import TrainingObjective
@@ -119,9 +119,8 @@ class _Perfect:
 
     identity = "perfect"
 
-    def begin(self, network: torch.nn.Module, examples: object, **options: object) -> None:
-        arch = options["arch"]
-        done = _training(None, epochs=4).train(arch, seed=1)  # type: ignore[arg-type]
+    def begin(self, network: torch.nn.Module, training: FreshTraining) -> None:
+        done = _training(None, epochs=4).train(training.arch, seed=1)
         network.load_state_dict(done.network.state_dict())
 
     def keep(self, arch: object, network: object, value: float) -> None:

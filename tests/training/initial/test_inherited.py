@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from surrogate_nas.training.devices import DeviceExamples
+from surrogate_nas.training.initial.base import FreshTraining
 from surrogate_nas.training.initial.inherited import KEPT, Inherited, inherit, weights_folder
 from surrogate_nas.training.initial.sources import SourceData
 from tests.training.data import squares
@@ -73,7 +75,8 @@ def test_a_torn_file_is_no_parent(tmp_path: Path) -> None:
     arch = SPACE.parse("skip-skip-skip-skip")
     network = _network("skip-skip-skip-skip", 0)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    Inherited(tmp_path).begin(network, None, arch=arch, dataset=DATA, seed=0)  # type: ignore[arg-type]
+    examples = DeviceExamples(DATA.train, DATA.moments, torch.device("cpu"))
+    Inherited(tmp_path).begin(network, FreshTraining(arch, DATA, examples, 0))
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
 
 
