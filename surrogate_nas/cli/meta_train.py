@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from surrogate_nas.cli import meta_train_optimizer, meta_train_weights
 from surrogate_nas.cli.console import (
@@ -19,6 +19,9 @@ from surrogate_nas.cli.console import (
 from surrogate_nas.cli.network_options import KNOWN_DATASETS, sizes
 from surrogate_nas.errors import InvalidArgumentError
 
+if TYPE_CHECKING:
+    from surrogate_nas.records import MetaTrainingRecord
+
 SUMMARY = "learn a predictor, weights or an optimizer across tasks"
 DESCRIPTION = """\
 Meta-train a predictor on the tasks of one or more tables, and keep its weights in a file, which
@@ -31,16 +34,20 @@ EXAMPLE = (
     "  surrogate-nas search --task cora --predictor planetoid.safetensors"
 )
 
-LEARNT = ("predictor", "weights", "optimizer")
 _PREDICTOR = "meta-gnn"
-_OF_PREDICTORS = ("suite", "holdout", "predictor")
 _OF_TRAININGS = ("space", "dataset", "data_dir", "recipe", "settings", "device", "minutes")
+_OWN: Mapping[str, Sequence[str]] = {
+    "predictor": ("suite", "holdout", "predictor"),
+    "weights": (*_OF_TRAININGS, *meta_train_weights.NAMES),
+    "optimizer": (*_OF_TRAININGS, *meta_train_optimizer.NAMES),
+}
+"""What is learnt, and the options of each form alone."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of this command."""
     option = parser.add_argument
-    option("--learn", choices=LEARNT, default=LEARNT[0], help="default: %(default)s")
+    option("--learn", choices=_OWN, default="predictor", help="default: %(default)s")
     option(
         "--suite",
         metavar="B[:T,…][;B2…]",
@@ -86,55 +93,62 @@ def _add_training_options(option: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Learn, and report."""
-    own = {
-        LEARNT[0]: _OF_PREDICTORS,
-        LEARNT[1]: (*_OF_TRAININGS, *meta_train_weights.NAMES),
-        LEARNT[2]: (*_OF_TRAININGS, *meta_train_optimizer.NAMES),
+    _check(arguments)
+    learn = {
+        "predictor": _learn_predictor,
+        "weights": meta_train_weights.learn,
+        "optimizer": meta_train_optimizer.learn,
     }
-    _check(arguments, own)
-    if arguments.learn == LEARNT[1]:
-        return meta_train_weights.run(arguments)
-    if arguments.learn == LEARNT[2]:
-        return meta_train_optimizer.run(arguments)
-    return _run_predictor(arguments)
+    with only_json(arguments.json):
+        record = learn[arguments.learn](arguments)
+    if arguments.json:
+        write_json(record)
+    else:
+        _show(record, arguments)
+    return 0
 
 
-def _check(arguments: argparse.Namespace, own: Mapping[str, Sequence[str]]) -> None:
+def _check(arguments: argparse.Namespace) -> None:
     """Refuse options of another form, and a form without what it learns from.
 
     Raises:
         InvalidArgumentError: If there is such an option, or what is learnt from is missing.
     """
     learn = arguments.learn
-    for name in dict.fromkeys(name for options in own.values() for name in options):
-        if name not in own[learn] and getattr(arguments, name) is not None:
-            fit = " or ".join(form for form, options in own.items() if name in options)
+    for name in dict.fromkeys(name for options in _OWN.values() for name in options):
+        if name not in _OWN[learn] and getattr(arguments, name) is not None:
+            fit = " or ".join(form for form, options in _OWN.items() if name in options)
             raise InvalidArgumentError(
                 f"--{name.replace('_', '-')} is for --learn {fit}, got --learn {learn}; leave one "
                 "out"
             )
-    needed = "suite" if learn == LEARNT[0] else "dataset"
+    needed = "suite" if learn == "predictor" else "dataset"
     if getattr(arguments, needed) is None:
         raise InvalidArgumentError(f"--learn {learn} needs --{needed}: what is learnt from")
 
 
-def _run_predictor(arguments: argparse.Namespace) -> int:
-    with only_json(arguments.json):
-        from surrogate_nas.transfer import held_out_tasks, meta_train, suite_tasks
+def _learn_predictor(arguments: argparse.Namespace) -> MetaTrainingRecord:
+    from surrogate_nas.transfer import held_out_tasks, meta_train, suite_tasks
 
-        record = meta_train(
-            suite_tasks(arguments.suite),
-            predictor=arguments.predictor or _PREDICTOR,
-            holdout=held_out_tasks(arguments.suite, arguments.holdout or []),
-            out=arguments.out,
-            seed=arguments.seed,
-            workers=arguments.workers,
-            progress=progress,
-        )
-    if arguments.json:
-        write_json(record)
-    else:
-        from surrogate_nas.reporting.terminal import print_meta_training
+    return meta_train(
+        suite_tasks(arguments.suite),
+        predictor=arguments.predictor or _PREDICTOR,
+        holdout=held_out_tasks(arguments.suite, arguments.holdout or []),
+        out=arguments.out,
+        seed=arguments.seed,
+        workers=arguments.workers,
+        progress=progress,
+    )
 
+
+def _show(record: MetaTrainingRecord, arguments: argparse.Namespace) -> None:
+    from surrogate_nas.reporting.terminal import counted, print_meta_training
+
+    if arguments.learn == "predictor":
         print_meta_training(record, arguments.out)
-    return 0
+        return
+    what = {"weights": "starting weights", "optimizer": "an optimizer"}[arguments.learn]
+    print(
+        f"learnt {what} from {counted(record.labels, 'training')} on "
+        f"{', '.join(record.tasks)} in {record.seconds:.0f} s\n{arguments.out}"
+    )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from surrogate_nas.cli.console import natural, only_json, positive, progress, write_json
-from surrogate_nas.cli.meta_train_optimizer import datasets
-from surrogate_nas.cli.network_options import DEFAULT_SPACE
+from surrogate_nas.cli.console import natural, positive, progress
+from surrogate_nas.cli.network_options import DEFAULT_SPACE, named_datasets
+
+if TYPE_CHECKING:
+    from surrogate_nas.records import MetaTrainingRecord
 
 NAMES: tuple[str, ...] = ("trainings", "batches", "held_out")
 """Options of this form alone."""
@@ -30,37 +32,24 @@ def add_options(option: Any) -> None:
     )
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Learn, and report."""
-    with only_json(arguments.json):
-        from surrogate_nas.spaces import open_space
-        from surrogate_nas.training.initial.learning import Reptile
-        from surrogate_nas.training.initial.sources import SourceData
-        from surrogate_nas.workflows.learn_weights import learn_weights_file
+def learn(arguments: argparse.Namespace) -> MetaTrainingRecord:
+    """Learn starting weights, and write their file."""
+    from surrogate_nas.spaces import open_space
+    from surrogate_nas.training.initial.learning import Reptile
+    from surrogate_nas.training.initial.sources import SourceData
+    from surrogate_nas.workflows.learn_weights import learn_weights_file
 
-        sources = [
-            SourceData(dataset, arguments.settings or {})
-            for dataset in datasets(arguments).values()
-        ]
-        given = {name: getattr(arguments, name) for name in ("trainings", "batches", "recipe")}
-        record = learn_weights_file(
-            open_space(arguments.space or DEFAULT_SPACE),
-            sources,
-            Reptile(**{name: value for name, value in given.items() if value is not None}),
-            out=arguments.out,
-            held_out=arguments.held_out or 0,
-            minutes=arguments.minutes,
-            seed=arguments.seed,
-            device=arguments.device or "auto",
-            progress=progress,
-        )
-    if arguments.json:
-        write_json(record)
-    else:
-        from surrogate_nas.reporting.terminal import counted
-
-        print(
-            f"learnt starting weights from {counted(record.labels, 'training')} on "
-            f"{', '.join(record.tasks)} in {record.seconds:.0f} s\n{arguments.out}"
-        )
-    return 0
+    settings = arguments.settings or {}
+    sources = [SourceData(data, settings) for data in named_datasets(arguments).values()]
+    given = {name: getattr(arguments, name) for name in ("trainings", "batches", "recipe")}
+    return learn_weights_file(
+        open_space(arguments.space or DEFAULT_SPACE),
+        sources,
+        Reptile(**{name: value for name, value in given.items() if value is not None}),
+        out=arguments.out,
+        held_out=arguments.held_out or 0,
+        minutes=arguments.minutes,
+        seed=arguments.seed,
+        device=arguments.device or "auto",
+        progress=progress,
+    )

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.registry import DATASETS
 
 if TYPE_CHECKING:
     from surrogate_nas.limits import TrialLimits
     from surrogate_nas.spaces.base import SearchSpace
+    from surrogate_nas.training.datasets.base import Dataset
     from surrogate_nas.training.objective import TrainingObjective
     from surrogate_nas.training.options import TrainingOptions
 
@@ -159,6 +161,27 @@ def trial_limits(arguments: argparse.Namespace) -> TrialLimits:
 
     own = arguments.network is not None
     return TrialLimits(arguments.trial_timeout, arguments.trial_memory, isolated=own)
+
+
+def named_datasets(arguments: argparse.Namespace) -> dict[str, Dataset]:
+    """The data sets by name, each from the folder that is given for it or for all.
+
+    Raises:
+        InvalidArgumentError: If a folder is given for a data set that is not named.
+    """
+    from surrogate_nas.training.datasets.base import open_dataset
+
+    folders: dict[str, str] = {}
+    for text in arguments.data_dir or ():
+        name, equals, folder = text.partition("=")
+        for dataset in [name] if equals else arguments.dataset:
+            if dataset not in arguments.dataset:
+                raise InvalidArgumentError(
+                    f"--data-dir {text!r} is for the data set {dataset!r}, which --dataset does "
+                    f"not name ({', '.join(arguments.dataset)})"
+                )
+            folders[dataset] = folder if equals else name
+    return {name: open_dataset(name, folders.get(name)) for name in arguments.dataset}
 
 
 def sizes(text: str) -> dict[str, int | float]:
