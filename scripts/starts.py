@@ -15,12 +15,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import wilcoxon
 
 from surrogate_nas.benchmarks.cell_bench import CellBench, training_of
 from surrogate_nas.parallel import one_thread
 from surrogate_nas.predictors.metrics import kendall_tau
 from surrogate_nas.progress import bar
+from surrogate_nas.reporting.statistics import signed_rank
 from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.training.datasets.base import Dataset, open_dataset
@@ -214,8 +214,8 @@ def summary(log: Log) -> str:
         found = {k[2:]: v for k, v in log.values.items() if k[:2] == (task, start)}
         cold = {k[2:]: v for k, v in log.values.items() if k[:2] == (task, "random, 2 epochs")}
         both = sorted(found.keys() & cold.keys())
-        gains = np.array([found[key][0] - cold[key][0] for key in both])
-        p = f"{wilcoxon(gains, alternative='greater').pvalue:.2g}" if gains.any() else ""
+        warm, plain = (np.array([values[key][0] for key in both]) for values in (found, cold))
+        p = "" if start == "random, 2 epochs" else f"{signed_rank(warm, plain, 'greater'):.2g}"
         values, seconds = np.array(list(found.values())).T
         tau = f"{_tau(table, task, found):.2f}" if task in table.tasks else ""
         lines.append(

@@ -109,7 +109,7 @@ def measured_worst(rows: Sequence[MeasurementSummary], *, tasks: int) -> list[st
         if tasks > 1 and row.worst_task is not None:
             parts.append(f"the worst task is {row.worst_task} with τ {row.worst_kendall_tau:.3f}")
         if row.against is not None:
-            parts.append(f"{_behind(row.behind, row.against, tasks)}")
+            parts.append(_behind(row.behind, row.against, tasks))
             if row.furthest is not None:
                 parts[-1] += f", by up to {row.furthest:.3f}"
         if parts:

@@ -143,15 +143,7 @@ class Database(PublicDatabase):
         return int(key[0]), number
 
     def finish(self, trial_id: int, result: FrozenTrial) -> bool:
-        """Write the end of a running trial at once, or nothing.
-
-        Args:
-            trial_id: The trial.
-            result: Its state and values, and the attributes that it does not have yet.
-
-        Returns:
-            Whether it was still running.
-        """
+        """As `PublicDatabase.finish`, at once or not at all."""
 
         def write(connection: sa.Connection) -> bool:
             ended = connection.execute(
@@ -169,17 +161,7 @@ class Database(PublicDatabase):
     def decide(
         self, study_id: int, key: str, decision: Callable[[Any, float], tuple[bool, Any]]
     ) -> bool:
-        """Read and write a system attribute of a study while nobody else does.
-
-        Args:
-            study_id: The study.
-            key: The attribute's name.
-            decision: Called with its value, or None, and the time of the database in seconds;
-                returns whether to write, and the new value.
-
-        Returns:
-            Whether it was written.
-        """
+        """As `PublicDatabase.decide`, while nobody else does."""
 
         def write(connection: sa.Connection) -> bool:
             self._lock_study(connection, study_id)

@@ -153,8 +153,8 @@ def choose_predictor(
             meta_class(name)  # raises
         return PredictorChoice(name)
     if given:
-        learnt = _serving(name, task, sources)
-        _tell_unseen("the sources", source_settings(name, learnt), task.space)
+        learnt, settings = _serving(name, task, sources)
+        _tell_unseen("the sources", settings, task.space)
         path = _kept(name, learnt)
         if not _is_whole(path):
             meta_train(
@@ -181,7 +181,7 @@ def missing_weights(name: str, task: TabularTask, *, sources: str | None) -> Pat
         UnknownNameError, InvalidArgumentError: See `choose_predictor`.
     """
     name = _LEARNER if name == AUTO else name
-    path = _kept(name, _serving(name, task, sources))
+    path = _kept(name, _serving(name, task, sources)[0])
     return None if _is_whole(path) else path
 
 
@@ -323,12 +323,15 @@ def _repair(name: str, task: TabularTask) -> str:
     )
 
 
-def _serving(name: str, task: TabularTask, sources: str | None) -> list[TabularTask]:
+def _serving(
+    name: str, task: TabularTask, sources: str | None
+) -> tuple[list[TabularTask], Settings]:
+    """The sources for a task, and what a file of weights would tell about them."""
     learnt = _sources(task, sources)
     settings = source_settings(name, learnt)
     if not _serves(settings, task.space):
         raise InvalidArgumentError(f"the sources {_of_others(settings, task)}")
-    return learnt
+    return learnt, settings
 
 
 def _kept(name: str, sources: Sequence[TabularTask]) -> Path:

@@ -108,7 +108,7 @@ def test_names_that_pdflatex_does_not_know_and_long_ones(record: ComparisonRecor
     text = latex_table(renamed(record, named, "задача"), {"a_1": True, "задача": True})
     assert "XeLaTeX" in text.splitlines()[1]
     # Two files of one name keep their folders.
-    named |= {"random": "evolution+/tmp/without-b.safetensors"}
+    named |= {"random": "evolution+/home/you/without-b.safetensors"}
     text = latex_table(renamed(record, named, "b"), dict.fromkeys(SIZES, True))
     assert "/home/me/weights/without-b.safetensors" in text
 

@@ -18,7 +18,7 @@ from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.training.datasets.seen import SeenDataset
 from surrogate_nas.training.devices import find_device
 from surrogate_nas.training.initial.bank import BankProvenance, WeightBank
-from surrogate_nas.training.initial.sources import Draws, SourceData, added_to_bank
+from surrogate_nas.training.initial.sources import Draws, SourceData, add_to_bank
 from surrogate_nas.training.initial.start import copy_shared, fit_to_data, shared_part
 from surrogate_nas.training.recipes import DEFAULT_RECIPE, Recipe, recipe_named
 from surrogate_nas.training.trainer import failures, own_random_numbers
@@ -143,7 +143,7 @@ def _train_once(
     source = draws.sources[number]
     network, keys = source.build(draws.architecture())
     network.to(device)
-    added_to_bank(bank, network, keys)
+    add_to_bank(bank, network, keys)
     copy_shared(network, keys, bank)
     fit_to_data(network, keys, draws.examples[number], source.dataset.classes, draws.seed())
     recipe = recipe_named(how.recipe)

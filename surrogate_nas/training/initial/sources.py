@@ -106,12 +106,9 @@ class Draws:
         return examples.batch(rows.to(examples.labels.device))
 
 
-def added_to_bank(
-    bank: dict[str, Tensor], network: nn.Module, keys: ParameterKeys
-) -> dict[str, Tensor]:
+def add_to_bank(bank: dict[str, Tensor], network: nn.Module, keys: ParameterKeys) -> None:
     """Take a fresh network's weights for those keys that the bank does not hold yet."""
     for name, parameter in network.named_parameters():
         key = keys.shared.get(name)
         if key is not None and key not in bank:
             bank[key] = shared_part(name, parameter.detach(), keys).clone()
-    return bank

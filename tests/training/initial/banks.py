@@ -10,7 +10,7 @@ from surrogate_nas.spaces import open_space
 from surrogate_nas.training.datasets.base import Dataset
 from surrogate_nas.training.datasets.seen import SeenDataset
 from surrogate_nas.training.initial.bank import BankProvenance, WeightBank
-from surrogate_nas.training.initial.sources import SourceData, added_to_bank
+from surrogate_nas.training.initial.sources import SourceData, add_to_bank
 
 SPACE = open_space("dense-cell")
 SETTINGS = {"channels": 2}
@@ -23,7 +23,7 @@ def tiny_bank(dataset: Dataset, *, seed: int = 0, scale: float = 1.0) -> WeightB
         torch.manual_seed(seed)
         for operation in range(5):
             arch = SPACE.architecture(np.full(4, operation))
-            added_to_bank(tensors, *SourceData(dataset, SETTINGS).build(arch))
+            add_to_bank(tensors, *SourceData(dataset, SETTINGS).build(arch))
     return WeightBank(
         {key: scale * tensor.numpy() for key, tensor in tensors.items()},
         BankProvenance(
