@@ -23,11 +23,34 @@ class HelpText(argparse.HelpFormatter):
         return "\n\n".join(parts)
 
 
+class _Store(argparse._StoreAction):
+    """Stores a value; a list that is given in several options is one list."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        earlier = getattr(namespace, self.dest, self.default)
+        if isinstance(values, list) and isinstance(earlier, list) and earlier is not self.default:
+            twice = [v for v in values if v in earlier and not isinstance(v, float)]
+            if twice:
+                raise argparse.ArgumentError(
+                    self, f"must not name anything twice, got {twice[0]!r}"
+                )
+            values = [*earlier, *values]
+        setattr(namespace, self.dest, values)
+
+
 class Parser(argparse.ArgumentParser):
     """The parser of the program, of each command and of each format."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{"formatter_class": HelpText, **settings})
+        for name in (None, "store"):
+            self.register("action", name, _Store)
 
     def error(self, message: str) -> NoReturn:
         """End the program with a mistake on one line."""

@@ -62,6 +62,16 @@ def told(capsys: pytest.CaptureFixture[str], *more: str) -> str:
     return capsys.readouterr().err
 
 
+def test_a_list_may_be_given_in_several_options(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("compare", "--out", "o", "--searcher", "random", "--searcher", "local,genetic")
+    assert parser().parse_args(words).searcher == ["random", "local", "genetic"]
+    assert (
+        parser().parse_args(("search", "--weights", ".5", "--weights", ".5")).weights == [0.5] * 2
+    )
+    assert parser().parse_args(("search", "--trials", "3", "--trials", "4")).trials == 4
+    assert "not name anything twice, got 'local'" in refused(capsys, *words, "--searcher", "local")
+
+
 def test_quiet_and_verbose(capsys: pytest.CaptureFixture[str]) -> None:
     assert told(capsys, "-q") == told(capsys, "--quiet") == ""
     usual, much = told(capsys), told(capsys, "-v")
