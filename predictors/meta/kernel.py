@@ -195,18 +195,9 @@ class TransferKernel(nn.Module):
         linear = self.linear.exp() * a.sources.square().sum(dim=1)
         return torch.as_tensor(fixed + linear / max(a.sources.shape[1], 1))
 
-    def noisy(self, a: TransferInputs) -> Tensor:
-        """Covariance of the scores of a support, (n, n).
-
-        A rank among few says little about the rank among all: the variance of the middle order
-        statistics of n Gaussian numbers is about 1 / n.
-        """
-        noise = self.noise.exp() + self.extra_noise(len(a))
-        return torch.as_tensor(self(a, a) + noise * torch.eye(len(a), dtype=a.trend.dtype))
-
-    def extra_noise(self, n: int) -> float:
-        """What `noisy` adds to the noise of one measurement, for n rows."""
-        return 1 / n + _JITTER
+    def noise_variance(self) -> Tensor:
+        """Variance of the noise of a score."""
+        return self.noise.exp() + _JITTER
 
     def fit(
         self,
@@ -240,7 +231,11 @@ class TransferKernel(nn.Module):
         return self
 
     def _loss(self, support: TransferInputs, scores: Tensor) -> Tensor:
-        factor = torch.linalg.cholesky(self.noisy(support))
+        # A rank among few says little about the rank among all: the variance of the middle order
+        # statistics of n Gaussian numbers is about 1 / n.
+        noise = self.noise_variance() + 1 / len(scores)
+        covariance = self(support, support) + noise * torch.eye(len(scores), dtype=scores.dtype)
+        factor = torch.linalg.cholesky(covariance)
         rest = scores[:, None] - self.means(support)
         white = torch.linalg.solve_triangular(factor, rest, upper=False)
         size = torch.diagonal(factor).log().mean()

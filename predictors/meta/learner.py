@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -42,6 +42,7 @@ from surrogate_nas.predictors.meta.encoder import (
 from surrogate_nas.predictors.meta.kernel import TransferInputs, TransferKernel
 from surrogate_nas.predictors.meta.process import AdaptedProcess
 from surrogate_nas.predictors.meta.stacked import Stacked
+from surrogate_nas.predictors.meta.suite_prior import shrunk
 from surrogate_nas.predictors.meta.unseen_space import SizeScores, SourceTerms, VocabularyMapping
 from surrogate_nas.predictors.scores import normal_scores
 from surrogate_nas.predictors.structure.decision_columns import VALUES, DecisionColumns
@@ -71,7 +72,9 @@ class MetaGNN(MetaPredictor):
     encodings and structural features are the inputs of a Gaussian process, `TransferKernel`. Its
     parameters are learned with each source task in turn as the new task (or each of eight groups,
     if there are more than eight tasks): an encoder that never saw the task describes it, and the
-    marginal likelihood of its values is maximised. Adapting to a support set is then closed-form.
+    marginal likelihood of its values is maximised. As a few tasks say little about them, they are
+    drawn towards those of other suites when a new task is adapted to, see `suite_prior`. Adapting
+    to a support set is then closed-form.
 
     A second process sees structural features alone. The two are weighted by their evidence on the
     support, so that misleading sources lose weight. In an unseen space, `Stacked` adds a process
@@ -187,12 +190,12 @@ class MetaGNN(MetaPredictor):
 
     def prior(self, space: SearchSpace) -> Predictor:
         """A predictor of normal scores, whose order and spread alone have a meaning."""
-        return AdaptedProcess(self._learnt.kernels, self._learnt.view(space))
+        return AdaptedProcess(self._learnt.shrunk, self._learnt.view(space))
 
     def adapt(self, support: TaskData) -> Predictor:
         """Condition on the support."""
         view = self._learnt.view(support.space)
-        adapted = AdaptedProcess(self._learnt.kernels, view)
+        adapted = AdaptedProcess(self._learnt.shrunk, view)
         if view.unseen:
             return Stacked(adapted, GaussianProcess(seed=self.seed)).fit(support)
         return adapted.fit(support)
@@ -313,6 +316,11 @@ class _Model:
         self._encoders = [MultiTaskEncoder.restored(state) for state in states]
         self._views: dict[object, _View] = {}
 
+    @functools.cached_property
+    def shrunk(self) -> tuple[TransferKernel, TransferKernel]:
+        """The kernels that a new task is adapted with, once they are learned."""
+        return shrunk(self.kernels, len(self.states[0]["heads.bias"]))
+
     def view(self, space: SearchSpace) -> _View:
         """What is known about a space, all of it or a part."""
         whole = whole_space(space)
@@ -324,9 +332,9 @@ class _Model:
     def reader(self, space: SearchSpace, pool: IntArray) -> _Reader:
         """A function from encodings to inputs of the encoders; ``pool`` shows all operations."""
         if self.terms.of_space(space):
-            return partial(_readings, space, self.terms.features)
+            return functools.partial(_readings, space, self.terms.features)
         mapping = VocabularyMapping(space.graphs(pool).pruned(), self.terms)
-        return partial(_mapped, space, mapping)
+        return functools.partial(_mapped, space, mapping)
 
     @torch.no_grad()
     def encode(self, readings: Sequence[GraphTensors]) -> tuple[Tensor, Tensor]:

@@ -18,13 +18,13 @@ from surrogate_nas.predictors.base import Predictor, require_rows
 from surrogate_nas.predictors.calibration import Z90, interval_std
 from surrogate_nas.predictors.gp import without_noise
 from surrogate_nas.predictors.meta.kernel import TransferInputs, TransferKernel
+from surrogate_nas.predictors.meta.noise import likely_noise, likely_scale
 from surrogate_nas.predictors.scores import QuantileMap, normal_scores
 from surrogate_nas.predictors.whitened import Growth, Whitened, inverse_factor
 
 _TRUST = (0.97, 0.03)  # prior probabilities of the processes with and without the sources
 _NEGLIGIBLE = 1e-3  # probability below which a process is not computed
 _SURE = 10  # labels at which the measured calibration has weight one half
-_TYPICAL = 1  # labels at which the estimated scale of the scores has weight one half
 
 
 class AdaptedProcess(Predictor):
@@ -33,9 +33,9 @@ class AdaptedProcess(Predictor):
     The weights are the posterior probabilities of the two, given the support (Bayesian model
     averaging, Hoeting et al., Statistical Science 1999), which protects from negative transfer.
     Values become normal scores of their ranks, and predictions are mapped back, as
-    `GaussianProcess` does. The standard deviation includes the noise of one measurement and is
-    calibrated on leave-one-out residuals. Without a support, normal scores are predicted, whose
-    order and spread alone have a meaning.
+    `GaussianProcess` does. The noise is that of the sources, corrected by evidence. The standard
+    deviation includes the noise of one measurement and is calibrated on leave-one-out residuals.
+    Without a support, normal scores are predicted, whose order and spread alone have a meaning.
     """
 
     has_prior = True
@@ -62,8 +62,9 @@ class AdaptedProcess(Predictor):
         """Condition on ``data`` alone."""
         require_rows(data)
         inputs = self._view(data.choices)
+        scores = normal_scores(data.values)
         posteriors = tuple(
-            _Posterior(kernel, support)
+            _Posterior(kernel, support, scores)
             for kernel, support in zip(
                 self._kernels, (inputs, inputs.without_sources()), strict=True
             )
@@ -74,8 +75,8 @@ class AdaptedProcess(Predictor):
     def update(self, data: TaskData) -> Self:
         """Condition on ``data`` alone; rows after those of the last time are added quickly.
 
-        The extra noise of small supports stays that of the last `fit`. A process of negligible
-        weight in the last `fit` is not computed.
+        The noise stays that of the last `fit`, and a process that was negligible there is not
+        computed.
         """
         old = self._choices
         if old is None or not np.array_equal(data.choices[: len(old)], old):
@@ -169,10 +170,14 @@ class _Posterior:
     _told: tuple[_Told, ...]
     _weights: FloatArray
 
-    def __init__(self, kernel: TransferKernel, support: TransferInputs) -> None:
+    def __init__(self, kernel: TransferKernel, support: TransferInputs, scores: FloatArray) -> None:
         self._kernel, self._support = kernel, support.double()
-        self._noise = float(kernel.noise.exp()) + kernel.extra_noise(len(support))
-        self._whiten = inverse_factor(kernel.noisy(self._support).numpy())
+        covariance = kernel(self._support, self._support).numpy()
+        priors = kernel.means(self._support).numpy()
+        self._noise = likely_noise(
+            covariance, priors - priors.mean(axis=0), scores, float(kernel.noise_variance())
+        )
+        self._whiten = inverse_factor(covariance + self._noise * np.eye(len(scores)))
         self._pool: _Pool | None = None
 
     def extended(self, fresh: TransferInputs) -> _Posterior:
@@ -208,8 +213,7 @@ class _Posterior:
     @property
     def noise(self) -> float:
         """Variance of the noise of a score."""
-        noise = float(self._kernel.noise.exp())
-        return float(self._weights @ [noise / one.scale**2 for one in self._told])
+        return float(self._weights @ [self._noise / one.scale**2 for one in self._told])
 
     def leave_one_out(self) -> tuple[FloatArray, FloatArray]:
         """Leave-one-out mean and variance of each score (Rasmussen and Williams, 5.12)."""
@@ -227,10 +231,10 @@ class _Posterior:
             pool = _Pool.of(self._kernel, inputs, self._support, self._whiten)
             if keep:
                 self._pool = pool
-        known, noise, parts = pool.known, float(self._kernel.noise.exp()), []
+        known, parts = pool.known, []
         for one in self._told:
             mean = pool.priors[:, one.hypothesis] - one.offset + known.mean(one.white)
-            variance = known.variance.clip(0) / one.scale**2 + noise / one.scale**2
+            variance = (known.variance.clip(0) + self._noise) / one.scale**2
             parts.append((mean / one.scale, variance))
         return _mixed(self._weights, parts)
 
@@ -261,8 +265,7 @@ class _Told:
         n, square, product = len(given), float(given @ given), float(given @ expected)
         scale = 1.0
         if square > 0:  # else all scores are equal
-            likeliest = (product + math.sqrt(product**2 + 4 * square * n)) / (2 * square)
-            scale = likeliest ** (n / (n + _TYPICAL))
+            scale = float(likely_scale(np.array(product), np.array(square), n))
         white = scale * given - expected
         evidence = float(
             n * math.log(scale) - 0.5 * (white @ white) + np.log(np.diag(whiten)).sum()

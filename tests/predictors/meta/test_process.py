@@ -9,7 +9,7 @@ import pytest
 
 from surrogate_nas.benchmarks.catalog import open_benchmark
 from surrogate_nas.evaluation import Prediction, TaskData
-from surrogate_nas.predictors.meta.kernel import TransferKernel
+from surrogate_nas.predictors.meta import process
 from surrogate_nas.transfer import choose_predictor
 
 
@@ -22,7 +22,7 @@ def data() -> TaskData:
 def test_an_update_is_exact_where_the_noise_is_the_same(
     data: TaskData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(TransferKernel, "extra_noise", lambda self, n: 0.05)
+    monkeypatch.setattr(process, "likely_noise", lambda *_: 0.05)
     task = open_benchmark("nas-bench-graph").task("proteins")
     choice = choose_predictor("meta-gnn", task)
     pool = task.space.unique()
