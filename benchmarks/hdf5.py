@@ -50,6 +50,8 @@ DEFINED_VERSION = 2
 """Of tables that hold the definition of their space; others stay readable by older programs."""
 DEFINITION = "definition"
 FOUND_BY = "found_by"
+UNKNOWN = "unknown"
+"""How rows are marked of which it is not known how they were chosen."""
 SURROGATE = "surrogate"
 TRAINING = "training"
 

@@ -11,6 +11,7 @@ import numpy as np
 from surrogate_nas._types import FloatArray, IntArray, Progress
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.catalog import open_benchmark, table_of
+from surrogate_nas.benchmarks.hdf5 import UNKNOWN
 from surrogate_nas.benchmarks.sources import METRICS, TEST, VALIDATION
 from surrogate_nas.benchmarks.surrogate import EXTRAPOLATION, refuse_surrogate
 from surrogate_nas.errors import InvalidArgumentError, UnknownNameError
@@ -21,9 +22,6 @@ from surrogate_nas.spaces.rows import distinct
 from surrogate_nas.store import Study, open_storage, read_study
 from surrogate_nas.store.contents import study_names
 from surrogate_nas.workflows.sampling import Sampling, check_sampling, sample
-
-UNKNOWN = "unknown"
-"""How rows are marked of which it is not known how they were chosen."""
 
 
 @dataclass(frozen=True, slots=True)

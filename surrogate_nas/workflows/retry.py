@@ -14,8 +14,8 @@ import numpy as np
 
 from surrogate_nas._types import Progress
 from surrogate_nas.attempts import EvaluationJob, attempts, evaluations, forget
-from surrogate_nas.benchmarks.hdf5 import HDF5Benchmark
-from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.benchmarks.hdf5 import UNKNOWN, HDF5Benchmark
+from surrogate_nas.errors import FormatError, InvalidArgumentError
 from surrogate_nas.evaluation import Trial
 from surrogate_nas.limits import TrialLimits
 from surrogate_nas.parallel import one_thread
@@ -195,6 +195,7 @@ def rebuild(
             tasks,
             np.array(list(rows), dtype=np.int16),
             out=out,
+            found_by=_found_by(out, list(rows)),
             seeds=seeds,
             workers=workers,
             retry=reason or "",
@@ -206,3 +207,18 @@ def rebuild(
             errors = [found for key in failed if isinstance(found := log.done[key], str)]
     errors = [" ".join(error.split()) for error in errors]
     return record(os.fspath(out), None, len(failed), errors, time.perf_counter() - started)
+
+
+def _found_by(out: Path, rows: Sequence[tuple[int, ...]]) -> list[str] | None:
+    """How the table says that these rows were chosen; None where it does not."""
+    if not out.is_file():
+        return None
+    try:
+        table = HDF5Benchmark(out)
+        said = table.found_by
+    except FormatError:  # it is written anew
+        return None
+    if said is None:
+        return None
+    known = dict(zip(map(tuple, table.choices.tolist()), said, strict=True))
+    return [known.get(row, UNKNOWN) for row in rows]

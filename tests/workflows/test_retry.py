@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from surrogate_nas.benchmarks.hdf5 import HDF5Benchmark
+from surrogate_nas.benchmarks.table_writer import TaskSpec, read_table, write_table
 from surrogate_nas.cli import main
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Evaluation, FunctionObjective, Proposal, Trial
@@ -132,17 +134,33 @@ def test_a_search_by_training(folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert main(["retry", "a.journal", "--study", "none"]) == 2
 
 
+def _first(task: TaskSpec, rows: int) -> TaskSpec:
+    return replace(
+        task,
+        values=task.values[:rows],
+        test=None if task.test is None else task.test[:rows],
+        metrics=[(goal, cells[:rows]) for goal, cells in task.metrics],
+    )
+
+
 def test_a_table(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     build = ["build", *COMMON, "--out", "t.h5", "--workers", "1"]
     first = answered(capsys, *build, "--network", "broken_nets:build")
     assert len(first["failed"]) == 2
     assert np.isnan(HDF5Benchmark("t.h5").task("digits").values).sum() == 0  # rows without values
+    sampled = replace(read_table(HDF5Benchmark("t.h5")), found_by=["local", "random", "genetic"])
+    sampled = replace(sampled, choices=sampled.choices[:3], tasks=[_first(sampled.tasks[0], 3)])
+    write_table("t.h5", sampled)  # as if the last row had been trained for another sample
     mended = ["--network", "mended_nets:build"]
     assert main(["retry", "t.h5", *mended]) == 2
     assert "add --accept network" in capsys.readouterr().err
     found = answered(capsys, "retry", "t.h5", *mended, "--accept", "network", "--workers", "1")
     assert (found["retried"], found["succeeded"], found["failed"]) == (2, 2, 0)
-    assert len(HDF5Benchmark("t.h5").task("digits")) == 4
+    table = HDF5Benchmark("t.h5")
+    assert len(table.task("digits")) == 4
+    by = dict(zip(map(tuple, table.choices.tolist()), table.found_by or (), strict=True))
+    assert [by.pop(tuple(row)) for row in sampled.choices.tolist()] == sampled.found_by
+    assert list(by.values()) == ["unknown"]
     again = answered(capsys, *build, *mended)
     assert (again["trained"], again["failed"]) == (0, [])
     assert main(["retry", "nothing.h5"]) == 2
