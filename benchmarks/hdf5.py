@@ -15,8 +15,9 @@ Layout, attributes in brackets::
         test            likewise, where there is a test metric
         metrics/<name>  likewise; budgets or seeds are 1 where they make no difference
 
-A missing value is NaN. Damage is noticed when it is read, by the crc32 of the plane; the checksum
-at the root covers all attributes, and so the crc32 of all planes.
+A missing value is NaN. The arrays of a surrogate are compressed, a plane at a time. Damage is
+noticed when it is read, by the crc32 of the plane; the checksum at the root covers all attributes,
+and so the crc32 of all planes.
 """
 
 from __future__ import annotations

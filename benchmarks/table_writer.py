@@ -32,6 +32,8 @@ from surrogate_nas.evaluation import Goal
 from surrogate_nas.files import cannot_write, write_bytes
 from surrogate_nas.spaces.base import SearchSpace
 
+_WORTH = 4_096  # bytes of an array that compression is tried on
+
 
 @dataclass(frozen=True)
 class TaskSpec:
@@ -165,7 +167,8 @@ def _image(spec: TableSpec) -> bytes:
         file.attrs["architectures"] = len(choices)
         _write_text(file, "source", spec.source)
         _write_text(file, "licence", spec.licence)
-        _write_checked(file, "encodings", choices[order].astype("<i2"))
+        small = spec.surrogate is not None
+        _write_checked(file, "encodings", choices[order].astype("<i2"), small=small)
         if definition is not None:  # may be too long for an attribute
             _write_checked(file, DEFINITION, np.frombuffer(definition.encode(), dtype=np.uint8))
         if spec.found_by is not None:
@@ -173,7 +176,7 @@ def _image(spec: TableSpec) -> bytes:
             _write_checked(file, FOUND_BY, numbers.astype(np.uint8))
             _write_text(file[FOUND_BY], "names", kinds.tolist())
         for name, array in (spec.surrogate or {}).items():
-            _write_checked(file, f"{SURROGATE}/{name}", np.ascontiguousarray(array))
+            _write_checked(file, f"{SURROGATE}/{name}", np.ascontiguousarray(array), small=small)
         for task, source in zip(spec.tasks, sources, strict=True):
             group = file.create_group(f"tasks/{task.name}")
             group.attrs["budgets"] = np.array(task.budgets, dtype="<i8")
@@ -185,7 +188,7 @@ def _image(spec: TableSpec) -> bytes:
             goals = {METRICS + goal.metric: goal for goal, _ in task.metrics}
             for column in source.columns:
                 goal = goals.get(column, task.goal)
-                _write_column(group, column, source.cube(column)[order], goal)
+                _write_column(group, column, source.cube(column)[order], goal, small=small)
         _write_text(file, "checksum", content_checksum(file))
         file.flush()
         image: bytes = file.id.get_file_image()
@@ -209,18 +212,29 @@ def _source(space: SearchSpace, choices: IntArray, task: TaskSpec) -> ArraySourc
     return ArraySource(space, choices, columns, task.budgets)
 
 
-def _write_checked(file: h5py.File, name: str, array: npt.NDArray[Any]) -> None:
-    file.create_dataset(name, data=array).attrs["crc32"] = zlib.crc32(array.data)
+def _write_checked(
+    file: h5py.File, name: str, array: npt.NDArray[Any], *, small: bool = False
+) -> None:
+    options = _compressed(array.shape) if small and array.nbytes > _WORTH else {}
+    file.create_dataset(name, data=array, **options).attrs["crc32"] = zlib.crc32(array.data)
 
 
-def _write_column(group: h5py.Group, column: str, cube: FloatArray, goal: Goal) -> None:
+def _write_column(
+    group: h5py.Group, column: str, cube: FloatArray, goal: Goal, *, small: bool
+) -> None:
     planes = np.ascontiguousarray(cube.transpose(2, 0, 1), dtype="<f8")
-    dataset = group.create_dataset(column, data=planes)
+    options = _compressed((1, *planes.shape[1:])) if small and planes.size else {}
+    dataset = group.create_dataset(column, data=planes, **options)
     _write_text(dataset, "metric", goal.metric)
     dataset.attrs["maximise"] = goal.maximise
     _write_text(dataset, "unit", goal.unit)
     _write_text(dataset, "role", {VALIDATION: "goal", TEST: "test"}.get(column, "metric"))
     dataset.attrs["crc32"] = np.array([zlib.crc32(plane.data) for plane in planes], dtype="<u4")
+
+
+def _compressed(chunk: tuple[int, ...]) -> dict[str, Any]:
+    """Options of an array of a surrogate, whose size counts more than the speed of opening it."""
+    return {"chunks": chunk, "compression": "gzip", "compression_opts": 9, "shuffle": True}
 
 
 def _write_text(item: h5py.Group | h5py.Dataset, name: str, text: str | Sequence[str]) -> None:

@@ -103,6 +103,11 @@ class FamilyKernel:
         if chosen.any():
             self.prior_mean[-1] = _NOISE_OF_DECISIONS
 
+    @property
+    def slices(self) -> list[slice]:
+        """The columns of each family."""
+        return self._slices
+
     def unpack(self, theta: FloatArray) -> Hyperparameters:
         """From the vector of parameters, in the order l, h, families, joint, linear, noise."""
         n = self._count

@@ -90,6 +90,11 @@ class QuantileMap:
             found.append(low + row * (high - low))
         return found[0], found[1]
 
+    def means(self, std: float) -> tuple[FloatArray, FloatArray]:
+        """Scores and the means of `moments` there for one deviation, to be interpolated: (m,)."""
+        mean = np.linspace(self._score[0], self._score[-1], _MEANS)
+        return mean, self.moments(mean, np.full(_MEANS, std))[0]
+
     @cached_property
     def _table(self) -> tuple[FloatArray, FloatArray]:
         """The moments, by Gauss-Hermite quadrature, at a grid of means and deviations."""

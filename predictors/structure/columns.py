@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from itertools import combinations
+from functools import lru_cache
+from itertools import combinations, islice
 
 import numpy as np
 
@@ -73,15 +74,14 @@ def _all_columns(
     yield "skip", ["paths_of_skips", "paths_without_weights"], paths.total(free)
     yield "skip", ["has_path_of_skips", "has_path_without_weights"], paths.most(free)
 
+    widths = _widths(paths, longest) if "widths" in wanted else counts
     for position in range(longest):
         for sign in (1, -1) if "place" in wanted else ():
             label = f"{sign * (position + 1):+d}"
             at = _one_hot(_operation_at(paths, position, sign), size)
             yield "place", [f"at{label}[{n}]" for n in names], paths.total(at)
         if "widths" in wanted:
-            here = _node_at(paths, position, 1)[:, None]
-            channels = np.where(here >= 0, paths.channels[here], 0)
-            yield "widths", [f"channels{position + 1:+d}"], paths.mean(channels)
+            yield "widths", [f"channels{position + 1:+d}"], widths[:, position : position + 1]
     for label, sign in (("first", 1), ("last", -1)) if "degrees" in wanted else ():
         ends = np.unique(_node_at(paths, 0, sign))
         ends = ends[ends >= 0]
@@ -135,12 +135,7 @@ def _set_columns(
     without any of its operations, and the length of the longest of these.
     """
     size = len(names)
-    small = size <= FEW_OPERATIONS
-    sets = [s for k in range(1, size if small else 3) for s in combinations(range(size), k)]
-    labels = ["+".join(names[i] for i in chosen) for chosen in sets]
-    member = np.zeros((size, len(sets)), dtype=np.float32)
-    for column, chosen in enumerate(sets):
-        member[list(chosen), column] = 1
+    labels, member = _sets(names)
     through = paths.counts @ member
     without = (through == 0).astype(np.float32)
     longest = without * paths.length[:, None].astype(np.float32)
@@ -155,13 +150,34 @@ def _set_columns(
         ("sets", "through.min", more, paths.least, through),
         ("sets", "without.max", more, paths.most, longest),
     )
-    left = len(plan) * len(sets) if small else SET_COLUMNS
+    left = len(plan) * len(labels) if size <= FEW_OPERATIONS else SET_COLUMNS
     for family, what, part, reduce, values in plan:
         chosen_labels = labels[part][:left]
         left -= len(chosen_labels)
         if chosen_labels and family in wanted:
             columns = reduce(values[:, part][:, : len(chosen_labels)])
             yield family, [f"{what}[{n}]" for n in chosen_labels], columns
+
+
+@lru_cache(maxsize=16)
+def _sets(names: tuple[str, ...]) -> tuple[list[str], FloatArray]:
+    """Labels of the sets of operations, and which are in them: float32 (operations, sets)."""
+    size = len(names)
+    small = size <= FEW_OPERATIONS
+    every = (s for k in range(1, size if small else 3) for s in combinations(range(size), k))
+    sets = list(islice(every, None if small else SET_COLUMNS))
+    member = np.zeros((size, len(sets)), dtype=np.float32)
+    for column, chosen in enumerate(sets):
+        member[list(chosen), column] = 1
+    return ["+".join(names[i] for i in chosen) for chosen in sets], member
+
+
+def _widths(paths: Paths, longest: int) -> FloatArray:
+    """Mean channels at each position along paths, 0 after their ends: float32 (count, longest)."""
+    node = paths.node[:, :longest]
+    channels = np.zeros((len(node), longest), dtype=np.float32)
+    channels[:, : node.shape[1]] = np.where(node >= 0, paths.channels[node], 0)
+    return paths.mean(channels)
 
 
 def _order_columns(paths: Paths, catalogue: Catalogue, longest: int) -> Columns:
@@ -176,13 +192,14 @@ def _order_columns(paths: Paths, catalogue: Catalogue, longest: int) -> Columns:
         number = others[row, position]
         few = number < longest
         there[row[few], number[few], side, operation[few]] = 1
-    labels = [
-        f"{number}_{what}[{name}]"
-        for number in range(longest)
-        for what in ("before", "after")
-        for name in catalogue.names
-    ]
+    labels = _order_labels(catalogue.names, longest)
     return "order", labels, paths.most(there.reshape(len(there), len(labels)))
+
+
+@lru_cache(maxsize=16)
+def _order_labels(names: tuple[str, ...], longest: int) -> list[str]:
+    sides = ("before", "after")
+    return [f"{n}_{side}[{name}]" for n in range(longest) for side in sides for name in names]
 
 
 def _depth(paths: Paths, size: int) -> FloatArray:

@@ -7,7 +7,6 @@ ICML 2024, with positions along paths added. A path's length is its number of op
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from functools import partial
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -103,19 +102,24 @@ class StructuralFeatures:
             columns = np.arange(len(self._columns)) if columns is None else columns
             memory = self._memories.get(columns.tobytes())
             if memory is None:
-                memory = _Memory(partial(self._computed, columns), len(columns))
+                memory = _Memory(self._computing(columns), len(columns))
                 self._memories[columns.tobytes()] = memory
             return memory(keys)
         row = self._rows.require(keys)
         found = self._matrix if row is self._rows.all else self._matrix[row]
         return found if columns is None else found[:, columns]
 
-    def _computed(self, columns: IntArray, keys: IntArray) -> FloatArray:
+    def _computing(self, columns: IntArray) -> Callable[[IntArray], FloatArray]:
+        """What computes some columns of canonical forms (n, decisions)."""
         families = {self.families[i] for i in columns.tolist()}
         computed = np.flatnonzero(np.isin(self._layout.families, list(families)))
         position = np.searchsorted(computed, self._columns[columns])
-        graphs = self._space.graphs(keys).pruned()
-        return np.asarray(self._layout.rows(graphs, families)[:, position])
+
+        def rows(keys: IntArray) -> FloatArray:
+            graphs = self._space.graphs(keys).pruned()
+            return np.asarray(self._layout.rows(graphs, families)[:, position])
+
+        return rows
 
     def columns(self, families: Iterable[str]) -> IntArray:
         """Positions of the columns of some families: int (m,)."""

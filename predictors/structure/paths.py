@@ -38,6 +38,7 @@ _IGNORED = [
     ([*range(len(ATTRIBUTES))], MOST_OPERATIONS),
 ]
 _GOLDEN = (5**0.5 - 1) / 2
+_FEW = 64  # nodes
 
 
 class Catalogue:
@@ -79,7 +80,10 @@ class Catalogue:
         """Catalogue number of each node: int64 (nodes,), -1 if structural or not listed."""
         number = np.full(graphs.op.size, -1, dtype=np.int64)
         computing = _computes(graphs.op)
-        rows, inverse = unique_rows(self._signature(graphs, computing))
+        rows = self._signature(graphs, computing)
+        inverse: IntArray | slice = slice(None)
+        if len(rows) > _FEW:  # else sorting takes longer than comparing all
+            rows, inverse = unique_rows(rows)
         equal = (rows[:, None, :] == self.operations[None]).all(axis=2)
         known = np.full(len(rows), -1, dtype=np.int64)
         row, entry = np.nonzero(equal)
@@ -177,6 +181,9 @@ def _enumerate(graphs: ArchGraphs) -> tuple[IntArray, IntArray]:
             done.append(walks[ended])
             walks = walks[~ended]
         fan = children[walks[:, -1]]
+        if len(walks) <= PATHS_PER_GRAPH and (fan == 1).all():  # nothing branches or is cut
+            walks = np.concatenate([walks, target[first[walks[:, -1:]]]], axis=1)
+            continue
         parent = np.repeat(np.arange(len(walks)), fan)
         nth = np.arange(len(parent)) - np.repeat(np.cumsum(fan) - fan, fan)
         step = target[first[walks[parent, -1]] + nth]

@@ -118,18 +118,20 @@ class Model:
 
     def predict(self, columns: SpaceColumns, choices: IntArray) -> Predicted:
         """Predict encodings (n, decisions)."""
-        x = columns.process(choices)
-        outputs, similarity = self.process.mean(x)
+        outputs, similarity = self.process.mean(columns.process(choices))
+        return Predicted(self.values(columns, choices, outputs), similarity)
+
+    def values(self, columns: SpaceColumns, choices: IntArray, outputs: FloatArray) -> FloatArray:
+        """What `predict` says, given the outputs of the process (n, k): float64 (n, budgets)."""
         score = self.share * outputs[:, 0]
         if self.trees:
             seen = columns.trees(choices)
             for share, trees in self.trees:
                 score = score + share * trees.predict(seen)
-        last = self._map.moments(score, np.full(len(score), self.spread))[0]
+        last = np.interp(score, *self._means)
         curves = self.curves[0] + outputs[:, 1:] @ self.curves[1:]
         values = (last[:, None] + curves).clip(*self.limits)
-        unit = 10.0 ** np.floor(np.log10(self._scale) - _DIGITS)
-        return Predicted(np.round(values / unit) * unit, similarity)
+        return np.asarray(np.round(values / self._unit) * self._unit)
 
     def std(self, columns: SpaceColumns, choices: IntArray, values: FloatArray) -> FloatArray:
         """Standard deviations of a mean over seeds at the largest budget: float64 (n,)."""
@@ -144,6 +146,14 @@ class Model:
     @cached_property
     def _scale(self) -> float:
         return max(float(self.known.std()), 1e-12)
+
+    @cached_property
+    def _unit(self) -> float:
+        return float(10.0 ** np.floor(np.log10(self._scale) - _DIGITS))
+
+    @cached_property
+    def _means(self) -> tuple[FloatArray, FloatArray]:
+        return self._map.means(self.spread)
 
     @cached_property
     def _map(self) -> QuantileMap:

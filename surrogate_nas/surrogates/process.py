@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -138,6 +138,58 @@ class Process:
         covariance = self.kernel.between(self._scaled, self._scaled, self.hyper)
         covariance[np.diag_indices(len(self.x))] += self.hyper.noise
         return inverse_factor(covariance)
+
+
+class Together:
+    """Several processes that know the same rows, and answer for one row in one pass."""
+
+    def __init__(self, processes: Sequence[Process]) -> None:
+        """Prepare the means of ``processes``, all with the same x."""
+        self._processes = processes
+        x, hypers = processes[0].x, [process.hyper for process in processes]
+        relevance = np.stack([hyper.relevance for hyper in hypers])
+        self._parts = [
+            (part, np.ascontiguousarray(x[:, part].T), np.ascontiguousarray(relevance[:, part]))
+            for part in processes[0].kernel.slices
+        ]
+        self._families = np.stack([hyper.families for hyper in hypers])[:, :, None]
+        self._joint = np.array([[hyper.joint] for hyper in hypers])
+        self._linear = np.array([[hyper.linear] for hyper in hypers])
+        self._relevance, self._norms = relevance, relevance @ (x * x).T
+        self._root = np.stack([process._root for process in processes])
+        self._prior = self._families[:, :, 0].sum(axis=1) + self._joint[:, 0]
+
+    def mean(self, x: FloatArray) -> list[tuple[FloatArray, FloatArray]]:
+        """What `Process.mean` says of one row (1, columns), for each process."""
+        row = x[0].astype(np.float64)
+        cross = np.zeros_like(self._norms)
+        squares = np.zeros_like(cross)
+        for i, (part, known, relevance) in enumerate(self._parts):
+            difference = known - row[part, None]
+            difference *= difference
+            square = relevance @ difference
+            squares += square
+            cross += _rational(square, self._families[:, i])
+        norm = self._relevance @ (row * row)
+        inner = self._norms + norm[:, None]
+        inner -= squares
+        inner *= 0.5 * self._linear
+        cross += inner
+        cross += _rational(squares, self._joint)
+        nearest = (cross / self._root).max(axis=1)
+        nearest /= np.sqrt(self._prior + self._linear[:, 0] * norm)
+        means = [k @ process.weights for k, process in zip(cross, self._processes, strict=True)]
+        return [
+            (mean[None], similarity[None])
+            for mean, similarity in zip(means, np.minimum(nearest, 1.0), strict=True)
+        ]
+
+
+def _rational(square: FloatArray, variance: FloatArray) -> FloatArray:
+    """A part of the kernel, see `FamilyKernel`."""
+    shape = 0.5 * square
+    shape += 1
+    return np.asarray(np.divide(variance, shape, out=shape))
 
 
 def _kernel(inputs: ProcessInputs) -> FamilyKernel:

@@ -11,6 +11,7 @@ from surrogate_nas.benchmarks.sources import METRICS, VALIDATION
 from surrogate_nas.benchmarks.surrogate import EXTRAPOLATION, ROWS, SurrogateBenchmark
 from surrogate_nas.errors import FormatError
 from surrogate_nas.surrogates.model import Model, Predicted, SpaceColumns
+from surrogate_nas.surrogates.process import Together
 
 PROBES = "probes"
 """Array of predictions of the first known rows, by which changed columns are noticed."""
@@ -65,9 +66,29 @@ class StoredModels:
         if self._last[0] != key:
             self._last = (key, {})
         known = self._last[1]
+        if column not in known and len(choices) == 1:
+            known.update(self._of_one(choices))
         if column not in known:
             known[column] = self._model(column).predict(self._columns, choices)
         return known[column]
+
+    def _of_one(self, choices: IntArray) -> dict[str, Predicted]:
+        """What all models say of one encoding (1, decisions), if they know the same rows."""
+        if self._together is None:
+            return {}
+        said = self._together.mean(self._columns.process(choices))
+        return {
+            name: Predicted(model.values(self._columns, choices, outputs), similarity)
+            for (name, model), (outputs, similarity) in zip(self._models.items(), said, strict=True)
+        }
+
+    @cached_property
+    def _together(self) -> Together | None:
+        names = self._table.card["tasks"][self._task]["columns"]
+        processes = [self._model(name).process for name in names]
+        self._models = {name: self._models[name] for name in names}
+        same = all(np.array_equal(one.x, processes[0].x) for one in processes)
+        return Together(processes) if same else None
 
     def _model(self, column: str) -> Model:
         if column not in self._models:
