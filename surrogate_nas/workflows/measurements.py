@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -37,6 +38,7 @@ class MeasuredTask:
         budgets: Epochs.
         costs: Of one evaluation at each budget, in epochs.
         fingerprints: Of the measurements, see `TabularTask`.
+        training: How this program can repeat them, see `TabularTask`; None if it cannot.
     """
 
     name: str
@@ -46,6 +48,7 @@ class MeasuredTask:
     budgets: tuple[int, ...]
     costs: tuple[float, ...]
     fingerprints: tuple[str, ...] = ()
+    training: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,46 @@ class Measurements:
 def is_store(name: str) -> bool:
     """Whether a name is that of a trial store, not of a table."""
     return "://" in name or name.endswith(".journal")
+
+
+def joined(parts: Sequence[Measurements]) -> Measurements:
+    """Measurements of different tasks of one space, each of its own architectures, as one.
+
+    Raises:
+        InvalidArgumentError: If they are of several spaces, or of one task twice.
+    """
+    spaces = {part.space.identity for part in parts}
+    names = [task.name for part in parts for task in part.tasks]
+    if len(spaces) != 1 or len(set(names)) < len(names):
+        raise InvalidArgumentError(
+            "measurements are joined that are of different tasks of one space, got "
+            f"{', '.join(names) or 'none'} of {', '.join(sorted(spaces)) or 'no space'}"
+        )
+    found_by: dict[tuple[int, ...], str] = {}
+    for part in parts:
+        for row, by in zip(map(tuple, part.choices.tolist()), part.found_by, strict=True):
+            found_by.setdefault(row, by)
+    position = {row: i for i, row in enumerate(found_by)}
+    tasks = []
+    for part in parts:
+        rows = np.array([position[row] for row in map(tuple, part.choices.tolist())])
+        tasks += [replace(task, columns=_spread(task, rows, len(position))) for task in part.tasks]
+    return Measurements(
+        space=parts[0].space,
+        choices=np.array(list(found_by), dtype=np.int16),
+        found_by=tuple(found_by.values()),
+        tasks=tuple(tasks),
+        source=", ".join(part.source for part in parts),
+    )
+
+
+def _spread(task: MeasuredTask, rows: IntArray, count: int) -> dict[str, FloatArray]:
+    """The columns of a task whose measurements are at these of so many rows."""
+    found = {}
+    for name, cells in task.columns.items():
+        found[name] = np.full((count, *cells.shape[1:]), np.nan)
+        found[name][rows] = cells
+    return found
 
 
 # A table ------------------------------------------------------------------------------------------
@@ -127,6 +170,7 @@ def _of_task(task: TabularTask, rows: IntArray) -> MeasuredTask:
         budgets=task.budgets,
         costs=task.costs,
         fingerprints=task.fingerprints,
+        training=task.training,
     )
 
 

@@ -127,10 +127,10 @@ def _fitted(
         if name.startswith(METRICS) and (len(rows) < LEAST or np.ptp(last[rows]) == 0):
             on_step(f"{task.name} {name}: left out, as its values are too few or all the same")
             continue
-        deep = name in (VALIDATION, TEST)
-        goal = task.goal if deep else task.goals[name]
+        own_goal = name in (VALIDATION, TEST)
+        goal = task.goal if own_goal else task.goals[name]
         own = _rows(measured, cells, rows, goal)
-        found[name] = _Column(fit_model(own, columns, deep=deep), rows)
+        found[name] = _Column(fit_model(own, columns, goal=own_goal), rows)
         errors = found[name].fitted.errors
         on_step(f"{task.name} {name}: τ {errors.tau:.3f} of held-out rows")
     return found
@@ -231,6 +231,7 @@ class _Made:
             metrics=metrics,
             budgets=task.budgets,
             costs=task.costs,
+            training=task.training,
         )
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -286,7 +287,7 @@ class _Made:
             model = fit_model(
                 _rows(self._measured, cells, own.rows[~out], self._task.goal),
                 self._columns,
-                deep=True,
+                goal=True,
             ).model
             choices = self._measured.choices[own.rows[out]]
             values = model.predict(self._columns, choices).values[:, -1]

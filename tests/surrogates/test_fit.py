@@ -34,7 +34,7 @@ def rows(n: int, seeds: int) -> FitRows:
 
 @pytest.fixture(scope="module")
 def fitted() -> Fitted:
-    return fit_model(rows(150, 3), COLUMNS, deep=False)
+    return fit_model(rows(150, 3), COLUMNS, goal=True)
 
 
 def test_values_curves_and_uncertainty_of_the_rest_are_right(fitted: Fitted) -> None:
@@ -89,7 +89,7 @@ def test_values_in_percent_stay_between_0_and_100() -> None:
     choices = SPACE.all_choices()[::8]
     cells = np.where(truth(choices) > 85, 100.0, truth(choices))[:, None, :]
     known = FitRows(choices, cells, np.ones(len(choices), np.bool_), "%")
-    said = fit_model(known, COLUMNS, deep=False).model.predict(COLUMNS, SPACE.all_choices())
+    said = fit_model(known, COLUMNS, goal=True).model.predict(COLUMNS, SPACE.all_choices())
     assert said.values.max() <= 100
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from surrogate_nas.searchers.factory import make_searcher
 from surrogate_nas.spaces import open_space
 from surrogate_nas.store import Stored, open_storage
 from surrogate_nas.workflows.check_surrogate import check_surrogate
-from surrogate_nas.workflows.measurements import of_store, of_table, sampled_from
+from surrogate_nas.workflows.measurements import joined, of_store, of_table, sampled_from
 from surrogate_nas.workflows.sampled_build import build_sampled
 from surrogate_nas.workflows.sampling import SEARCHERS, sample
 from surrogate_nas.workflows.surrogates import build_surrogate
@@ -124,6 +125,27 @@ def test_searches_of_a_store_are_fitted(tmp_path: Path) -> None:
     assert card["sampling"] == dict(Counter(rows.found_by))
     with pytest.raises(UnknownNameError, match="made"):
         of_store(str(store), ["maid"])
+
+
+def test_tasks_with_rows_of_their_own_are_joined(table: Path, tmp_path: Path) -> None:
+    one, other = (
+        sampled_from(str(table), None, how="random", count=80, seed=seed) for seed in (0, 1)
+    )
+    renamed = replace(other, tasks=(replace(other.tasks[0], name="other"),))
+    both = joined([one, renamed])
+    assert [task.name for task in both.tasks] == ["made", "other"]
+    for part, task in zip((one, other), both.tasks, strict=True):
+        cells = task.columns["validation"]
+        there = np.isfinite(cells).all(axis=(1, 2))
+        kept = dict(zip(map(tuple, both.choices[there].tolist()), cells[there], strict=True))
+        assert len(kept) == 80
+        for row, expected in zip(part.choices, part.tasks[0].columns["validation"], strict=True):
+            np.testing.assert_array_equal(kept[tuple(row.tolist())], expected)
+    card = build_surrogate(both, tmp_path / "both.h5").card
+    assert {name: own["rows"] for name, own in card["tasks"].items()} == {"made": 80, "other": 80}
+    for parts in ([one, other], []):
+        with pytest.raises(InvalidArgumentError, match="different tasks of one space"):
+            joined(parts)
 
 
 def test_trainings_go_where_searches_go_and_go_on_from_the_log(tmp_path: Path) -> None:
