@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
@@ -14,14 +13,10 @@ from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.sources import METRICS, ArraySource
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Goal
+from surrogate_nas.task_weights import MEAN, shares
 
 MeanScale = Literal["raw", "normal"]
 """Whether a weighted mean is of the values themselves or of their normal scores in each task."""
-
-_ROUNDING = 1e-12  # of a sum of shares
-
-MEAN = "weighted mean"
-"""Name of the metric of a combined task."""
 
 
 class CombinedTask(TabularTask):
@@ -82,7 +77,7 @@ def combined(
     names = [task.name for task in tasks]
     if first is None or len(set(names)) < len(names) or len(names) < 2:
         raise InvalidArgumentError(f"tasks must be two different ones or more, got {names}")
-    shares = _shares(names, weights)
+    by_weight = shares(names, weights)
     if scale not in get_args(MeanScale):
         raise InvalidArgumentError(f"scale must be 'raw' or 'normal', got {scale!r}")
     for task in tasks[1:]:
@@ -109,7 +104,7 @@ def combined(
         )
     choices = choices[there]
     columns = [np.stack([t.lookup(choices, budget=b) for b in budgets], axis=1) for t in tasks]
-    mean = _mean(columns, shares, scale)
+    mean = _mean(columns, by_weight, scale)
     goal, sign = _goal(tasks, scale)
     tests = [task.test_values for task in tasks]
     test: FloatArray | None = None
@@ -120,7 +115,7 @@ def combined(
             if values is not None
         ]
         test = np.full(mean.shape, np.nan)
-        test[:, -1] = sign * _mean([values[:, None] for values in own], shares, scale)[:, 0]
+        test[:, -1] = sign * _mean([values[:, None] for values in own], by_weight, scale)[:, 0]
     metrics, goals = _metrics(tasks, columns, choices, budgets)
     task = CombinedTask(
         "+".join(names),
@@ -135,7 +130,7 @@ def combined(
         isomorphs=first.isomorphs,
         benchmark=first.benchmark,
     )
-    task.parts, task.weights, task.scale = tuple(tasks), shares, scale
+    task.parts, task.weights, task.scale = tuple(tasks), by_weight, scale
     if isinstance(task._source, ArraySource):
         task._source.goals = goals
     return task
@@ -149,35 +144,28 @@ def combined_settings(task: object) -> dict[str, Any]:
     return {"parts": names, "task_weights": list(task.weights), "scale": task.scale}
 
 
+def weighted_metrics(task: object) -> tuple[tuple[str, float], ...]:
+    """The metric of each task of a weighted mean of values, and its weight; else nothing.
+
+    Weights are negative where less is better. Means of normal scores have none, as scores follow
+    from whole tables, and a search does not know these.
+    """
+    if not isinstance(task, CombinedTask) or task.scale != "raw":
+        return ()
+    weighted = zip(task.each, task.weights, strict=True)
+    return tuple((goal.metric, goal.sign * weight) for goal, weight in weighted)
+
+
 def parts_of(task: TabularTask) -> tuple[TabularTask, ...]:
     """The tasks of a combined one, else the task itself."""
     return task.parts if isinstance(task, CombinedTask) else (task,)
 
 
-def _shares(names: Sequence[str], weights: Sequence[float] | None) -> tuple[float, ...]:
-    """Weights with the sum 1."""
-    if weights is None:
-        return (1 / len(names),) * len(names)
-    if len(weights) != len(names):
-        raise InvalidArgumentError(
-            f"weights must be one for each of the {len(names)} tasks ({', '.join(names)}), got "
-            f"{len(weights)}"
-        )
-    total = math.fsum(weights)
-    if not all(math.isfinite(w) and w >= 0 for w in weights) or total <= 0:
-        raise InvalidArgumentError(
-            f"weights must not be negative, and not all 0, got {', '.join(map(str, weights))}"
-        )
-    if abs(total - 1) < _ROUNDING:  # shares stay the same digits, such as those of a store
-        return tuple(weights)
-    return tuple(weight / total for weight in weights)
-
-
-def _mean(columns: Sequence[FloatArray], shares: Sequence[float], scale: MeanScale) -> FloatArray:
+def _mean(columns: Sequence[FloatArray], weights: Sequence[float], scale: MeanScale) -> FloatArray:
     """Weighted mean of values (rows, budgets), larger is better."""
     if scale == "normal":
         columns = [_normal_scores(values) for values in columns]
-    return np.asarray(sum(w * values for w, values in zip(shares, columns, strict=True)))
+    return np.asarray(sum(w * values for w, values in zip(weights, columns, strict=True)))
 
 
 def _normal_scores(values: FloatArray) -> FloatArray:

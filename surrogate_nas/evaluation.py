@@ -185,6 +185,8 @@ class TaskData:
             `surrogate_nas.predictors.base.Predictor.reads_features`); or None.
         descriptor: float (k,) that describes the task itself, or None.
         fingerprint: Recognises the task under any name, see `fingerprint`.
+        parts: Of a weighted mean of several tasks, the metric of each: float (n, tasks), each in
+            its own sign, NaN where it was not measured; or None.
     """
 
     name: str
@@ -194,6 +196,7 @@ class TaskData:
     features: Features | None = None
     descriptor: FloatArray | None = None
     fingerprint: str = ""
+    parts: FloatArray | None = None
 
     def __post_init__(self) -> None:
         for name, array in (
@@ -227,6 +230,7 @@ class TaskData:
             features=self.features,
             descriptor=self.descriptor,
             fingerprint=self.fingerprint,
+            parts=None if self.parts is None else self.parts[rows],
         )
 
 

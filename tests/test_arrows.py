@@ -37,6 +37,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "limits",
             "pickle_sharing",
             "returned",
+            "task_weights",
             "training_settings",
         }
     ),
@@ -67,7 +68,8 @@ OPEN = frozenset({LAYER["errors"]})
 # The workflows that others may import.
 WORKFLOWS = {
     "search": frozenset({"export", "verify"}),
-    "setups": frozenset({"export", "goals", "proxies", "search", "verify"}),
+    "setups": frozenset({"data_sets", "export", "goals", "proxies", "search", "verify"}),
+    "data_sets": frozenset({"search"}),
     "experiment": frozenset({"goals", "proxies"}),
     "retry": frozenset({"build"}),
     "compare": frozenset({"equal_methods", "experiment", "goals", "proxies"}),

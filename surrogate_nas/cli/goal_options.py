@@ -6,7 +6,6 @@ import argparse
 from typing import TYPE_CHECKING
 
 from surrogate_nas.cli.console import names
-from surrogate_nas.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from surrogate_nas.workflows.goals import WantedGoals
@@ -59,7 +58,7 @@ def add_goal_options(parser: argparse.ArgumentParser) -> None:
         "--weights",
         type=weights,
         metavar="W,…",
-        help="of several tasks: optimise their weighted mean (default: equal ones)",
+        help="of several tasks or data sets: optimise their weighted mean (default: equal ones)",
     )
     option(
         "--scale",
@@ -71,7 +70,7 @@ def add_goal_options(parser: argparse.ArgumentParser) -> None:
     option(
         "--each-task-a-goal",
         action="store_true",
-        help="of several tasks: optimise each, for a front",
+        help="of several tasks or data sets: optimise each, for a front",
     )
     _add_cost_options(parser)
 
@@ -116,18 +115,3 @@ def wanted_goals(arguments: argparse.Namespace) -> WantedGoals:
         cost_sources=arguments.cost_sources,
         confidence=arguments.confidence,
     )
-
-
-def refuse_several_tasks(arguments: argparse.Namespace) -> None:
-    """Refuse options of several tasks where every trial is a training.
-
-    Raises:
-        InvalidArgumentError: If there is one.
-    """
-    for name in ("weights", "known"):
-        if getattr(arguments, name):
-            raise InvalidArgumentError(f"--{name} is for searches of a table; leave it out")
-    if arguments.each_task_a_goal or arguments.scale != "raw":
-        raise InvalidArgumentError(
-            "--each-task-a-goal and --scale are for searches of a table; leave them out"
-        )

@@ -30,7 +30,7 @@ from surrogate_nas.cli.console import (
     write_json,
     write_page,
 )
-from surrogate_nas.cli.goal_options import add_goal_options, refuse_several_tasks, wanted_goals
+from surrogate_nas.cli.goal_options import add_goal_options, wanted_goals
 from surrogate_nas.cli.network_options import DEFAULT_SPACE, training_options
 from surrogate_nas.cli.proxy_options import add_proxies_option
 from surrogate_nas.cli.verify import finished
@@ -227,7 +227,6 @@ def _tabulated(arguments: argparse.Namespace, method: Method) -> SearchSetup:
 def _trained(arguments: argparse.Namespace, method: Method) -> SearchSetup:
     from surrogate_nas.workflows.setups import training_setup
 
-    refuse_several_tasks(arguments)
     return training_setup(
         arguments.space or DEFAULT_SPACE,
         method,

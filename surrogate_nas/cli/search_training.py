@@ -44,7 +44,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     option(
         "--dataset",
         metavar="D",
-        help=f"the data set: {KNOWN_DATASETS}",
+        help="the data set, or several, separated by commas, for which one architecture is wanted: "
+        f"{KNOWN_DATASETS}",
     )
     add_data_dir_option(option)
     add_space_option(option, later=True)

@@ -80,6 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     with only_json(arguments.json):
         from surrogate_nas.store import open_storage, read_study
         from surrogate_nas.training.plan import recorded_training
+        from surrogate_nas.workflows.goals import stored_goals
         from surrogate_nas.workflows.verify import VerificationPlan, verify_trials
 
         storage = open_storage(arguments.store, new=False)
@@ -91,7 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
         checked = verify_trials(
             study.trials,
             plan,
-            goals=study.goals,
+            goals=stored_goals(study),
             store=storage,
             workers=arguments.workers,
             cluster=cluster,

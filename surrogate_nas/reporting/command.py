@@ -44,7 +44,9 @@ def repeating(settings: Mapping[str, Any], *, space: str, trials: int) -> str | 
         if settings.get("budget") is not None:
             words += ["--budget", settings["budget"]]
     elif "epochs" in settings:
-        words += ["--space", space, "--dataset", settings["task"], "--epochs", settings["epochs"]]
+        names = ",".join(settings.get("parts") or [settings["task"]])
+        words += ["--space", space, "--dataset", names, "--epochs", settings["epochs"]]
+        words += _mean(settings)
         sizes = settings.get("settings") or {}
         if sizes:
             words += ["--settings", ",".join(f"{key}={value}" for key, value in sizes.items())]

@@ -13,12 +13,15 @@ from surrogate_nas._types import BoolArray, FloatArray, IntArray
 from surrogate_nas.evaluation import Evaluation, Features, Goal, Prediction, TaskData, Trial
 from surrogate_nas.fronts import nondominated
 from surrogate_nas.predictors.base import Predictor
+from surrogate_nas.predictors.meta.several_tasks import SeveralTasks
 from surrogate_nas.searchers.acquisition import most_promising
 from surrogate_nas.searchers.base import KnownCosts, Searcher
 from surrogate_nas.searchers.candidates import Candidates
 from surrogate_nas.searchers.front_data import GoalPredictions, GoalScale, KnownTrials, keeping
 from surrogate_nas.searchers.improvement import MOST_EXACT, expected_hypervolume_improvement
 from surrogate_nas.searchers.learning_rows import LearningRows
+from surrogate_nas.searchers.operation_counts import OperationCounts, sizes
+from surrogate_nas.searchers.part_values import PartValues
 from surrogate_nas.searchers.predicted import PredictedObjective
 from surrogate_nas.searchers.several import Values, best_first, least_values, tchebycheff
 from surrogate_nas.spaces.base import Architecture, SearchSpace
@@ -27,6 +30,7 @@ _FEW = 5  # successful trials before a predictor without a prior is trusted
 _FAR = 3.0  # standard deviations beyond which an improvement is neglected
 _FIRST = 15  # guided proposals that are all by the expected improvement
 _MIXED = 2  # later ones of which one is by a scalarisation
+_EQUAL = 1e-9  # difference of distances
 _BEST = 10  # architectures of the front whose neighbours become candidates
 
 
@@ -115,6 +119,7 @@ class FrontGuide:
         self.exploration = exploration
         self.inner_every = inner_every
         self.features = features
+        self.counts = OperationCounts.of(self.space, features)
         self.all_candidates = all_candidates
         from surrogate_nas.predictors.gp import GaussianProcess  # slow to import
 
@@ -125,6 +130,9 @@ class FrontGuide:
         for i, goal in enumerate(self.goals):
             if goal.metric in known:
                 continue
+            if isinstance(predictor, SeveralTasks) and goal.metric in predictor.metrics:
+                self.models[i] = predictor.of_one()  # each task is a goal
+                continue
             own = GaussianProcess() if predictor.has_prior else copy.deepcopy(predictor)
             self.models[i] = predictor if i == 0 else own
         learns = any(not model.has_prior for model in self.models.values())
@@ -134,6 +142,7 @@ class FrontGuide:
         self._plan: deque[tuple[Architecture, Values]] = deque()
         self._scales: list[GoalScale] = []
         self._rows = LearningRows(labels)
+        self._parts = PartValues(next(iter(self.models.values()), predictor))
         self._news = 0
         self._guided = 0
         # Of a read-only array of architectures: their known costs, the scales, and the scores.
@@ -144,6 +153,7 @@ class FrontGuide:
         self._candidates = Candidates(inner, model, rng, steps=steps, proposals=refit_every)
         self.foreseen: dict[Architecture, float] = {}
         self._started = 0
+        self._sizes: IntArray | None = None  # of all candidates, before the first plan
 
     def shared(self) -> dict[int, Any]:
         """What a fork does not copy, see `Searcher.fork`."""
@@ -162,6 +172,7 @@ class FrontGuide:
         """Learn from one trial."""
         key = self.space.key(trial.arch)
         self._believed.pop(key, None)
+        self._parts.observe(key, trial.evaluation, self.goals)
         if trial.evaluation is not None:
             self._told[key] = trial.evaluation.values
         else:
@@ -184,17 +195,19 @@ class FrontGuide:
         return self.inner.ask(1)[0].arch
 
     def _first(self, free: Free) -> Architecture | None:
-        """An architecture before there is anything to learn from, where some goals are known.
+        """An architecture before there is anything to learn from.
 
-        It keeps the known limits, and each is from another part of the range of the first known
-        goal.
+        Each is from another part of the range of the first known goal, and keeps the known limits.
+        Where no goal is known, sizes take its place: what costs little, and what costs much, are
+        measured before a model has a say. A model that has seen neither may take all that it has
+        not seen for what it has.
         """
-        if self.known_costs is None or not self.all_candidates:
+        if not self.all_candidates:
             return None
         candidates = self.space.unique()
         known = self._known(candidates)
         if not known:
-            return None
+            return self._first_of_size(candidates, free(candidates))
         open_ = free(candidates)
         for i, least in enumerate(least_values(self.goals)):
             if i in known and least is not None:
@@ -203,10 +216,29 @@ class FrontGuide:
         if not left.size:
             return None
         left = left[np.argsort(known[min(known)].mean[left], kind="stable")]
-        parts = max(self.initial, 1)
+        part = self._part(max(self.initial, 1))
+        return self.space.architecture(candidates[left[int(part * len(left))]])
+
+    def _first_of_size(self, candidates: IntArray, open_: BoolArray) -> Architecture | None:
+        """One of the free candidates whose size is nearest to a draw from the range of sizes."""
+        left = np.flatnonzero(open_)
+        if self.counts is None or not left.size:
+            return None
+        if self._sizes is None:
+            self._sizes = sizes(self.space, candidates)
+        found = self._sizes[left]
+        least, most = int(found.min()), int(found.max())
+        if least == most:
+            return None
+        distance = np.abs(found - least - self._part(max(self.initial, 1)) * (most - least))
+        nearest = left[distance <= distance.min() + _EQUAL]
+        return self.space.architecture(candidates[nearest[self.inner.rng.integers(len(nearest))]])
+
+    def _part(self, parts: int) -> float:
+        """A draw from the next of so many equal parts of the range from 0 to 1."""
         part = (self._started % parts + self.inner.rng.random()) / parts
         self._started += 1
-        return self.space.architecture(candidates[left[int(part * len(left))]])
+        return float(part)
 
     def _replan(self, free: Free) -> None:
         """Fit, predict, and line up the next proposals."""
@@ -274,7 +306,11 @@ class FrontGuide:
         rows, anew = self._rows.choose(trials, len(known.archs) - trials, worst, self.rng)
         choices = np.array([known.archs[i].choices for i in rows.tolist()])
         for i, model in self.models.items():
-            data = TaskData("search", self.space, choices, known.scores[rows, i], self.features)
+            features = self.features if i == 0 else self.counts or self.features
+            parts = self._parts.of([known.archs[j] for j in rows.tolist()]) if i == 0 else None
+            data = TaskData(
+                "search", self.space, choices, known.scores[rows, i], features, parts=parts
+            )
             (model.fit if anew else model.update)(data)
 
     def _known(self, choices: IntArray) -> dict[int, Prediction]:

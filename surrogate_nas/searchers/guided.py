@@ -20,6 +20,7 @@ from surrogate_nas.searchers.base import KnownCosts, Requirements, Searcher
 from surrogate_nas.searchers.candidates import BEST, Candidates, extent, is_heavy
 from surrogate_nas.searchers.decision_process import DecisionProcess
 from surrogate_nas.searchers.learning_rows import LearningRows
+from surrogate_nas.searchers.part_values import PartValues
 from surrogate_nas.searchers.predicted import PredictedObjective
 from surrogate_nas.searchers.stalls import PATIENCE, PATIENCE_WITH_PRIOR, RepeatedNetworks, Stall
 from surrogate_nas.spaces.base import Architecture
@@ -228,6 +229,7 @@ class Guided(Searcher):
         self._stall, self._repeats = Stall(patience), RepeatedNetworks(self.space)
         self._second: SecondOpinion | None = None  # of a prior that stalls
         self._front: FrontGuide | None = None  # of several goals
+        self._parts = PartValues(predictor)
         self._beside = DecisionProcess(self.space) if joined else None
         self._candidates = Candidates(
             inner, predictor, self.rng, steps=steps, proposals=refit_every
@@ -329,6 +331,7 @@ class Guided(Searcher):
             self._front.observe(trial)
             return
         key = self.space.key(trial.arch)
+        self._parts.observe(key, trial.evaluation)
         guided = self._believed.pop(key, None) is not None
         self._stall.observe(trial.value, guided=guided, turned=key in self._turned)
         self._turned.discard(key)
@@ -425,5 +428,9 @@ class Guided(Searcher):
         return known
 
     def _data(self, known: _Known, rows: IntArray) -> TaskData:
-        choices = np.array([known.archs[i].choices for i in rows.tolist()])
-        return TaskData("search", self.space, choices, known.scores[rows], self.features)
+        archs = [known.archs[i] for i in rows.tolist()]
+        choices = np.array([arch.choices for arch in archs])
+        parts = self._parts.of(archs)
+        return TaskData(
+            "search", self.space, choices, known.scores[rows], self.features, parts=parts
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,8 @@ class TrainingOptions:
     """Options of trainings; None means the settings of a table or a study, else the default.
 
     Attributes:
-        dataset: A name such as ``"digits"``, or a dotted path ``module:function``.
+        dataset: A name such as ``"digits"``, or a dotted path ``module:function``; a search takes
+            several, separated by commas.
         data_dir: The folder or file of the data set.
         epochs: Epochs of each training.
         recipe: A name of `surrogate_nas.training.recipes.RECIPES`.
@@ -52,6 +53,17 @@ class TrainingOptions:
     optimizer: str | os.PathLike[str] | None = None
     initial: str | os.PathLike[str] | None = None
     allow_seen: bool = False
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The names of all data sets."""
+        return () if self.dataset is None else tuple(self.dataset.split(","))
+
+    def each(self) -> list[TrainingOptions]:
+        """The options for each data set apart; themselves where there is one, or none is named."""
+        if len(self.datasets) < 2:
+            return [self]
+        return [replace(self, dataset=name) for name in self.datasets]
 
     def plan(
         self,

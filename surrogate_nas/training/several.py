@@ -11,13 +11,18 @@ from surrogate_nas.errors import UnknownNameError
 from surrogate_nas.evaluation import Evaluation, Goal, checked_goals
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.training.objective import MEASURED, TrainingObjective
+from surrogate_nas.training.several_trainings import SeveralTrainings
 
 
 class WithGoals:
     """Trainings whose further metrics are goals or limits beside the accuracy."""
 
     def __init__(
-        self, training: TrainingObjective, goals: Sequence[Goal], *, further: Sequence[str] = ()
+        self,
+        training: TrainingObjective | SeveralTrainings,
+        goals: Sequence[Goal],
+        *,
+        further: Sequence[str] = (),
     ) -> None:
         """Choose the goals of ``training``.
 
@@ -31,9 +36,10 @@ class WithGoals:
             InvalidArgumentError: If a metric is given twice, or all have limits.
         """
         own = training.goals[0].metric
+        each = training.each if isinstance(training, SeveralTrainings) else ()
+        known = [own, *(goal.metric for goal in each), *MEASURED, *further]
         for goal in goals:
-            if goal.metric not in (own, *MEASURED, *further):
-                known = [own, *MEASURED, *further]
+            if goal.metric not in known:
                 raise UnknownNameError("metric of a training", goal.metric, known)
         self.training = training
         self.goals = checked_goals(goals)

@@ -10,17 +10,18 @@ import os
 import shlex
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from surrogate_nas._types import Progress
 from surrogate_nas._version import RESULTS
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.catalog import table_of
-from surrogate_nas.benchmarks.combined import parts_of
+from surrogate_nas.benchmarks.combined import parts_of, weighted_metrics
 from surrogate_nas.benchmarks.folders import cache_folder, weights_folder
 from surrogate_nas.errors import FormatError, InvalidArgumentError
 from surrogate_nas.predictors.base import Adapted, MetaPredictor, Predictor
+from surrogate_nas.predictors.meta.several_tasks import SeveralTasks
 from surrogate_nas.predictors.meta.weights import (
     SHIPPED,
     Settings,
@@ -59,12 +60,15 @@ class PredictorChoice:
         weights: The file, absolute, or None for a predictor that learns from the task alone.
         digest: Hash of the file's content, or None.
         source_evaluations: Number of values of other tasks that the weights were trained on.
+        parts: Metrics of the tasks whose weighted mean is predicted, and their weights, negative
+            where less is better; none of a single task.
     """
 
     name: str
     weights: str | None = None
     digest: str | None = None
     source_evaluations: int = 0
+    parts: tuple[tuple[str, float], ...] = ()
 
     @property
     def learnt(self) -> str | None:
@@ -86,7 +90,11 @@ class PredictorChoice:
         if self.weights is None:
             predictor: Predictor = load("predictor", self.name)(seed=seed)
             return predictor
-        return Adapted(_learner(self.weights, self.digest), space)
+        learner = _learner(self.weights, self.digest)
+        if not self.parts:
+            return Adapted(learner, space)
+        metrics, weights = zip(*self.parts, strict=True)
+        return SeveralTasks(learner, space, metrics, weights)
 
 
 @functools.lru_cache(maxsize=4)
@@ -137,6 +145,28 @@ def choose_predictor(
             or a file's weights saw the task.
         FormatError: If a file is damaged, or of another version or space.
     """
+    found = _chosen(
+        name,
+        task,
+        sources=sources,
+        leave_one_out=leave_one_out,
+        workers=workers,
+        checkpoint=checkpoint,
+        progress=progress,
+    )
+    return found if found.weights is None else replace(found, parts=weighted_metrics(task))
+
+
+def _chosen(
+    name: str,
+    task: TabularTask,
+    *,
+    sources: str | None,
+    leave_one_out: bool,
+    workers: int | None,
+    checkpoint: Path | None,
+    progress: Progress | bool,
+) -> PredictorChoice:
     if sources is not None and leave_one_out:
         raise InvalidArgumentError("sources and leave_one_out exclude each other; give one")
     given = sources is not None or leave_one_out
@@ -185,7 +215,9 @@ def missing_weights(name: str, task: TabularTask, *, sources: str | None) -> Pat
     return None if _is_whole(path) else path
 
 
-def choose_for_training(name: str, space: SearchSpace, dataset: str) -> PredictorChoice:
+def choose_for_training(
+    name: str, space: SearchSpace, dataset: str | Sequence[str]
+) -> PredictorChoice:
     """Choose a predictor that guides a search by real training.
 
     Args:
@@ -193,7 +225,7 @@ def choose_for_training(name: str, space: SearchSpace, dataset: str) -> Predicto
             `AUTO`: meta-gnn with installed weights of the space that saw no task of the data
             set's name, else gp.
         space: The space that is searched.
-        dataset: The data set of the trainings.
+        dataset: The data set of the trainings, or several.
 
     Raises:
         UnknownNameError: If there is no such predictor.
@@ -210,7 +242,8 @@ def choose_for_training(name: str, space: SearchSpace, dataset: str) -> Predicto
         _tell_unseen(f"the weights {name}", settings, space)
         return _choice(name, Path(name), settings)
     if name == AUTO:
-        return _automatic(space, lambda settings: settings.saw(space, dataset))
+        names = [dataset] if isinstance(dataset, str) else dataset
+        return _automatic(space, lambda settings: any(settings.saw(space, one) for one in names))
     if learns_from_others(name):
         raise InvalidArgumentError(
             f"predictor {name!r} learns from other tasks; for a search by training name the file "

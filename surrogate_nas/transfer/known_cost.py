@@ -16,6 +16,7 @@ from surrogate_nas.transfer.cost_model import CostModel
 
 if TYPE_CHECKING:
     from surrogate_nas.training.objective import TrainingObjective
+    from surrogate_nas.training.several_trainings import SeveralTrainings
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,12 @@ class KnownCost:
 class WithCost(WithGoals):
     """Trainings with a cost that is known of all architectures."""
 
-    def __init__(self, training: TrainingObjective, goals: Sequence[Goal], cost: KnownCost) -> None:
+    def __init__(
+        self,
+        training: TrainingObjective | SeveralTrainings,
+        goals: Sequence[Goal],
+        cost: KnownCost,
+    ) -> None:
         """Choose the goals; see `WithGoals`."""
         super().__init__(training, goals, further=[cost.goal.metric])
         self.cost = cost

@@ -18,7 +18,9 @@ from surrogate_nas.evaluation import Goal, Objective
 from surrogate_nas.spaces.base import Isomorphs, SearchSpace
 
 if TYPE_CHECKING:
+    from surrogate_nas.store import Study
     from surrogate_nas.training.objective import TrainingObjective
+    from surrogate_nas.training.several_trainings import SeveralTrainings
     from surrogate_nas.transfer.known_cost import KnownCost
 
 KNOWN = ("parameters", "params", "flops", "macs")
@@ -63,6 +65,10 @@ class WantedGoals:
             raise InvalidArgumentError(
                 f"confidence must be at least 0.5 and below 1, got {self.confidence}"
             )
+        if self.each_task_a_goal and self.weights is not None:
+            raise InvalidArgumentError(
+                "weights are of one weighted mean, and each task a goal makes none; leave one out"
+            )
         if self.cost_sources is not None and self.cost_model is None:
             raise InvalidArgumentError(
                 "--cost-sources are other devices than that of --cost-model; name that one, too"
@@ -94,32 +100,48 @@ class WantedGoals:
                     f"{tasks[0].name}; name others, too: --task {tasks[0].name},…"
                 )
             return self._chosen(tasks[0], [])
-        if self.each_task_a_goal and self.weights is not None:
-            raise InvalidArgumentError(
-                "weights are of one weighted mean, and each task a goal makes none; leave one out"
-            )
         both = combined(tasks, self.weights, scale=self.scale)
         return self._chosen(both, list(both.each) if self.each_task_a_goal else [])
 
-    def of_training(self, training: TrainingObjective) -> Objective:
-        """A training with these goals, which are its accuracy and its further metrics.
+    def of_trainings(self, trainings: Sequence[TrainingObjective]) -> Objective:
+        """Trainings with these goals, which are the accuracy and further metrics.
+
+        Args:
+            trainings: One for each data set.
 
         Raises:
-            SurrogateNASError: If there is no such metric, or one is given twice.
+            SurrogateNASError: If there is no such metric, one is given twice, or weights do not fit
+                the data sets.
         """
-        if not self.chosen:
+        for wrong, option in (
+            (self.known, "--known is"),
+            (self.scale != "raw", "--scale is"),
+            (len(trainings) == 1 and self.combines, "--weights and --each-task-a-goal are"),
+        ):
+            if wrong:
+                several = option.startswith("--weights")
+                what = "several data sets (--dataset D1,D2)" if several else "searches of a table"
+                raise InvalidArgumentError(f"{option} for {what}; leave it out")
+        if len(trainings) == 1:
+            return self._of_training(trainings[0], [])
+        from surrogate_nas.training.several_trainings import SeveralTrainings  # loads torch
+
+        both = SeveralTrainings(trainings, self.weights)
+        return self._of_training(both, list(both.each) if self.each_task_a_goal else [])
+
+    def _of_training(
+        self, training: TrainingObjective | SeveralTrainings, each: list[Goal]
+    ) -> Objective:
+        if not self.chosen and not each:
             return training
         from surrogate_nas.training.several import WithGoals  # loads torch
 
         own, cost = training.goals[0], self._cost(training.space)
-        goals = [
-            own
-            if metric == own.metric
-            else (
-                cost.goal if cost and metric == cost.goal.metric else Goal(metric, maximise=False)
-            )
-            for metric in self.goals or [own.metric]
-        ]
+        accuracies = [own, *getattr(training, "each", ())]
+        named = {goal.metric: goal for goal in accuracies}
+        named |= {} if cost is None else {cost.goal.metric: cost.goal}
+        metrics = self.goals or ([] if each else [own.metric])
+        goals = [*each, *(named.get(m, Goal(m, maximise=False)) for m in metrics)]
         goals += [parse_limit(text) for text in self.limits]
         if cost is None:
             return WithGoals(training, goals)
@@ -204,6 +226,16 @@ def parse_limit(text: str) -> Goal:
             f"a limit must be a metric, <= or >=, and a number, such as 'latency<=5', got {text!r}"
         )
     return Goal(found["metric"], maximise=found["sign"] == ">=", limit=value)
+
+
+def stored_goals(study: Study) -> tuple[Goal, ...]:
+    """The goals of a stored search, with the limits that are kept as text."""
+    texts = study.settings.get("goals") or [goal.metric for goal in study.goals]
+    limits = [
+        None if text == goal.metric else parse_limit(text).limit
+        for text, goal in zip(texts, study.goals, strict=True)
+    ]
+    return tuple(replace(g, limit=limit) for g, limit in zip(study.goals, limits, strict=True))
 
 
 def check_feasible(task: TabularTask) -> None:

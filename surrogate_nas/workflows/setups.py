@@ -22,8 +22,13 @@ from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.base import RestrictedSpace, SearchSpace
 from surrogate_nas.stopping import MedianStopping
 from surrogate_nas.training.options import INHERIT, VERIFICATION_SEEDS
-from surrogate_nas.training_settings import learnt_names, recorded
+from surrogate_nas.training_settings import learnt_names
 from surrogate_nas.transfer import PredictorChoice, choose_for_training, choose_predictor
+from surrogate_nas.workflows.data_sets import (
+    planned_trainings,
+    stored_settings,
+    weighted_metrics,
+)
 from surrogate_nas.workflows.goals import WantedGoals
 from surrogate_nas.workflows.proxies import search_proxies
 from surrogate_nas.workflows.search import SearchOptions, SearchSetup
@@ -117,10 +122,10 @@ def _afterwards(
 def _table_verification(task: TabularTask, options: SearchOptions, top: int) -> VerificationPlan:
     from surrogate_nas.workflows.verify import VerificationPlan
 
-    _check_verified(task, options)
+    _check_verified(task, options, task.own_goal.metric)
     training, plan = options.training.plan(_whole(task.space), task.training)
     seeds = range(plan["seeds"], plan["seeds"] + VERIFICATION_SEEDS)  # not those of the table
-    return VerificationPlan(top, training, plan, seeds)
+    return VerificationPlan(top, training, plan, seeds, task.own_goal.metric)
 
 
 def _table_export(
@@ -128,7 +133,7 @@ def _table_export(
 ) -> ExportPlan:
     from surrogate_nas.workflows.export import plan_export
 
-    _check_verified(task, options)
+    _check_verified(task, options, task.own_goal.metric)
     training, plan = options.training.plan(_whole(task.space), task.training)
     return plan_export(path, training, plan, seed=plan["seeds"])  # not one of the table
 
@@ -166,20 +171,19 @@ def training_setup(
     method = _guided(method)
     epochs = _epochs(options)
     options = replace(options, budget=epochs)
-    training, plan = options.training.plan(
+    planned = planned_trainings(
         space if isinstance(space, SearchSpace) else open_space(space),
-        epochs=epochs,
-        seed=options.seed,
-        stop=MedianStopping(first=max(1, epochs // 3)) if stop_early else None,
+        options,
+        epochs,
+        stop_early=stop_early,
         weights=_inherited_weights(method, options),
-        check_initial=True,
     )
+    training, plan = planned[0]
     check_arguments(training, **options.limits)
-    objective = _with_goals(training, goals, options)
-    space_name, dataset = training.space.name, training.dataset.name
-    guide = None
-    if method.predictor is not None:
-        guide = choose_for_training(method.predictor, training.space, dataset)
+    objective = _with_goals([training for training, _ in planned], goals, options)
+    names = [training.dataset.name for training, _ in planned]
+    space_name, dataset = training.space.name, "+".join(names)
+    guide = _training_guide(method, training.space, names, objective)
     features = search_proxies(options.proxies, method, guide, training.space, training, progress)
     setup = SearchSetup(
         label=f"{space_name} on {dataset}",
@@ -194,8 +198,17 @@ def training_setup(
         verification=_own_verification(training, plan, options),
         export=_own_export(space, training, plan, options),
     )
-    settings = {"task": dataset, **recorded(plan), "stop_early": stop_early}
+    settings = stored_settings(planned, objective, stop_early=stop_early)
     return _kept(setup, f"train {space_name}", dataset, settings | _goal_settings(objective))
+
+
+def _training_guide(
+    method: Method, space: SearchSpace, datasets: Sequence[str], objective: Objective
+) -> PredictorChoice | None:
+    if method.predictor is None:
+        return None
+    guide = choose_for_training(method.predictor, space, datasets)
+    return guide if guide.weights is None else replace(guide, parts=weighted_metrics(objective))
 
 
 def _inherited_weights(method: Method, options: SearchOptions) -> Path | None:
@@ -242,16 +255,18 @@ def _own_verification(
 
 
 def _with_goals(
-    training: TrainingObjective, goals: WantedGoals | None, options: SearchOptions
+    trainings: Sequence[TrainingObjective], goals: WantedGoals | None, options: SearchOptions
 ) -> Objective:
-    objective = training if goals is None else goals.of_training(training)
-    _check_verified(objective, options)
+    objective = (goals or WantedGoals()).of_trainings(trainings)
+    _check_verified(objective, options, trainings[0].goals[0].metric)
     return objective
 
 
-def _check_verified(objective: Objective, options: SearchOptions) -> None:
+def _check_verified(objective: Objective, options: SearchOptions, metric: str) -> None:
     if options.verify is not None:
-        check_one_goal(objective.goals, "a verification")
+        from surrogate_nas.workflows.verify import trained_goal  # loads torch
+
+        trained_goal(objective.goals, metric)
     if options.export is not None:  # limits are no goals: one trial is the best that keeps them
         check_one_goal([goal for goal in objective.goals if goal.limit is None], "--export-best")
 

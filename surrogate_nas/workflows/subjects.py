@@ -6,7 +6,6 @@ import json
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from surrogate_nas._version import library_versions
@@ -14,13 +13,12 @@ from surrogate_nas.benchmarks.base import Benchmark, TabularTask
 from surrogate_nas.benchmarks.catalog import open_benchmark
 from surrogate_nas.benchmarks.combined import CombinedTask, combined_settings
 from surrogate_nas.errors import InvalidArgumentError, SurrogateNASError
-from surrogate_nas.evaluation import Goal
 from surrogate_nas.records import SearchResult
 from surrogate_nas.records.verification import VerificationRecord
 from surrogate_nas.reporting.command import repeating, typed, without_passwords
 from surrogate_nas.reporting.html.subject import SearchSubject
 from surrogate_nas.training_settings import recorded
-from surrogate_nas.workflows.goals import WantedGoals, parse_limit
+from surrogate_nas.workflows.goals import WantedGoals, stored_goals
 from surrogate_nas.workflows.search import SearchOutcome
 
 if TYPE_CHECKING:
@@ -105,7 +103,7 @@ def of_store(store: str, name: str | None, space: str | os.PathLike[str] | None)
     storage = open_storage(store, new=False)
     study = read_study(storage, name, space=space)
     task, remarks = _task(study)
-    goals = _goals(study) if task is None else task.goals
+    goals = stored_goals(study) if task is None else task.goals
     finished = finished_after(storage, study.name)
     seconds = [finished.get(trial.proposal.number, math.nan) for trial in study.trials]
     total = max((s for s in seconds if s == s), default=0.0)
@@ -186,18 +184,8 @@ def _names(benchmark: Benchmark, name: str) -> list[str]:
     return [name] if name in benchmark.tasks else name.split("+")
 
 
-def _goals(study: Study) -> tuple[Goal, ...]:
-    """The goals with their limits, which studies keep as text."""
-    texts = study.settings.get("goals") or [goal.metric for goal in study.goals]
-    limits = [
-        None if text == goal.metric else parse_limit(text).limit
-        for text, goal in zip(texts, study.goals, strict=True)
-    ]
-    return tuple(replace(g, limit=limit) for g, limit in zip(study.goals, limits, strict=True))
-
-
 def _with_goals(task: TabularTask, study: Study) -> TabularTask:
-    goals = _goals(study)
+    goals = stored_goals(study)
     if len(goals) == 1:
         return task
     return task.with_goals(goals, known=study.settings.get("known") or ())
@@ -209,11 +197,21 @@ def _verification(storage: BaseStorage, study: Study) -> VerificationRecord | No
     from surrogate_nas.store.contents import study_names
 
     names = [n for n in study_names(storage) if n.startswith(f"verify {study.space.name}/")]
-    if not names or len(study.goals) != 1 or all(t.evaluation is None for t in study.trials):
+    if not names:
         return None
-    from surrogate_nas.workflows.verify import Verification, winners  # loads torch
+    from surrogate_nas.workflows.verify import (  # loads torch
+        TRAINED,
+        Verification,
+        trained_goal,
+        winners,
+    )
 
-    best = winners(study.space, study.trials, _MOST_WINNERS)
+    goals = stored_goals(study)
+    try:
+        compared = trained_goal(goals, TRAINED)
+        best = winners(study.space, study.trials, _MOST_WINNERS, goals, compared)
+    except InvalidArgumentError:  # no trial succeeded, or other goals were searched for
+        return None
     wanted = {winner.arch for winner in best}
     for name in names:
         trained = read_study(storage, name, space=None)
@@ -233,6 +231,6 @@ def _verification(storage: BaseStorage, study: Study) -> VerificationRecord | No
             for (arch, seed), trial in done.items()
             if trial.error is not None and arch in wanted
         )
-        found = Verification(study.goals[0], study.space, tuple(checked), values, errors, 0.0)
+        found = Verification(goals[compared], study.space, tuple(checked), values, errors, 0.0)
         return found.record()
     return None

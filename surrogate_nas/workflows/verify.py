@@ -20,11 +20,13 @@ from surrogate_nas._types import Progress
 from surrogate_nas.attempts import EvaluationJob, attempts, evaluations, forget
 from surrogate_nas.cluster import ClusterOptions
 from surrogate_nas.errors import InvalidArgumentError
-from surrogate_nas.evaluation import Goal, Proposal, Trial, check_one_goal
+from surrogate_nas.evaluation import Goal, Proposal, Trial
+from surrogate_nas.fronts import best_first
 from surrogate_nas.limits import TrialLimits
 from surrogate_nas.parallel import default_workers, one_thread
 from surrogate_nas.predictors.metrics import kendall_tau
 from surrogate_nas.progress import as_progress, renamed
+from surrogate_nas.records.results import keeps
 from surrogate_nas.records.verification import VerificationRecord, VerifiedArchitecture
 from surrogate_nas.reporting.terminal import counted
 from surrogate_nas.run import Remembering, owned
@@ -34,6 +36,10 @@ from surrogate_nas.training.plan import study_of
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
+
+
+TRAINED = "accuracy"
+"""What trainings measure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +66,14 @@ class VerificationPlan:
         training: Trains them.
         plan: Its settings as tables record them, see `surrogate_nas.training.plan.plan_training`.
         seeds: Seeds of the trainings of each.
+        metric: The metric of the search that trainings measure, too.
     """
 
     top: int
     training: TrainingObjective
     plan: Mapping[str, Any]
     seeds: Sequence[int]
+    metric: str = TRAINED
 
     def __str__(self) -> str:
         epochs = counted(self.plan["epochs"], "epoch")
@@ -79,7 +87,7 @@ class Verification:
     """The results of the trainings.
 
     Attributes:
-        goal: The goal of the search, for the sign of its values.
+        goal: The goal of the search that is trained, for the sign of its values.
         space: The space, for the notation.
         winners: The winners, the best first.
         trained: Accuracy in % for each winner and seed, None where the training failed or was
@@ -130,28 +138,71 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return float(np.mean(there)) if there else None
 
 
-def winners(space: SearchSpace, trials: Iterable[Trial], top: int) -> tuple[Winner, ...]:
+def winners(
+    space: SearchSpace,
+    trials: Iterable[Trial],
+    top: int,
+    goals: Sequence[Goal] = (),
+    compared: int = 0,
+) -> tuple[Winner, ...]:
     """The best trials of the largest budget, each network once.
+
+    Of several goals these are the trials that keep all limits, front by front, and in each front
+    those that are the farthest from the others first.
 
     Args:
         space: The space of the trials.
         trials: All trials of a search; failed ones are ignored.
         top: Number of trials; fewer if there are no more.
+        goals: Of the search; none for one without a limit.
+        compared: Position of the goal whose values are compared with trained ones.
 
     Raises:
-        InvalidArgumentError: If no trial succeeded.
+        InvalidArgumentError: If no trial succeeded, or none keeps the limits.
     """
     done = [(t.evaluation, t.proposal) for t in trials if t.evaluation is not None]
     if not done:
         raise InvalidArgumentError("the search has no trial that succeeded, so nothing to verify")
     largest = max(evaluation.budget for evaluation, _ in done)
+    whole = [pair for pair in done if pair[0].budget == largest]
+    kept = [pair for pair in whole if keeps(tuple(goals), pair[0])] if goals else whole
+    if not kept:
+        raise InvalidArgumentError("no trial of the search keeps all limits: nothing to verify")
+    free = [i for i, goal in enumerate(goals) if goal.limit is None]
+    if len(free) > 1:
+        values = np.array([[evaluation.values[i] for i in free] for evaluation, _ in kept])
+        order = best_first(values).tolist()
+    else:
+        at = free[0] if free else 0
+        order = sorted(range(len(kept)), key=lambda i: -kept[i][0].values[at])
     found: dict[Architecture, Winner] = {}
-    for evaluation, proposal in sorted(done, key=lambda pair: -pair[0].value):
+    for evaluation, proposal in (kept[i] for i in order):
         network = space.canonical(proposal.arch)
-        if evaluation.budget == largest and network not in found and len(found) < top:
-            predicted = proposal.info.get("predicted")
-            found[network] = Winner(proposal.arch, evaluation.value, predicted)
+        if network not in found and len(found) < top:
+            predicted = proposal.info.get("predicted") if compared == 0 else None
+            found[network] = Winner(proposal.arch, evaluation.values[compared], predicted)
     return tuple(found.values())
+
+
+def trained_goal(goals: Sequence[Goal], metric: str) -> int:
+    """Position of the goal whose values trainings can repeat.
+
+    Args:
+        goals: Of a search.
+        metric: What trainings measure.
+
+    Raises:
+        InvalidArgumentError: If it is none of several goals.
+    """
+    if len(goals) == 1:
+        return 0
+    for position, goal in enumerate(goals):
+        if goal.metric == metric:
+            return position
+    raise InvalidArgumentError(
+        f"a verification trains the best and compares their {metric}, which is none of the goals "
+        f"({', '.join(goal.text for goal in goals)}); leave it out, or add --goal {metric}"
+    )
 
 
 def verify_trials(
@@ -170,7 +221,7 @@ def verify_trials(
     Args:
         trials: All trials of the search; failed ones are ignored.
         plan: How they are trained.
-        goals: The goals of the search.
+        goals: The goals of the search, with their limits.
         store: Keeps the trainings in a separate study; those that it holds are not repeated.
         workers: See `verify`.
         cluster: See `verify`.
@@ -178,11 +229,12 @@ def verify_trials(
         progress: See `verify`.
 
     Raises:
-        InvalidArgumentError: If no trial succeeded, or the search has several goals.
+        InvalidArgumentError: If no trial succeeded, or what trainings measure is none of the
+            goals.
         SurrogateNASError: See `verify`.
     """
-    check_one_goal(goals, "a verification")
-    best = winners(plan.training.space, trials, plan.top)
+    compared = trained_goal(goals, plan.metric)
+    best = winners(plan.training.space, trials, plan.top, goals, compared)
     memory = None
     if store is not None:
         from surrogate_nas.store import Stored
@@ -192,7 +244,7 @@ def verify_trials(
     return verify(
         best,
         plan.training,
-        goal=goals[0],
+        goal=goals[compared],
         seeds=plan.seeds,
         workers=workers,
         cluster=cluster,

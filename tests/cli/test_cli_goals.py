@@ -119,7 +119,6 @@ def test_compare_tells_hypervolumes(capsys: pytest.CaptureFixture[str], tmp_path
         ("--minimise nope", "unknown metric of task 'easy' 'nope'"),
         ("--weights 1,2", "name others, too: --task easy,…"),
         ("--weights x", "must be numbers separated by commas"),
-        ("--goal size --verify 1 --dataset digits --goal accuracy", "a verification serves one"),
         ("--dataset digits --known parameters", "leave one out"),
     ],
 )

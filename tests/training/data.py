@@ -25,3 +25,9 @@ def source(_data_dir: Path | None) -> Examples:
     """The same for `open_dataset`."""
     data = squares()
     return Examples(data.train, data.validation, data.test)
+
+
+def other(_data_dir: Path | None) -> Examples:
+    """Another data set, with fewer classes."""
+    data = squares(n=64, classes=2)
+    return Examples(data.train, data.validation, data.test)

@@ -141,7 +141,7 @@ def test_a_task_with_a_computed_metric_can_be_sent_to_another_process() -> None:
 def test_trainings_know_the_cost(ten: str) -> None:
     training = TrainingObjective(SPACE, squares(), epochs=1, settings={"channels": 2})
     wanted = WantedGoals(limits=("latency_ms<=9",), cost_model=ten, confidence=0.9)
-    objective = wanted.of_training(training)
+    objective = wanted.of_trainings([training])
     assert isinstance(objective, KnowsCosts)
     known = objective.known_costs(CELLS[:4])["latency_ms"]
     arch = SPACE.architecture(CELLS[2])

@@ -25,7 +25,7 @@ from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.store import Stored, open_storage
 from surrogate_nas.training.objective import TrainingObjective
 from surrogate_nas.training.plan import plan_training, study_of
-from surrogate_nas.workflows.verify import Verification, Winner, verify, winners
+from surrogate_nas.workflows.verify import Verification, Winner, trained_goal, verify, winners
 from tests.answers import answered
 from tests.displays import Display
 from tests.training.data import squares
@@ -77,6 +77,33 @@ def test_winners_are_the_best_networks_of_the_largest_budget() -> None:
     assert len(winners(SPACE, trials, 9)) == 3
     with pytest.raises(InvalidArgumentError, match="no trial that succeeded"):
         winners(SPACE, trials[4:], 1)
+
+
+def test_winners_of_several_goals_are_the_front_that_keeps_the_limits() -> None:
+    goals = (Goal("accuracy"), Goal("latency", maximise=False), Goal("size", False, limit=5.0))
+    rows = [(0.9, -3.0, -9.0), (0.8, -2.0, -4.0), (0.7, -2.5, -4.0), (0.5, -1.0, -4.0)]
+    trials = [
+        Trial(Proposal(0, arch, info={"predicted": 0.1}), Evaluation(row, budget=2))
+        for arch, row in zip(ARCHS, rows, strict=True)
+    ]
+    found = winners(SPACE, trials, 9, goals)
+    # The first is beyond the limit, and the second dominates the third.
+    assert {winner.arch for winner in found[:2]} == {ARCHS[1], ARCHS[3]}
+    assert [winner.arch for winner in found[2:]] == [ARCHS[2]]
+    assert found[2] == Winner(ARCHS[2], 0.7, 0.1)
+    latencies = winners(SPACE, trials, 9, goals, compared=1)
+    assert latencies[2] == Winner(ARCHS[2], -2.5)
+    one = [
+        Trial(trial.proposal, Evaluation((row[0], row[2]), budget=2))
+        for trial, row in zip(trials, rows, strict=True)
+    ]
+    limited = winners(SPACE, one, 2, (goals[0], goals[2]))
+    assert [winner.value for winner in limited] == [0.8, 0.7]
+    with pytest.raises(InvalidArgumentError, match="no trial of the search keeps all limits"):
+        winners(SPACE, trials[:1], 1, goals)
+    assert trained_goal(goals, "accuracy") == 0
+    with pytest.raises(InvalidArgumentError, match="none of the goals"):
+        trained_goal(goals[1:], "accuracy")
 
 
 def test_isomorphic_winners_are_trained_once() -> None:
