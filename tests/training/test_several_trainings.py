@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -32,7 +33,7 @@ class _Known:
     """A training whose results are known."""
 
     def __init__(self, name: str, done: Evaluation) -> None:
-        self.dataset = type("Data", (), {"name": name})
+        self.dataset = SimpleNamespace(name=name)
         self.goals = (Goal("accuracy", unit="%"),)
         self.space: SearchSpace = SPACE
         self.done = done
@@ -73,7 +74,7 @@ def test_values_tests_and_curves_are_weighted_means() -> None:
     trainings = _trainings("a", "b")
     both = SeveralTrainings(trainings, [3, 1])
     found = both.evaluate(ARCH)
-    assert found.values == (pytest.approx(70.0),)
+    assert found.values == pytest.approx((70.0,))
     assert found.hidden == {
         "weighted mean": pytest.approx(65.0),
         "a:accuracy": 70.0,
