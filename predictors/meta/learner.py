@@ -43,7 +43,12 @@ from surrogate_nas.predictors.meta.kernel import TransferInputs, TransferKernel
 from surrogate_nas.predictors.meta.process import AdaptedProcess
 from surrogate_nas.predictors.meta.stacked import Stacked
 from surrogate_nas.predictors.meta.suite_prior import shrunk
-from surrogate_nas.predictors.meta.unseen_space import SizeScores, SourceTerms, VocabularyMapping
+from surrogate_nas.predictors.meta.unseen_space import (
+    SizeScores,
+    SourceTerms,
+    VocabularyMapping,
+    known_share,
+)
 from surrogate_nas.predictors.scores import normal_scores
 from surrogate_nas.predictors.structure.decision_columns import VALUES, DecisionColumns
 from surrogate_nas.predictors.structure.features import StructuralFeatures
@@ -78,7 +83,7 @@ class MetaGNN(MetaPredictor):
 
     A second process sees structural features alone. The two are weighted by their evidence on the
     support, so that misleading sources lose weight. In an unseen space, `Stacked` adds a process
-    that is trained on the support alone.
+    that is trained on the support alone, and is trusted more the less the sources know of it.
 
     If the spaces of the sources have columns of decisions (see `DecisionColumns`), the encoders and
     the kernels see them, too, and the prior mean is a mixture over groups of similar sources.
@@ -190,15 +195,15 @@ class MetaGNN(MetaPredictor):
 
     def prior(self, space: SearchSpace) -> Predictor:
         """A predictor of normal scores, whose order and spread alone have a meaning."""
-        return AdaptedProcess(self._learnt.shrunk, self._learnt.view(space))
+        view = self._learnt.view(space)
+        adapted = AdaptedProcess(self._learnt.shrunk, view)
+        if view.known is None:
+            return adapted
+        return Stacked(adapted, GaussianProcess(seed=self.seed), known=view.known)
 
     def adapt(self, support: TaskData) -> Predictor:
         """Condition on the support."""
-        view = self._learnt.view(support.space)
-        adapted = AdaptedProcess(self._learnt.shrunk, view)
-        if view.unseen:
-            return Stacked(adapted, GaussianProcess(seed=self.seed)).fit(support)
-        return adapted.fit(support)
+        return self.prior(support.space).fit(support)
 
     @property
     def _learnt(self) -> _Model:
@@ -376,8 +381,11 @@ class _View:
         self._read = model.reader(space, pool)
         scores, hidden = model.encode(self._read(pool))
         self._heads = _Standard(scores)
-        self.unseen = not model.terms.of_space(space)
-        self._sized = SizeScores(space.graphs(pool).pruned()) if self.unseen else None
+        self.known: float | None = None  # share of the operations, in an unseen space
+        self._sized: SizeScores | None = None
+        if not model.terms.of_space(space):
+            graphs = space.graphs(pool).pruned()
+            self.known, self._sized = known_share(graphs, model.terms), SizeScores(graphs)
         predicted = self._predicted(pool, scores)
         self._sources = _Standard(predicted)
         self._trend = _Standard(_trend(self._sources(predicted)))

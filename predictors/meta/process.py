@@ -22,7 +22,8 @@ from surrogate_nas.predictors.meta.noise import likely_noise, likely_scale
 from surrogate_nas.predictors.scores import QuantileMap, normal_scores
 from surrogate_nas.predictors.whitened import Growth, Whitened, inverse_factor
 
-_TRUST = (0.97, 0.03)  # prior probabilities of the processes with and without the sources
+_TRUST = (0.8, 0.2)  # prior weights of the processes with and without the sources
+_LEARNING_RATE = 0.2  # of their weights
 _NEGLIGIBLE = 1e-3  # probability below which a process is not computed
 _SURE = 10  # labels at which the measured calibration has weight one half
 
@@ -30,8 +31,12 @@ _SURE = 10  # labels at which the measured calibration has weight one half
 class AdaptedProcess(Predictor):
     """Two processes, one with the source tasks and one without, weighted by evidence.
 
-    The weights are the posterior probabilities of the two, given the support (Bayesian model
-    averaging, Hoeting et al., Statistical Science 1999), which protects from negative transfer.
+    The weights are the prior ones times a power of the evidence of the support, with an exponent
+    below 1 as neither process is right (Grünwald and van Ommen, "Inconsistency of Bayesian
+    Inference for Misspecified Linear Models", Bayesian Analysis 2017). Their posterior
+    probabilities would nearly always believe the sources, also where they mislead. The mean of
+    both costs little elsewhere, and protects from negative transfer.
+
     Values become normal scores of their ranks, and predictions are mapped back, as
     `GaussianProcess` does. The noise is that of the sources, corrected by evidence. The standard
     deviation includes the noise of one measurement and is calibrated on leave-one-out residuals.
@@ -94,7 +99,7 @@ class AdaptedProcess(Predictor):
         scores = normal_scores(values)
         posteriors = tuple(posterior.told(scores) for posterior in posteriors)
         evidence = np.array([posterior.evidence for posterior in posteriors])
-        weights = trust * np.exp(evidence - evidence.max())
+        weights = trust * np.exp(_LEARNING_RATE * (evidence - evidence.max()))
         kept = weights > _NEGLIGIBLE * weights.sum()
         self._choices = np.array(data.choices)
         self._posteriors = tuple(p for p, keep in zip(posteriors, kept, strict=True) if keep)

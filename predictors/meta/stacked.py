@@ -16,7 +16,8 @@ from surrogate_nas.predictors.gp import GaussianProcess
 from surrogate_nas.predictors.meta.process import AdaptedProcess
 from surrogate_nas.predictors.scores import QuantileMap, warped
 
-_TYPICAL = 20  # labels at which the data count as much as the prior of equal weights
+_TYPICAL = 20  # labels at which the data count as much as the prior weights
+_ALL_KNOWN, _NONE_KNOWN = 0.5, 0.9  # prior weight of the process from scratch
 
 
 class Stacked(Predictor):
@@ -25,18 +26,29 @@ class Stacked(Predictor):
     `AdaptedProcess` has hyperparameters of its sources, which mean less in an unseen space.
     `GaussianProcess` fits its own. Both learn warped values (see `warped`). The weight minimises
     the squared leave-one-out error (Breiman, "Stacked Regressions", Machine Learning 1996). As
-    few rows say little about it, it is shrunk towards one half as by 20 further rows. Before
-    `fit`, the transferred process predicts alone.
+    few rows say little about it, it is shrunk as by 20 further rows: towards one half if the
+    sources know all operations of the space, and towards nine tenths from scratch if they know
+    none. Before `fit`, the prediction is a mixture in the same way, of the transferred process
+    and of standard normal scores, so that it keeps the order and is as wide as it should be.
     """
 
     has_prior = True
     conditions = True
 
-    def __init__(self, transferred: AdaptedProcess, scratch: GaussianProcess) -> None:
-        """Store both."""
+    def __init__(
+        self, transferred: AdaptedProcess, scratch: GaussianProcess, *, known: float
+    ) -> None:
+        """Store both.
+
+        Args:
+            transferred: Conditioned here, as the other.
+            scratch: One that knows nothing of other tasks.
+            known: Share of the operations of the space that the sources know, in 0, …, 1.
+        """
         self._transferred, self._scratch = transferred, scratch
         self._map: QuantileMap | None = None
-        self._share = 0.5
+        # The weight of the process from scratch, without labels and with some.
+        self._expected = self._share = _NONE_KNOWN + (_ALL_KNOWN - _NONE_KNOWN) * known
 
     def fit(self, data: TaskData) -> Self:
         """Fit both to ``data`` alone."""
@@ -70,15 +82,19 @@ class Stacked(Predictor):
         )
         disagreement, n = scratch - transferred, len(scores)
         square = float(disagreement @ disagreement)
-        best = float(disagreement @ (scores - transferred)) / square if square > 0 else 0.5
-        self._share = min(max((n * best + _TYPICAL * 0.5) / (n + _TYPICAL), 0.0), 1.0)
+        best = self._expected
+        if square > 0:
+            best = float(disagreement @ (scores - transferred)) / square
+        self._share = min(max((n * best + _TYPICAL * self._expected) / (n + _TYPICAL), 0.0), 1.0)
         return self
 
     def predict(self, choices: IntArray) -> Prediction:
         """Predict; float64 mean, std and epistemic (n,)."""
         transferred = self._transferred.predict(choices)
         if self._map is None:
-            return transferred
+            mean = (1 - self._share) * transferred.mean
+            square = (1 - self._share) * (transferred.mean**2 + transferred.std**2) + self._share
+            return Prediction(mean, np.sqrt(square - mean**2))
         scratch = self._scratch.predict(choices)
 
         def mixed(first: FloatArray, second: FloatArray) -> FloatArray:

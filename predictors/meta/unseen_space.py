@@ -120,6 +120,16 @@ class VocabularyMapping:
         return replace(graphs, attributes=attributes)
 
 
+def known_share(graphs: ArchGraphs, terms: SourceTerms) -> float:
+    """Share of the operations in pruned graphs, in 0, …, 1, that the sources have at all.
+
+    It counts operations as often as they occur, whatever their attributes are.
+    """
+    operations = graphs.op[~np.isin(graphs.op, [*STRUCTURAL_OPERATIONS])]
+    known = set(terms.operations[:, 0].astype(int).tolist()) - {OPERATION_IDS["unknown"]}
+    return float(np.isin(operations, [*known]).mean()) if operations.size else 0.0
+
+
 def unseen_decisions(space: SearchSpace, operations: Collection[int]) -> tuple[str, ...]:
     """Names of the decisions that weights of other spaces cannot see in full.
 

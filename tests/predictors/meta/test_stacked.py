@@ -17,7 +17,18 @@ from surrogate_nas.predictors.gp import GaussianProcess
 from surrogate_nas.predictors.meta.stacked import Stacked
 from surrogate_nas.predictors.meta.weights import SHIPPED
 from surrogate_nas.predictors.metrics import coverage_90, kendall_tau
+from surrogate_nas.spaces.custom import CustomSpace
 from surrogate_nas.transfer import choose_predictor
+
+RESIDUALS = """
+name = "residuals"
+graph = "chain"
+decisions = 4
+options = ["skip", "small", "wide", "large"]
+operations.small = {operation = "inverted_residual", kernel = 3, expansion = 3}
+operations.wide = {operation = "inverted_residual", kernel = 3, expansion = 6}
+operations.large = {operation = "inverted_residual", kernel = 5, expansion = 6}
+"""
 
 
 @cache
@@ -81,16 +92,50 @@ class Constant(GaussianProcess):
         return self._said, np.ones(len(self._said))
 
 
+@pytest.mark.parametrize(("known", "rows"), [(1.0, 10), (0.0, 18)])
 @pytest.mark.parametrize("noise", [0.01, 0.7, 3.0])
-def test_weights_are_those_of_least_squares(noise: float) -> None:
+def test_weights_are_those_of_least_squares(noise: float, known: float, rows: int) -> None:
     data = support("digits", 60, 0)
     rng = np.random.default_rng(1)
-    stacked = Stacked(Constant(np.zeros(60)), Constant(np.zeros(60)))  # type: ignore[arg-type]
+    stacked = Stacked(Constant(np.zeros(60)), Constant(np.zeros(60)), known=known)  # type: ignore[arg-type]
     scores = stacked._target(data).values
     first, second = scores + rng.normal(size=60), scores + noise * rng.normal(size=60)
-    stacked = Stacked(Constant(first), Constant(second)).fit(data)  # type: ignore[arg-type]
+    stacked = Stacked(Constant(first), Constant(second), known=known).fit(data)  # type: ignore[arg-type]
     solution = np.linalg.lstsq((second - first)[:, None], scores - first, rcond=None)[0][0]
-    assert stacked._share == pytest.approx(np.clip((60 * solution + 10) / 80, 0, 1))
+    assert stacked._share == pytest.approx(np.clip((60 * solution + rows) / 80, 0, 1))
+
+
+def test_without_labels_the_order_is_kept_and_the_width_is_that_of_all_scores() -> None:
+    space = CustomSpace(RESIDUALS)
+    learner = choose_predictor(str(SHIPPED / "cells.safetensors"), task("digits")).make(space, 0)
+    found = learner.predict(space.all_choices())
+    transferred = learner._model()._transferred.predict(space.all_choices())  # type: ignore[attr-defined]
+    np.testing.assert_array_equal(np.argsort(found.mean), np.argsort(transferred.mean))
+    # A mixture of what is transferred, with a weight of .1 + .4 / 4, and standard normal scores.
+    sampled = np.random.default_rng(0).normal(size=200_000)
+    chosen = np.random.default_rng(1).random(200_000) < 0.2
+    for i in (0, 100, 200):
+        own = transferred.mean[i] + transferred.std[i] * sampled
+        assert found.std[i] == pytest.approx(np.where(chosen, own, sampled).std(), rel=0.01)
+        assert found.mean[i] == pytest.approx(0.2 * transferred.mean[i])
+
+
+def test_few_labels_of_a_space_with_unknown_operations_are_used_as_well_as_from_scratch() -> None:
+    space = CustomSpace(RESIDUALS)
+    choices, gains = space.all_choices(), []
+    choose = choose_predictor(str(SHIPPED / "cells.safetensors"), task("digits"))
+    for seed in range(24):
+        rng = np.random.default_rng(seed)
+        worth, pairs = rng.normal(size=(4, 4)), rng.normal(size=(3, 4, 4))
+        values = worth[np.arange(4), choices].sum(axis=1)
+        values += 0.5 * pairs[np.arange(3), choices[:, :-1], choices[:, 1:]].sum(axis=1)
+        made_up = TaskData("made up", space, choices, values)
+        some = made_up.take(rng.permutation(len(choices))[:5])
+        found = [
+            p.fit(some).predict(choices).mean for p in (choose.make(space, 0), GaussianProcess())
+        ]
+        gains.append(kendall_tau(found[0], values) - kendall_tau(found[1], values))
+    assert np.mean(gains) > -0.035  # it is -0.052 with weights of one half
 
 
 def test_equal_values_and_copies() -> None:
