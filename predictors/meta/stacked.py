@@ -17,7 +17,7 @@ from surrogate_nas.predictors.meta.process import AdaptedProcess
 from surrogate_nas.predictors.scores import QuantileMap, warped
 
 _TYPICAL = 20  # labels at which the data count as much as the prior weights
-_ALL_KNOWN, _NONE_KNOWN = 0.5, 0.9  # prior weight of the process from scratch
+_ALL_KNOWN, _NONE_KNOWN = 0.5, 0.95  # prior weight of the process from scratch
 
 
 class Stacked(Predictor):
@@ -27,9 +27,11 @@ class Stacked(Predictor):
     `GaussianProcess` fits its own. Both learn warped values (see `warped`). The weight minimises
     the squared leave-one-out error (Breiman, "Stacked Regressions", Machine Learning 1996). As
     few rows say little about it, it is shrunk as by 20 further rows: towards one half if the
-    sources know all operations of the space, and towards nine tenths from scratch if they know
-    none. Before `fit`, the prediction is a mixture in the same way, of the transferred process
-    and of standard normal scores, so that it keeps the order and is as wide as it should be.
+    sources know all operations of the space, and nearly towards the process from scratch alone if
+    they know none. In between, the square of what they know counts, the share of pairs of known
+    operations, as an operation's worth depends on the others. Before `fit`, the prediction is a
+    mixture in the same way, of the transferred process and of standard normal scores, so that it
+    keeps the order and is as wide as it should be.
     """
 
     has_prior = True
@@ -48,7 +50,7 @@ class Stacked(Predictor):
         self._transferred, self._scratch = transferred, scratch
         self._map: QuantileMap | None = None
         # The weight of the process from scratch, without labels and with some.
-        self._expected = self._share = _NONE_KNOWN + (_ALL_KNOWN - _NONE_KNOWN) * known
+        self._expected = self._share = _NONE_KNOWN + (_ALL_KNOWN - _NONE_KNOWN) * known**2
 
     def fit(self, data: TaskData) -> Self:
         """Fit both to ``data`` alone."""
@@ -84,8 +86,8 @@ class Stacked(Predictor):
         square = float(disagreement @ disagreement)
         best = self._expected
         if square > 0:
-            best = float(disagreement @ (scores - transferred)) / square
-        self._share = min(max((n * best + _TYPICAL * self._expected) / (n + _TYPICAL), 0.0), 1.0)
+            best = min(max(float(disagreement @ (scores - transferred)) / square, 0.0), 1.0)
+        self._share = (n * best + _TYPICAL * self._expected) / (n + _TYPICAL)
         return self
 
     def predict(self, choices: IntArray) -> Prediction:

@@ -67,7 +67,7 @@ def test_few_labels_are_more_with_the_sources() -> None:
         data = support("digits", 5, seed)
         both = unseen("digits").fit(data), GaussianProcess().fit(data)
         gains.append(tau(both[0], "digits") - tau(both[1], "digits"))
-    assert np.mean(gains) > 0.05
+    assert np.mean(gains) > 0.03
 
 
 def test_intervals_cover() -> None:
@@ -92,7 +92,7 @@ class Constant(GaussianProcess):
         return self._said, np.ones(len(self._said))
 
 
-@pytest.mark.parametrize(("known", "rows"), [(1.0, 10), (0.0, 18)])
+@pytest.mark.parametrize(("known", "rows"), [(1.0, 10), (0.0, 19)])
 @pytest.mark.parametrize("noise", [0.01, 0.7, 3.0])
 def test_weights_are_those_of_least_squares(noise: float, known: float, rows: int) -> None:
     data = support("digits", 60, 0)
@@ -102,7 +102,7 @@ def test_weights_are_those_of_least_squares(noise: float, known: float, rows: in
     first, second = scores + rng.normal(size=60), scores + noise * rng.normal(size=60)
     stacked = Stacked(Constant(first), Constant(second), known=known).fit(data)  # type: ignore[arg-type]
     solution = np.linalg.lstsq((second - first)[:, None], scores - first, rcond=None)[0][0]
-    assert stacked._share == pytest.approx(np.clip((60 * solution + rows) / 80, 0, 1))
+    assert stacked._share == pytest.approx((60 * np.clip(solution, 0, 1) + rows) / 80)
 
 
 def test_without_labels_the_order_is_kept_and_the_width_is_that_of_all_scores() -> None:
@@ -111,13 +111,15 @@ def test_without_labels_the_order_is_kept_and_the_width_is_that_of_all_scores() 
     found = learner.predict(space.all_choices())
     transferred = learner._model()._transferred.predict(space.all_choices())  # type: ignore[attr-defined]
     np.testing.assert_array_equal(np.argsort(found.mean), np.argsort(transferred.mean))
-    # A mixture of what is transferred, with a weight of .1 + .4 / 4, and standard normal scores.
+    # A mixture of what is transferred, a quarter of whose operations the sources know, and of
+    # standard normal scores.
+    weight = 0.05 + 0.45 / 16
     sampled = np.random.default_rng(0).normal(size=200_000)
-    chosen = np.random.default_rng(1).random(200_000) < 0.2
+    chosen = np.random.default_rng(1).random(200_000) < weight
     for i in (0, 100, 200):
         own = transferred.mean[i] + transferred.std[i] * sampled
         assert found.std[i] == pytest.approx(np.where(chosen, own, sampled).std(), rel=0.01)
-        assert found.mean[i] == pytest.approx(0.2 * transferred.mean[i])
+        assert found.mean[i] == pytest.approx(weight * transferred.mean[i])
 
 
 def test_few_labels_of_a_space_with_unknown_operations_are_used_as_well_as_from_scratch() -> None:
