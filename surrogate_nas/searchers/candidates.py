@@ -82,21 +82,20 @@ class Candidates:
     proposed further stages.
 
     They are gathered anew for each choice; only the visits are kept for five proposals. Where
-    graphs have so many nodes or paths that their features take long, all are kept for five
-    proposals, and fewer climbs are shorter. In a space that can be listed there are only the
-    visits, so that searchers differ.
+    graphs have so many nodes or paths that their features take long, and all are compared by them,
+    all are kept for five proposals, and fewer climbs are shorter. In a space that can be listed
+    there are only the visits, so that searchers differ.
 
     Tried on chains of 8**20 architectures, with a process on decisions, 8 functions, evolution
     alone being at -3.2 after 150 trials: candidates that are kept for five proposals -2.1, for two
     -1.6 to -1.9, for one -1.4 to -1.7. Steepest ascent from three starts -1.4, as many steps from
     the best three of all candidates so far -2.1, decision by decision -1.5 in seven times as many
-    calls.
-    One standard deviation of exploration -2.4, two -2.1, three -1.6, four -1.8. Long visits of the
-    inner searcher in place of the other candidates are no better, and take longer. In
-    ``hierarchical`` with ``gp``, after 50 and 100 trials (4 to 8 functions): -.26 and -.28 against
-    evolution alone; with decisions that do not count drawn, and three standard deviations,
-    -.27 and +.06; with two, +.33 and +.29; with one and a half, +.38 and +.16; alternately with one
-    and three, +.03 and -.19, and in the chains worse than with three.
+    calls. One standard deviation of exploration -2.4, two -2.1, three -1.6, four -1.8. Long visits
+    of the inner searcher in place of the other candidates are no better, and take longer. In
+    ``hierarchical`` with ``gp``, kept for five proposals, after 50 and 100 trials (4 to 8
+    functions): -.26 and -.28 against evolution alone; with decisions that do not count drawn, and
+    three standard deviations, -.27 and +.06; with two, +.33 and +.29; with one and a half, +.38 and
+    +.16; alternately with one and three, +.03 and -.19, and in the chains worse than with three.
     """
 
     def __init__(
@@ -107,6 +106,7 @@ class Candidates:
         *,
         steps: int,
         proposals: int,
+        cheap: bool = False,
     ) -> None:
         """Gather candidates for one guide.
 
@@ -116,7 +116,9 @@ class Candidates:
             rng: The guide's source of randomness.
             steps: Steps of the fork.
             proposals: How many are chosen at once.
+            cheap: Whether the acquisition function needs no features of graphs.
         """
+        self.cheap = cheap
         self.inner = inner
         self.space = inner.space
         self.predictor = predictor
@@ -135,6 +137,8 @@ class Candidates:
     ) -> IntArray:
         """Keys of candidates, no two equal: (n, decisions).
 
+        In a space that cannot be listed they are at most 300, the most promising first.
+
         Args:
             best: The best architectures known: (m, decisions); not used without ``predicted``.
             predicted: What the inner searcher visits architectures by; None before the first
@@ -144,7 +148,7 @@ class Candidates:
         if predicted is None:
             objective = PredictedObjective(self.space, self.predictor)
             return self._distinct(self.inner.visit(objective, _LONGER * self.steps))
-        heavy = not self.space.enumerable and is_heavy(self.space)
+        heavy = not (self.cheap or self.space.enumerable) and is_heavy(self.space)
         renewed = self._proposals_left <= 0
         if renewed:
             self._kept = self.inner.visit(predicted, self.steps)

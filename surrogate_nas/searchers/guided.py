@@ -13,17 +13,17 @@ import numpy as np
 
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.errors import InvalidArgumentError, SpaceExhaustedError, UnknownNameError
-from surrogate_nas.evaluation import Features, Goal, Proposal, TaskData, Trial
+from surrogate_nas.evaluation import Features, Goal, Prediction, Proposal, TaskData, Trial
 from surrogate_nas.predictors.base import Predictor
 from surrogate_nas.searchers.acquisition import ACQUISITIONS, most_promising, near
 from surrogate_nas.searchers.base import KnownCosts, Requirements, Searcher
-from surrogate_nas.searchers.candidates import BEST, Candidates, extent, is_heavy
+from surrogate_nas.searchers.candidates import BEST, Candidates, extent
 from surrogate_nas.searchers.decision_process import DecisionProcess
 from surrogate_nas.searchers.learning_rows import LearningRows
 from surrogate_nas.searchers.part_values import PartValues
 from surrogate_nas.searchers.predicted import PredictedObjective
 from surrogate_nas.searchers.stalls import PATIENCE, PATIENCE_WITH_PRIOR, RepeatedNetworks, Stall
-from surrogate_nas.spaces.base import Architecture
+from surrogate_nas.spaces.base import Architecture, frozen
 
 if TYPE_CHECKING:
     from surrogate_nas.predictors.scores import QuantileMap
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _INITIAL = 20
 _FEW = 5  # the default of `initial` for predictors that condition on new rows
 _SOON = 10  # where a process on decisions stands beside the predictor
+_JUDGED = 30  # most promising candidates of the process, which the predictor compares, too
+_SEVERAL = 2.0  # exploration of several goals in spaces that cannot be listed
 _PRIOR = 10  # first proposals of a predictor with a prior, which rest on it more than on results
 
 
@@ -80,8 +82,8 @@ class Guided(Searcher):
     architectures are candidates, unless only those are wanted that the inner searcher visits.
     Elsewhere candidates are gathered around these visits and the best known architectures, and
     improved by local search, see `surrogate_nas.searchers.candidates.Candidates`. There a predictor
-    without a prior is joined by a process on decisions, see
-    `surrogate_nas.searchers.decision_process.DecisionProcess`.
+    without a prior is joined by a process on decisions, which chooses thirty candidates that the
+    predictor compares, too, see `surrogate_nas.searchers.decision_process.DecisionProcess`.
 
     The acquisition function is the upper confidence bound. Only for the first ten proposals of a
     predictor with a prior it is the expected improvement, which soon tries architectures about
@@ -98,8 +100,9 @@ class Guided(Searcher):
     The predictor learns warped values (see `surrogate_nas.predictors.scores.warped`), so that units
     and outliers do not matter and uncertainty is symmetric. One that conditions on new rows at
     little cost (`Predictor.conditions`) is updated for each proposal. Others are updated once for
-    every few proposals, no two of which are neighbours, and a fixed share of the proposals is
-    the inner searcher's own. All are fitted anew when the number of trials has grown by a third.
+    every few proposals, no two of which are neighbours unless a process joins it, and a fixed share
+    of the proposals is the inner searcher's own. All are fitted anew when the number of trials has
+    grown by a third.
 
     Pending trials count with their predicted value (kriging believer, Ginsbourger et al., "Kriging
     is well-suited to parallelize optimization", 2010), failed ones with the worst value seen. To
@@ -150,12 +153,11 @@ class Guided(Searcher):
             initial: Number of successful trials before the predictor is trusted; None for 20, for
                 10 where a process on decisions joins it, for 5 where it conditions on new rows, or
                 for 0 where it has a prior.
-            refit_every: Number of proposals, or of new results, for one update; None for 5, for 3
-                where a process joins it, or for 1 where it conditions on new rows.
+            refit_every: Number of proposals, or of new results, for one update; None for 5, or for
+                1 where it conditions on new rows. A process that joins it learns at each proposal.
             exploration: How many standard deviations the upper confidence bound is above the mean
-                after a gain; None for 1 where the predictor conditions on new rows without a prior
-                (3 where a process joins it, 2 where graphs are also large), for 2 where a process
-                joins another, else for 1.25.
+                after a gain; None for 1 where the predictor conditions on new rows without a prior,
+                for what `DecisionProcess` says where a process joins it, else for 1.25.
             inner_every: Number of proposals of which one is the inner searcher's own, so that a
                 predictor which is wrong about a region does not exclude it; 0 for none of them.
                 None for 5, for 10 where a process joins it, or for 0 where it conditions on new
@@ -181,11 +183,7 @@ class Guided(Searcher):
             least = _FEW if predictor.conditions else _SOON if joined else _INITIAL
             initial = 0 if predictor.has_prior else least
         if refit_every is None:
-            refit_every = 1 if predictor.conditions else 3 if joined else 5
-        if exploration is None:
-            exploration = 2.0 if joined else 1.25
-            if predictor.conditions and not predictor.has_prior:
-                exploration = 1.0 if not joined else 2.0 if is_heavy(inner.space) else 3.0
+            refit_every = 1 if predictor.conditions else 5
         if steps is None:
             steps = (200 if predictor.conditions else 400) if inner.space.enumerable else 100
         if inner_every is None:
@@ -200,11 +198,15 @@ class Guided(Searcher):
                 raise InvalidArgumentError(f"{name} must be at least {least}, got {value}")
         if inner_every < 0:
             raise InvalidArgumentError(f"inner_every must be at least 0, got {inner_every}")
-        if not 0 <= exploration < math.inf:
+        if exploration is not None and not 0 <= exploration < math.inf:
             raise InvalidArgumentError(f"exploration must be 0 or larger, got {exploration}")
         if acquisition is not None and acquisition not in ACQUISITIONS:
             raise UnknownNameError("acquisition function", acquisition, ACQUISITIONS)
         super().__init__(inner.space, seed=seed)
+        self._beside = DecisionProcess(self.space, exploration) if joined else None
+        if exploration is None:  # which the process has its own of
+            alone = 1.0 if predictor.conditions and not predictor.has_prior else 1.25
+            exploration = _SEVERAL if joined else alone
         self.inner = inner
         self.predictor = predictor
         self.initial = initial
@@ -224,15 +226,16 @@ class Guided(Searcher):
         self._turned: set[Architecture] = set()  # pending ones that a stall made it propose
         self._rows = LearningRows(labels)
         self._news = 0
+        self._unlearnt = 0  # results since the predictor's last update
+        self._planned = 1 if joined else refit_every  # proposals of a plan
         self._guided = 0
         patience = PATIENCE_WITH_PRIOR if predictor.has_prior else PATIENCE
         self._stall, self._repeats = Stall(patience), RepeatedNetworks(self.space)
         self._second: SecondOpinion | None = None  # of a prior that stalls
         self._front: FrontGuide | None = None  # of several goals
         self._parts = PartValues(predictor)
-        self._beside = DecisionProcess(self.space) if joined else None
         self._candidates = Candidates(
-            inner, predictor, self.rng, steps=steps, proposals=refit_every
+            inner, predictor, self.rng, steps=steps, proposals=self._planned, cheap=joined
         )
 
     def pursue(self, goals: Sequence[Goal], known_costs: KnownCosts | None = None) -> None:
@@ -314,7 +317,7 @@ class Guided(Searcher):
         # At first a prior is better than the inner searcher, so it makes all proposals.
         early = self.predictor.has_prior and self._guided <= _INITIAL
         if early or not self.inner_every or self._guided % self.inner_every:
-            if self._news >= self.refit_every or not self._plan:
+            if self._news >= self._planned or not self._plan:
                 self._replan()
             while self._plan:
                 arch, mean = self._plan.popleft()
@@ -341,6 +344,7 @@ class Guided(Searcher):
             self._told[key] = trial.value
             self._repeats.observe(key, trial.value)
         self._news += 1
+        self._unlearnt += 1
 
     def _replan(self) -> None:
         """Fit, predict, and line up the next proposals."""
@@ -363,13 +367,15 @@ class Guided(Searcher):
             candidates = self._candidates.gathered(
                 known.best(BEST),
                 predicted,
-                lambda choices: self._compared(predictor, choices, known)[1],
+                lambda choices: self._promise(predictor, choices, known),
             )
+            if self._beside is not None:
+                candidates = frozen(candidates[:_JUDGED])
         mean, score = self._compared(predictor, candidates, known)
         if not self._succeeded:  # a prior learns nothing from pending ones: avoid their neighbours
             for arch in self._believed:
                 score[near(candidates, np.array(arch.choices))] = -np.inf
-        chosen = most_promising(candidates, score, self.refit_every)
+        chosen = most_promising(candidates, score, self._planned)
         self._plan = deque(
             (Architecture(self.space.name, tuple(candidates[i].tolist())), float(mean))
             for i, mean in zip(chosen, mean[chosen], strict=True)
@@ -389,17 +395,32 @@ class Guided(Searcher):
             self._second = SecondOpinion(self.labels)
         return self._second.predictor, self._second.rows
 
+    def _promise(self, predictor: Predictor, choices: IntArray, known: _Known) -> FloatArray:
+        """How promising keys (n, decisions) are, by the process alone where there is one: (n,)."""
+        if self._beside is None or not self._succeeded:
+            return self._compared(predictor, choices, known)[1]
+        return self._scored(self._beside.predict(choices), choices, known, self._beside.exploration)
+
     def _compared(
         self, predictor: Predictor, candidates: IntArray, known: _Known
     ) -> tuple[FloatArray, FloatArray]:
         """Predicted scores of keys (n, decisions), and their acquisition values, -inf if taken."""
         prediction = predictor.predict(candidates)
-        if self._beside is not None and self._succeeded:
+        asked: Guided | SecondOpinion | DecisionProcess = self
+        if predictor is not self.predictor and self._second is not None:
+            asked = self._second
+        elif self._beside is not None and self._succeeded:
+            asked = self._beside
             prediction = self._beside.joined(prediction, candidates)
+        return prediction.mean, self._scored(prediction, candidates, known, asked.exploration)
+
+    def _scored(
+        self, prediction: Prediction, candidates: IntArray, known: _Known, exploration: float
+    ) -> FloatArray:
+        """Acquisition values of keys (n, decisions), -inf if taken: (n,)."""
         if self._succeeded:
             compare = ACQUISITIONS[self.acquisition or self._usual()]
-            asked = self if predictor is self.predictor or self._second is None else self._second
-            exploration = asked.exploration * self._stall.factor
+            exploration = exploration * self._stall.factor
             score = compare(prediction, float(known.scores.max()), exploration, self.rng)
         else:  # a prior's uncertainty only tells what it knows least, so its mean decides
             score = prediction.mean.copy()
@@ -407,7 +428,7 @@ class Guided(Searcher):
         repeated = self._repeats.among(candidates)
         if score[~repeated].max(initial=-np.inf) > -np.inf:  # else all others are used up
             score[repeated] = -np.inf
-        return prediction.mean, score
+        return score
 
     def _usual(self) -> str:
         """The acquisition function if none was given."""
@@ -423,6 +444,10 @@ class Guided(Searcher):
             return _Known(list(self._believed), values[:0], np.array(believed))
         scores = warped(np.where(np.isnan(values), np.nanmin(values), values))
         known = _Known([*self._told, *self._believed], values, np.append(scores, believed))
+        waits = self._beside is not None and self.refit_every > 1 and learning.fitted > 0
+        if waits and self._unlearnt < self.refit_every:  # the process has learnt the others
+            return known
+        self._unlearnt = 0
         rows, anew = learning.choose(len(values), len(believed), known.worst, self.rng)
         (predictor.fit if anew else predictor.update)(self._data(known, rows))
         return known

@@ -50,6 +50,14 @@ def test_near_options_of_an_order_are_near() -> None:
     assert std[3] == std[4]
 
 
+def test_the_more_effects_there_are_the_wider_it_explores() -> None:
+    assert DecisionProcess(ToySpace((8,) * 20)).exploration == pytest.approx(np.sqrt(140) / 2)
+    decisions = [Decision.real(f"x{i}", 0, 1, levels=9) for i in range(3)]
+    decisions.append(Decision.categorical("y", range(2)))
+    assert DecisionProcess(define_space("few", decisions)).exploration == 1
+    assert DecisionProcess(define_space("few", decisions), 0.3).exploration == 0.3
+
+
 def test_of_many_rows_the_best_and_the_last_remain() -> None:
     space, rng = ToySpace((9,) * 6), np.random.default_rng(0)
     known = space.sample_choices(rng, 1_000)

@@ -8,11 +8,12 @@ from typing import Any, Self
 import numpy as np
 import pytest
 
-from surrogate_nas._types import IntArray
+from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Evaluation, Objective, Prediction, Proposal, TaskData, Trial
 from surrogate_nas.predictors.base import Predictor
 from surrogate_nas.searchers.base import Searcher
+from surrogate_nas.searchers.decision_process import DecisionProcess
 from surrogate_nas.searchers.evolution import RegularizedEvolution
 from surrogate_nas.searchers.guided import Guided
 from surrogate_nas.searchers.predicted import PredictedObjective
@@ -132,20 +133,55 @@ def test_all_architectures_are_compared_where_they_can_be_listed() -> None:
     assert len(predictor.asked[-1]) == SMALL.size
 
 
-def test_candidates_of_a_large_space_come_from_the_inner_search_and_the_best() -> None:
+def test_candidates_of_a_large_space_come_from_the_inner_search_and_the_best(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared: list[IntArray] = []
+    predict = DecisionProcess.predict
+
+    def noted(process: DecisionProcess, choices: IntArray) -> Prediction:
+        compared.append(choices)
+        return predict(process, choices)
+
+    monkeypatch.setattr(DecisionProcess, "predict", noted)
     predictor = Recorder()
     inner = RegularizedEvolution(LARGE, seed=1)
     searcher = Guided(inner, predictor, initial=30, steps=200)
     known = run(searcher, total, 30)
     predictor.asked.clear()
-    searcher.ask()
-    candidates = {tuple(row) for asked in predictor.asked for row in asked.tolist()}
+    chosen = searcher.ask()[0].arch
+    candidates = {tuple(row) for asked in compared for row in asked.tolist()}
     assert 200 <= len(candidates) < 1000
     best = max(known, key=total)
     near = {tuple(row) for row in LARGE.neighbour_choices(np.array([best.choices])).tolist()}
     assert near - {arch.choices for arch in known} <= candidates
-    # The fork climbed on the predictions.
-    assert max(map(sum, candidates)) > total(best) + 1
+    # The fork climbed on the predictions, and the predictor compared the most promising alone.
+    *visited, judged = predictor.asked
+    assert sum(map(len, visited)) == 200
+    assert max(row.sum() for asked in visited for row in asked) > total(best) + 1
+    assert len(judged) == 30
+    assert chosen.choices in set(map(tuple, judged.tolist()))
+
+
+@pytest.mark.parametrize(("every", "fits"), [(1, 30), (4, 8)])
+def test_a_process_learns_at_each_proposal_and_its_predictor_every_few(
+    every: int, fits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learnt: list[int] = []
+    fit = DecisionProcess.fit
+
+    def noted(process: DecisionProcess, choices: IntArray, scores: FloatArray) -> None:
+        learnt.append(len(choices))
+        fit(process, choices, scores)
+
+    monkeypatch.setattr(DecisionProcess, "fit", noted)
+    predictor = Counting()
+    inner = RandomSearch(LARGE, seed=0)
+    searcher = Guided(inner, predictor, initial=10, refit_every=every, inner_every=0, steps=10)
+    run(searcher, additive(LARGE, 0), 40)
+    assert learnt == list(range(10, 40))
+    assert len(predictor.data) == fits
+    assert [len(data) for data in predictor.data] == list(range(10, 40, every))
 
 
 def test_a_fork_of_a_guided_search_does_not_refit_its_guide() -> None:
