@@ -140,7 +140,7 @@ class TrainingLog:
         if machine is not None and dict(machine) not in self.machines:
             self._write({"machine": dict(machine)})
         task, choices, seed = key
-        result = {"error": outcome} if isinstance(outcome, str) else {"record": asdict(outcome)}
+        result = {"error": outcome} if isinstance(outcome, str) else {"record": _values(outcome)}
         self._write({"task": task, "choices": list(choices), "seed": seed, **result})
 
     def _refuse(self, there: str, asked: str) -> None:
@@ -193,6 +193,11 @@ class TrainingLog:
         else:
             key = line["task"], tuple(line["choices"]), line["seed"]
             self.done[key] = line["error"] if "error" in line else _record(line["record"])
+
+
+def _values(record: Record) -> dict[str, Any]:
+    """What a line holds: without what has no value, so that older versions read it."""
+    return {name: value for name, value in asdict(record).items() if value is not None}
 
 
 def _record(values: Mapping[str, Any]) -> Record:

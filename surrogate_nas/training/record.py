@@ -20,6 +20,8 @@ class Record:
         parameters: Number of trainable parameters.
         flops: Multiply-adds of one image.
         latency: Milliseconds of a forward pass for one image, or for a whole graph.
+        fell_back: 1 if it diverged with a learned optimiser and was made with the recipe's, else 0;
+            None without a learned optimiser.
     """
 
     validation: tuple[float, ...]
@@ -28,6 +30,7 @@ class Record:
     parameters: int
     flops: int
     latency: float
+    fell_back: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

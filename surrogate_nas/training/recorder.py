@@ -51,6 +51,7 @@ class TrainingRecorder:
             parameters=done.parameters,
             flops=done.flops,
             latency=latency(done.network, self.objective.dataset),
+            fell_back=None if self.objective.optimizer is None else float(done.fell_back),
         )
 
     def forget(self, arch: Architecture, seed: int) -> None:

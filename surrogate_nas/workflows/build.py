@@ -38,6 +38,7 @@ _GOAL = Goal("accuracy", unit="%")
 _PARAMETERS, _FLOPS = Goal("parameters", maximise=False), Goal("flops", maximise=False)
 _LATENCY = Goal("latency", maximise=False, unit="ms")
 _SECONDS = Goal("seconds", maximise=False, unit="s")
+_FELL_BACK = Goal("fell_back", maximise=False)
 _TRIES = 1000  # draws without a new architecture
 
 
@@ -344,6 +345,8 @@ def _task(name: str, task: Task, choices: IntArray, seeds: int, log: TrainingLog
     shape = (len(choices), seeds)
     curves = {key: np.full((*shape, epochs), np.nan) for key in ("validation", "test", "elapsed")}
     numbers = {key: np.full((*shape, 1), np.nan) for key in ("parameters", "flops", "latency")}
+    if "optimizer" in task.training:
+        numbers["fell_back"] = np.full((*shape, 1), np.nan)
     reason = ""
     for i, row in enumerate(choices.tolist()):
         for seed in range(seeds):
@@ -352,23 +355,27 @@ def _task(name: str, task: Task, choices: IntArray, seeds: int, log: TrainingLog
                 reason = reason or outcome
                 continue
             for key, cells in (*curves.items(), *numbers.items()):
-                cells[i, seed] = getattr(outcome, key)
+                value = getattr(outcome, key)  # None in logs of versions that did not note it
+                cells[i, seed] = np.nan if value is None else value
     if np.isnan(curves["validation"][..., -1]).all():
         raise SurrogateNASError(
             f"every training of {name!r} failed, so there is no table; the first reason was: "
             f"{reason} (all are in {log.path}; `surrogate-nas retry` tries them again)"
         )
+    metrics = [
+        (_PARAMETERS, _any_seed(numbers["parameters"])),
+        (_FLOPS, _any_seed(numbers["flops"])),
+        (_LATENCY, numbers["latency"]),
+        (_SECONDS, curves["elapsed"]),
+    ]
+    if "fell_back" in numbers:
+        metrics.append((_FELL_BACK, numbers["fell_back"]))
     return TaskSpec(
         name=name,
         goal=_GOAL,
         values=curves["validation"],
         test=curves["test"],
-        metrics=[
-            (_PARAMETERS, _any_seed(numbers["parameters"])),
-            (_FLOPS, _any_seed(numbers["flops"])),
-            (_LATENCY, numbers["latency"]),
-            (_SECONDS, curves["elapsed"]),
-        ],
+        metrics=metrics,
         budgets=tuple(range(1, epochs + 1)),
         training={**task.training, "seeds": seeds, "machines": log.machines},
     )

@@ -30,6 +30,7 @@ def test_records_what_the_objective_trains() -> None:
     assert (found.parameters, found.flops) == (trained.parameters, trained.flops)
     assert 0 < found.elapsed[0] < found.elapsed[1]
     assert 0.001 < found.latency < 1000  # a network of a thousand multiply-adds, in ms
+    assert found.fell_back is None  # without a learned optimizer
     machine = recorder.machine("cpu")
     assert machine["processor"]
     assert machine["torch"][0].isdecimal()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import pytest
 from surrogate_nas.benchmarks.hdf5 import HDF5Benchmark
 from surrogate_nas.errors import InvalidArgumentError, MissingDependencyError, SurrogateNASError
 from surrogate_nas.spaces import open_space
+from surrogate_nas.training.log import TrainingLog
+from surrogate_nas.training.record import Record
 from surrogate_nas.workflows.build import Task, build, choose, log_of
 from tests.recorders import ROWS, SEEDS, SPACE, Arithmetic, build_here, tasks
 
@@ -143,6 +146,23 @@ def test_failures_are_missing_values_with_reasons(tmp_path: Path) -> None:
     task = HDF5Benchmark(built.path).task("one")
     assert len(task) == 4
     assert not set(map(tuple, task.choices.tolist())) & set(map(tuple, ROWS[[1, 3]].tolist()))
+
+
+def test_a_table_says_which_trainings_fell_back(tmp_path: Path) -> None:
+    path, rows = tmp_path / "t.h5", ROWS[:3]
+    training = {"dataset": "one", "epochs": 1, "optimizer": {"file": "learned", "identity": "a"}}
+    plain = Record((50.0,), (50.0,), (1.0,), parameters=1, flops=1, latency=1.0)
+    told = (replace(plain, fell_back=1.0), replace(plain, fell_back=0.0), plain)
+    with TrainingLog(log_of(path)) as log:  # all trainings are there, the last by an old version
+        log.begin(SPACE.identity, {"one": training})
+        for row, record in zip(rows.tolist(), told, strict=True):
+            log.add(("one", tuple(row), 0), record, None)
+    build(SPACE, {"one": Task(Arithmetic("one", epochs=1), training)}, rows, out=path)
+    _, found = HDF5Benchmark(path).columns("one")["metrics/fell_back"]
+    np.testing.assert_array_equal(found.ravel(), [1, 0, np.nan])
+    assert (
+        HDF5Benchmark(path).task("one").evaluate(SPACE.architecture(rows[0])).metrics["fell_back"]
+    )
 
 
 def test_one_process_a_device(tmp_path: Path) -> None:
