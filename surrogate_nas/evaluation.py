@@ -18,6 +18,14 @@ from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.spaces.ranges import checked_choices
 from surrogate_nas.stopping import MedianStopping
 
+TRAINING_LOSS = "training_loss"
+"""Metric of a training from given weights that is shorter than others in its search.
+
+It is the mean loss of the training batches in all epochs. Of such trainings it is a better measure
+than the accuracy, see Ru et al., "Speedy Performance Estimation for Neural Architecture Search",
+NeurIPS 2021.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Goal:

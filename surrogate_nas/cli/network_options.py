@@ -88,11 +88,12 @@ def _add_learned_options(option: Any) -> None:
     """What was learnt on other data sets."""
     option(
         "--initial",
-        metavar="FILE|learned|fitted|inherit|none",
+        metavar="FILE|learned|fitted|inherit|none[:N]",
         help="what networks start from in place of random weights: a file of meta-train --learn "
         "weights; learned, one that comes with the program and did not see the data set; fitted, "
         "random ones with statistics and a head that are taken from the data; in a search also "
-        "inherit, the trained weights of the nearest network",
+        "inherit, the trained weights of the nearest network. With :N only trainings of at most N "
+        "epochs do so, in searches of several budgets",
     )
     option(
         "--optimizer",

@@ -139,10 +139,12 @@ def _learned(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The starting weights and the optimizer, and what is noted of them."""
     from surrogate_nas.training.initial.choice import planned_initial
+    from surrogate_nas.training.initial.short import check_length
     from surrogate_nas.training.optimisers.choice import planned_optimizer
 
     seen = bool(arguments.allow_seen)
     start, started = planned_initial(None, arguments.initial, space, dataset, allow_seen=seen)
+    check_length(start, arguments.epochs)
     rule, note = planned_optimizer(None, arguments.optimizer, dataset, allow_seen=seen)
     return {"initial": start, "optimizer": rule}, {"initial": started, "optimizer": note}
 

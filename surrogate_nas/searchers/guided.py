@@ -28,6 +28,7 @@ from surrogate_nas.spaces.base import Architecture, frozen
 if TYPE_CHECKING:
     from surrogate_nas.predictors.scores import QuantileMap
     from surrogate_nas.searchers.front_guide import FrontGuide
+    from surrogate_nas.searchers.lower_budget import LowerBudget
     from surrogate_nas.searchers.second_opinion import SecondOpinion
 
 _INITIAL = 20
@@ -234,6 +235,7 @@ class Guided(Searcher):
         self._second: SecondOpinion | None = None  # of a prior that stalls
         self._front: FrontGuide | None = None  # of several goals
         self._parts = PartValues(predictor)
+        self.lower: LowerBudget | None = None
         self._candidates = Candidates(
             inner, predictor, self.rng, steps=steps, proposals=self._planned, cheap=joined
         )
@@ -284,6 +286,24 @@ class Guided(Searcher):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.inner!r}, {self.predictor!r})"
 
+    @property
+    def fitted(self) -> bool:
+        """Whether the predictor has learnt from trials."""
+        return self._front is None and self._rows.fitted > 0
+
+    @property
+    def informed(self) -> bool:
+        """Whether trainings of a smaller budget help from the first result on."""
+        return self._succeeded > 0 and self.lower is not None and self.lower.known
+
+    def expected(self, archs: Sequence[Architecture]) -> FloatArray | None:
+        """Predicted scores of keys, proposed or not; None while the guide is not trusted."""
+        if self._front is not None or not (self._succeeded >= self.initial or self.informed):
+            return None
+        known = self._learn(self.predictor, self._rows)
+        choices = np.array([arch.choices for arch in archs])
+        return self._with_lower(self.predictor.predict(choices), choices, known).mean
+
     def _shared(self) -> dict[int, Any]:
         # `fit` starts anew each time, so a shallow copy keeps whatever the predictor caches.
         return super()._shared() | {
@@ -292,6 +312,7 @@ class Guided(Searcher):
             id(self.features): self.features,
             **({} if self._second is None else {id(self._second): self._second.forked()}),
             **({} if self._front is None else self._front.shared()),
+            **({} if self.lower is None else {id(self.lower): self.lower}),
         }
 
     def _fresh(self) -> Architecture | None:
@@ -310,7 +331,7 @@ class Guided(Searcher):
     def _candidate(self) -> Architecture:
         if self._front is not None:
             return self._front.candidate(self._free)
-        if self._succeeded < self.initial:
+        if self._succeeded < self.initial and not self.informed:
             return self.inner.ask(1)[0].arch
         self._guided += 1
         self._stall.propose()
@@ -412,7 +433,18 @@ class Guided(Searcher):
         elif self._beside is not None and self._succeeded:
             asked = self._beside
             prediction = self._beside.joined(prediction, candidates)
+        prediction = self._with_lower(prediction, candidates, known)
         return prediction.mean, self._scored(prediction, candidates, known, asked.exploration)
+
+    def _with_lower(
+        self, prediction: Prediction, candidates: IntArray, known: _Known
+    ) -> Prediction:
+        """The prediction with what trainings of a smaller budget say, if there are any."""
+        if self.lower is None or not self.informed:
+            return prediction
+        trained = len(known.values)
+        choices = np.array([arch.choices for arch in known.archs[:trained]])
+        return self.lower.joined(prediction, candidates, choices, known.scores[:trained])
 
     def _scored(
         self, prediction: Prediction, candidates: IntArray, known: _Known, exploration: float

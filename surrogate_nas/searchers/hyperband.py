@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
 
 from surrogate_nas.errors import InvalidArgumentError, SpaceExhaustedError
-from surrogate_nas.evaluation import Goal, Proposal, Trial
+from surrogate_nas.evaluation import TRAINING_LOSS, Goal, Proposal, Trial
 from surrogate_nas.searchers.base import KnownCosts, Requirements, Searcher
+from surrogate_nas.searchers.guided import Guided
+from surrogate_nas.searchers.lower_budget import LowerBudget
 from surrogate_nas.searchers.random import RandomSearch
 from surrogate_nas.searchers.several import Values, best_first
 from surrogate_nas.spaces.base import Architecture, SearchSpace
@@ -27,6 +31,10 @@ class Hyperband(Searcher):
     promoted to the next larger one, about as many as make both cost the same. Promotion is
     asynchronous (Li et al., "A system for massively parallel hyperparameter tuning", MLSys 2020):
     results may be late, failed or missing.
+
+    Guides of larger budgets learn from the smaller ones, too, see `LowerBudget`, and choose what is
+    promoted to theirs. Trainings below the largest budget are judged by `TRAINING_LOSS` where they
+    have it.
 
     No architecture is proposed twice at one budget. With a single budget this is the inner
     searcher.
@@ -67,6 +75,9 @@ class Hyperband(Searcher):
         self.rungs = _geometric(budgets, eta)
         make = inner or (lambda seed: RandomSearch(space, seed=seed))
         self.inner = [make(child) for child in root.spawn(len(self.rungs))]
+        for lower, higher in pairwise(self.inner):
+            if isinstance(lower, Guided) and isinstance(higher, Guided):
+                higher.lower = LowerBudget(lower)
         # Results by bracket and rung, the worst possible for failures.
         self._values: list[list[dict[Architecture, Values]]] = [
             [{} for _ in self.rungs] for _ in self.rungs
@@ -107,11 +118,27 @@ class Hyperband(Searcher):
         for rung in range(len(self.rungs) - 2, bracket - 1, -1):
             results = self._values[bracket][rung]
             due = len(results) * (self.rungs[rung] or 1) // (self.rungs[rung + 1] or 1)
-            for arch in self._best(results)[:due]:
-                if results[arch][0] > -np.inf and (rung + 1, arch) not in self._promoted:
-                    self._promoted.add((rung + 1, arch))
-                    return rung + 1, arch
+            arch = self._promoted_next(rung, results, due)
+            if arch is not None:
+                self._promoted.add((rung + 1, arch))
+                return rung + 1, arch
         return None
+
+    def _promoted_next(
+        self, rung: int, results: dict[Architecture, Values], due: int
+    ) -> Architecture | None:
+        """Of those that succeeded, the best that was not promoted yet, if one is due."""
+        done = [arch for arch, values in results.items() if values[0] > -np.inf]
+        left = [arch for arch in done if (rung + 1, arch) not in self._promoted]
+        if not left or due < 1:
+            return None
+        guide = self.inner[rung + 1]
+        if isinstance(guide, Guided) and len(done) - len(left) < due:
+            expected = guide.expected(left)
+            if expected is not None:
+                return left[int(expected.argmax())]
+        best = self._best(results)[:due]
+        return next((arch for arch in best if arch in left), None)
 
     def _best(self, results: dict[Architecture, Values]) -> list[Architecture]:
         if not self.goals:
@@ -144,6 +171,8 @@ class Hyperband(Searcher):
         bracket = self._bracket.setdefault(key, rung)
         if rung < bracket:
             return
+        if rung < len(self.rungs) - 1 and not self.goals:
+            trial = _by_loss(trial)
         evaluation = trial.evaluation
         self._values[bracket][rung][key] = (-np.inf,) if evaluation is None else evaluation.values
         self._promoted.add((rung, key))
@@ -157,6 +186,14 @@ class Hyperband(Searcher):
         if budget is None and trial.evaluation is not None:
             budget = trial.evaluation.budget
         return self.rungs.index(budget) if budget in self.rungs else None
+
+
+def _by_loss(trial: Trial) -> Trial:
+    """A trial that is judged by its training loss where that is the better measure."""
+    found = trial.evaluation
+    if found is None or TRAINING_LOSS not in found.metrics:
+        return trial
+    return replace(trial, evaluation=replace(found, values=(-found.metrics[TRAINING_LOSS],)))
 
 
 def _geometric(budgets: Sequence[int], eta: float) -> tuple[int | None, ...]:

@@ -17,13 +17,14 @@ import torch
 from torch import nn
 
 from surrogate_nas.errors import InvalidArgumentError
-from surrogate_nas.evaluation import Evaluation, Goal
+from surrogate_nas.evaluation import TRAINING_LOSS, Evaluation, Goal
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.stopping import MedianStopping
 from surrogate_nas.training.checkpoint_folder import CheckpointFolder, FolderCheckpoint
 from surrogate_nas.training.datasets.base import Dataset
 from surrogate_nas.training.devices import DeviceExamples, all_devices, find_device
 from surrogate_nas.training.initial.base import FreshTraining, Initial
+from surrogate_nas.training.initial.short import ShortTrainings
 from surrogate_nas.training.networks.base import (
     Build,
     build_network,
@@ -241,7 +242,7 @@ class TrainingObjective:
                     checkpoint=kept,
                     identity=self._identity(arch),
                     watch=watch or self.watch,
-                    begin=self._begin(arch, seed),
+                    begin=self._begin(arch, epochs, seed),
                     optimizer=self.optimizer,
                     on_fallback=fallbacks.append,
                 )
@@ -251,13 +252,13 @@ class TrainingObjective:
             self.initial.keep(arch, network, curve[-1].validation_accuracy)
         return Training(network, curve, parameters, flops, bool(fallbacks))
 
-    def _begin(self, arch: Architecture, seed: int) -> Begin | None:
+    def _begin(self, arch: Architecture, epochs: int, seed: int) -> Begin | None:
         initial = self.initial
         if initial is None:
             return None
 
         def begin(network: nn.Module, examples: DeviceExamples) -> None:
-            initial.begin(network, FreshTraining(arch, self.dataset, examples, seed))
+            initial.begin(network, FreshTraining(arch, self.dataset, examples, seed, epochs))
 
         return begin
 
@@ -277,12 +278,18 @@ class TrainingObjective:
             "settings": sizes or None,
             "recipe": self.recipe.name,
             "optimizer": self._optimizer_fact(training),
-            "starting weights": None if self.initial is None else self.initial.identity,
+            "starting weights": self._start_of(len(training.curve)),
             "epochs": len(training.curve),
             "seed": self.seed if seed is None else seed,
             "validation accuracy": last and f"{last.validation_accuracy:.2f} %",
             "test accuracy": last and f"{last.test_accuracy:.2f} %",
         }
+
+    def _start_of(self, epochs: int) -> str | None:
+        start = self.initial
+        if start is None or (isinstance(start, ShortTrainings) and not start.serves(epochs)):
+            return None
+        return start.identity
 
     def _optimizer_fact(self, training: Training) -> str | None:
         if self.optimizer is None:
@@ -357,16 +364,18 @@ class TrainingObjective:
             cost=float(last.epoch),
             budget=last.epoch,
             seed=seed,
-            metrics=self._metrics(done),
+            metrics=self._metrics(done, self.epochs if budget is None else budget),
             hidden={self.goals[0].metric: last.test_accuracy},
             curve=curve,
         )
 
-    def _metrics(self, done: Training) -> dict[str, float]:
+    def _metrics(self, done: Training, epochs: int) -> dict[str, float]:
         measured = float(done.parameters), float(done.flops), done.curve[-1].seconds
         metrics = dict(zip(MEASURED, measured, strict=True))
         if self.optimizer is not None:
             metrics["fell_back"] = float(done.fell_back)
+        if isinstance(self.initial, ShortTrainings) and self.initial.serves(epochs):
+            metrics[TRAINING_LOSS] = float(np.mean([point.loss for point in done.curve]))
         return metrics
 
     def _watch(self, point: Epoch) -> bool:

@@ -38,7 +38,8 @@ class TrainingOptions:
         checkpoints: A folder, or a URL of fsspec, where trainings that are cut off go on from their
             last epoch, also on other machines.
         optimizer: File of a learned optimiser, ``learned`` or ``none``.
-        initial: A file of starting weights, ``learned``, ``fitted``, ``inherit`` or ``none``.
+        initial: A file of starting weights, ``learned``, ``fitted``, ``inherit`` or ``none``. A
+            number after a colon is the most epochs of a training that starts from it.
         allow_seen: Whether what was learnt may have seen the data set.
     """
 
@@ -75,6 +76,7 @@ class TrainingOptions:
         stop: MedianStopping | None = None,
         weights: Path | None = None,
         check_initial: bool = False,
+        several_budgets: bool = False,
     ) -> tuple[TrainingObjective, dict[str, Any]]:
         """Decide how architectures are trained, see `surrogate_nas.training.plan.plan_training`.
 
@@ -86,6 +88,7 @@ class TrainingOptions:
             stop: Ends trainings early.
             weights: The folder of weights that a search inherits; None elsewhere.
             check_initial: Whether to lay starting weights aside that do not help.
+            several_budgets: Whether trainings may be shorter than their epochs say.
 
         Raises:
             SurrogateNASError: See `surrogate_nas.training.plan.plan_training`.
@@ -110,4 +113,5 @@ class TrainingOptions:
             allow_seen=self.allow_seen,
             weights=weights,
             check_initial=check_initial,
+            several_budgets=several_budgets,
         )

@@ -20,6 +20,7 @@ from surrogate_nas.training.initial.bank import WeightBank
 from surrogate_nas.training.initial.check import helps
 from surrogate_nas.training.initial.choice import planned_initial
 from surrogate_nas.training.initial.fitted import FittedStart
+from surrogate_nas.training.initial.short import ShortTrainings, check_length
 from surrogate_nas.training.objective import TrainingObjective
 from surrogate_nas.training.optimisers.choice import planned_optimizer
 from surrogate_nas.training.recipes import DEFAULT_RECIPE
@@ -59,6 +60,7 @@ def plan_training(
     allow_seen: bool = False,
     weights: Path | None = None,
     check_initial: bool = False,
+    several_budgets: bool = False,
 ) -> tuple[TrainingObjective, dict[str, Any]]:
     """Make an objective that trains winners by recorded settings, unless others are given.
 
@@ -81,6 +83,7 @@ def plan_training(
         weights: The folder of weights that a search inherits; None elsewhere.
         check_initial: Whether to train one architecture with and without the starting weights, and
             to lay them aside if they do not help.
+        several_budgets: Whether trainings may be shorter than their epochs say.
 
     Returns:
         The objective, and its settings in the form of ``noted``.
@@ -122,6 +125,8 @@ def plan_training(
         allow_seen=allow_seen,
         folder=_own_folder(weights, plan),
     )
+    if initial is not None and not several_budgets:
+        check_length(start, plan["epochs"])
     training = TrainingObjective(
         space,
         opened,
@@ -137,7 +142,7 @@ def plan_training(
         initial=start,
     )
     training.check_network()
-    if check_initial and isinstance(start, WeightBank | FittedStart):
+    if check_initial and isinstance(start, WeightBank | FittedStart | ShortTrainings):
         training, started = _checked(training, started)
     learnt = {"initial": started, "optimizer": note}  # plans without them are as they always were
     return training, plan | {key: value for key, value in learnt.items() if value is not None}

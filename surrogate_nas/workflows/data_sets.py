@@ -29,6 +29,7 @@ def planned_trainings(
     *,
     stop_early: bool,
     weights: Path | None,
+    several_budgets: bool,
 ) -> list[Planned]:
     """A training on each data set that the options name.
 
@@ -38,6 +39,7 @@ def planned_trainings(
         epochs: Of each training.
         stop_early: Whether trainings end that are worse than half of the earlier ones.
         weights: The folder of weights that the search inherits, or None.
+        several_budgets: Whether the search also evaluates at fewer epochs.
 
     Raises:
         SurrogateNASError: If a name, a number, a file or their combination is wrong.
@@ -53,6 +55,7 @@ def planned_trainings(
             stop=MedianStopping(first=max(1, epochs // 3)) if stop_early else None,
             weights=weights,
             check_initial=True,
+            several_budgets=several_budgets,
         )
         for one in each
     ]

@@ -177,6 +177,7 @@ def training_setup(
         epochs,
         stop_early=stop_early,
         weights=_inherited_weights(method, options),
+        several_budgets=_has_budgets(method),
     )
     training, plan = planned[0]
     check_arguments(training, **options.limits)
@@ -209,6 +210,11 @@ def _training_guide(
         return None
     guide = choose_for_training(method.predictor, space, datasets)
     return guide if guide.weights is None else replace(guide, parts=weighted_metrics(objective))
+
+
+def _has_budgets(method: Method | None) -> bool:
+    """Whether a method, or a searcher within it, evaluates at several budgets."""
+    return method is not None and (method.requirements.budgets or _has_budgets(method.inner))
 
 
 def _inherited_weights(method: Method, options: SearchOptions) -> Path | None:

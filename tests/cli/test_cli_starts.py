@@ -84,6 +84,31 @@ def test_a_search_notes_its_start_and_verify_repeats_it(
     assert answered(capsys, *again)["architectures"][0]["trained"] != [trained]
 
 
+def test_short_trainings_of_a_search_have_their_start(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "a.journal"
+    longer = [*DIGITS[:-1], "3", "--initial", "fitted:1"]
+    search = ["search", *longer, "--trials", 2, "--batch", 1, "--searcher"]
+    found = answered(capsys, *search, "hyperband:evolution+gp", "--store", store)
+    assert found["initial"] == "fitted:1"
+    values = {(t["arch"], int(t["cost"])): t["value"] for t in found["trials"]}
+    assert {budget for _, budget in values} == {1, 3}
+    train = ["train", None, *DIGITS[:-1]]
+    for (arch, budget), value in values.items():
+        train[1] = arch
+        start = "fitted" if budget == 1 else "none"
+        assert answered(capsys, *train, budget, "--initial", start)["validation_accuracy"] == value
+    verified = answered(capsys, "verify", store, "--top", 1, "--seeds", 1, "--device", "cpu")
+    train[1] = verified["architectures"][0]["arch"]
+    trained = answered(capsys, *train, 3, "--seed", 1)["validation_accuracy"]
+    assert verified["architectures"][0]["trained"] == [trained]
+    assert main([*map(str, search), "evolution"]) == 2
+    assert "search several budgets with --searcher hyperband" in capsys.readouterr().err
+    assert main(["train", ARCH, *longer]) == 2
+    assert "leave out ':1'" in capsys.readouterr().err
+
+
 def test_a_table_notes_its_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "t.h5"
     build = ["build", *DIGITS, "--count", "2", "--workers", "1", "--out", str(out)]

@@ -6,15 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from surrogate_nas._types import IntArray
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.errors import InvalidArgumentError
-from surrogate_nas.evaluation import Evaluation, Proposal, Trial
+from surrogate_nas.evaluation import TRAINING_LOSS, Evaluation, Prediction, Proposal, Trial
 from surrogate_nas.records import SearchResult
 from surrogate_nas.run import search
 from surrogate_nas.searchers.evolution import RegularizedEvolution
 from surrogate_nas.searchers.factory import make_searcher
 from surrogate_nas.searchers.guided import Guided
 from surrogate_nas.searchers.hyperband import Hyperband
+from surrogate_nas.searchers.lower_budget import LowerBudget
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.store import Stored, open_storage
 from tests.searchers.toys import Linear, ToySpace, additive
@@ -176,3 +178,75 @@ def test_a_stored_search_goes_on(tmp_path: Path) -> None:
         result = search(searcher, stored, trials=trials, batch=3)
         assert before < len(result.trials)
     assert [(t.arch, t.evaluation) for t in result.trials] == expected
+
+
+# Guides that learn from smaller budgets ----------------------------------------------------------
+
+
+def _guided(seed: int) -> Hyperband:
+    searcher = make_searcher(
+        "hyperband:random", SPACE, seed=seed, budgets=(3, 30), predictor=Linear()
+    )
+    assert isinstance(searcher, Hyperband)
+    return searcher
+
+
+def test_a_larger_budget_learns_from_the_smaller_one() -> None:
+    """What is learnt of 30 epochs after one such training is the order of many short ones."""
+    searcher = _guided(0)
+    low, high = searcher.inner
+    assert isinstance(low, Guided)
+    assert isinstance(high, Guided)
+    number = 0
+
+    def tell(arch: Architecture, budget: int) -> None:
+        nonlocal number
+        found = Evaluation((VALUE(arch),), budget=budget)
+        searcher.tell([Trial(Proposal(number, arch, budget), found)])
+        number += 1
+
+    rng = np.random.default_rng(0)
+    archs = [SPACE.sample(rng) for _ in range(90)]
+    for arch in archs[:60]:
+        tell(arch, 3)
+    low.ask(1)
+    assert high.expected(archs) is None
+    tell(archs[60], 30)
+    expected = high.expected(archs)
+    assert expected is not None
+    assert np.corrcoef(expected, [VALUE(arch) for arch in archs])[0, 1] > 0.9
+    best = max(dict.fromkeys(archs[:60]), key=VALUE)
+    assert searcher._promoted_next(0, {a: (VALUE(a),) for a in archs[:60]}, due=1) == best
+
+
+def test_two_budgets_are_joined_by_their_precisions() -> None:
+    """Without pairs that disagree, the mean is that of two Gaussians, and so is the deviation."""
+
+    class Lower(Linear):
+        def predict(self, choices: IntArray) -> Prediction:
+            return Prediction(choices[:, 0] * 1.0, np.ones(len(choices)))
+
+    guide = Guided(RegularizedEvolution(SPACE, seed=0), Lower())
+    choices = np.array([[0, 0, 0, 0, 0], [4, 0, 0, 0, 0]])
+    scores = np.array([-1.4, 1.4])  # on the line that is expected, through the origin at 2
+    own = Prediction(np.array([3.0, 3.0]), np.array([0.5, 2.0]))
+    joined = LowerBudget(guide).joined(own, choices, choices, scores)
+    variance = 4 * 0.6 / 6
+    line = -0.7 * 2 * 2 / 6 + 0.7 * choices[:, 0]
+    weight = own.std**-2
+    expected = (weight * 3 + line / variance) / (weight + 1 / variance)
+    np.testing.assert_allclose(joined.mean, expected)
+    np.testing.assert_allclose(joined.std, (weight + 1 / variance) ** -0.5)
+
+
+def test_short_trainings_are_judged_by_their_loss() -> None:
+    searcher = _guided(1)
+    rng = np.random.default_rng(1)
+    archs = list(dict.fromkeys(SPACE.sample(rng) for _ in range(12)))
+    for number, arch in enumerate(archs):  # the accuracy is the wrong way round
+        metrics = {TRAINING_LOSS: -VALUE(arch)}
+        found = Evaluation((-VALUE(arch),), budget=3, metrics=metrics)
+        searcher.tell([Trial(Proposal(number, arch, 3), found)])
+    proposals = searcher.ask(3)
+    promoted = [proposal.arch for proposal in proposals if proposal.arch in archs]
+    assert promoted == [max(archs, key=VALUE)]

@@ -21,12 +21,14 @@ class FreshTraining:
         dataset: The data set.
         examples: Its training part, on the network's device.
         seed: Of the training.
+        epochs: How many it will have.
     """
 
     arch: Architecture
     dataset: Dataset
     examples: DeviceExamples
     seed: int
+    epochs: int
 
 
 class Initial(Protocol):

@@ -8,6 +8,7 @@ from surrogate_nas.errors import TrainingError
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.training.initial.bank import WeightBank
 from surrogate_nas.training.initial.keys import parameter_keys
+from surrogate_nas.training.initial.short import ShortTrainings
 from surrogate_nas.training.objective import TrainingObjective
 
 _DRAWN = 16
@@ -16,17 +17,21 @@ _DRAWN = 16
 def helps(objective: TrainingObjective) -> tuple[bool, str]:
     """Train one architecture from the objective's starting weights, and once from random ones.
 
-    It is the one of some drawn architectures for which there are most weights.
+    It is the one of some drawn architectures for which there are most weights. A start of short
+    trainings is tried on the longest of them.
 
     Returns:
         Whether the validation accuracy is better from them, and a text about both trainings.
     """
     arch = _served(objective)
+    epochs = objective.epochs
+    if isinstance(objective.initial, ShortTrainings):
+        epochs = min(epochs, objective.initial.epochs)
     found = []
     for initial in (objective.initial, None):
         there = objective.starting_from(initial)
         try:
-            found.append(there.train(arch).curve[-1].validation_accuracy)
+            found.append(there.train(arch, epochs=epochs).curve[-1].validation_accuracy)
         except TrainingError:
             found.append(0.0)
     warm, cold = found
@@ -39,6 +44,8 @@ def helps(objective: TrainingObjective) -> tuple[bool, str]:
 
 def _served(objective: TrainingObjective) -> Architecture:
     bank = objective.initial
+    if isinstance(bank, ShortTrainings):
+        bank = bank.start
     known = bank.tensors.keys() if isinstance(bank, WeightBank) else ()
     rng = np.random.default_rng(0)
     drawn = [objective.space.sample(rng) for _ in range(_DRAWN)]

@@ -16,6 +16,7 @@ from surrogate_nas.training.initial.bank import SHIPPED, WeightBank, read_bank, 
 from surrogate_nas.training.initial.base import Initial
 from surrogate_nas.training.initial.fitted import FittedStart
 from surrogate_nas.training.initial.inherited import Inherited
+from surrogate_nas.training.initial.short import ShortTrainings, split_epochs
 from surrogate_nas.training.learned_parts import LEARNED, best_unseen, planned_part
 from surrogate_nas.training.options import FITTED, INHERIT
 
@@ -87,7 +88,8 @@ def planned_initial(
 
     Args:
         noted: What was noted of earlier trainings, or None.
-        name: A file, ``learned``, ``fitted``, ``inherit`` or ``none``; None for the noted one.
+        name: A file, ``learned``, ``fitted``, ``inherit`` or ``none``; None for the noted one. A
+            number after a colon is the most epochs of a training with this start.
         space: Of the networks.
         dataset: What will be trained on.
         allow_seen: Whether the weights may have been learnt on the data set.
@@ -98,7 +100,15 @@ def planned_initial(
             outside of a search, the data set has no images, or see `find_bank`.
     """
 
-    def find(wanted: str, allowed: bool) -> tuple[Initial, bool] | None:
+    def find(named: str, allowed: bool) -> tuple[Initial, bool] | None:
+        wanted, epochs = split_epochs(named)
+        found = start_of(wanted, allowed)
+        if found is None or epochs is None:
+            return found
+        start, seen = found
+        return ShortTrainings(start, epochs), seen
+
+    def start_of(wanted: str, allowed: bool) -> tuple[Initial, bool] | None:
         if dataset.graph is not None:
             raise InvalidArgumentError(
                 f"starting weights are for images, and the data set {dataset.name!r} is a graph; "

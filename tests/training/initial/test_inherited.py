@@ -76,7 +76,7 @@ def test_a_torn_file_is_no_parent(tmp_path: Path) -> None:
     network = _network("skip-skip-skip-skip", 0)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     examples = DeviceExamples(DATA.train, DATA.moments, torch.device("cpu"))
-    Inherited(tmp_path).begin(network, FreshTraining(arch, DATA, examples, 0))
+    Inherited(tmp_path).begin(network, FreshTraining(arch, DATA, examples, 0, 1))
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
 
 
