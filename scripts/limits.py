@@ -17,10 +17,12 @@ import numpy as np
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.catalog import open_benchmark
 from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec, write_table
-from surrogate_nas.cli.console import names, note, positive
+from surrogate_nas.cli.console import names, natural, note, positive
 from surrogate_nas.evaluation import Goal
 from surrogate_nas.parallel import one_thread
 from surrogate_nas.records.results import keeps
+from surrogate_nas.transfer.cost_model import open_cost_model
+from surrogate_nas.transfer.limit_check import measured_in_turn
 from surrogate_nas.workflows.goals import WantedGoals
 from surrogate_nas.workflows.search import SearchOptions, search_task
 from surrogate_nas.workflows.setups import table_setup
@@ -43,7 +45,7 @@ def main() -> None:
     option("--seeds", type=positive, default=5)
     option("--measured", type=positive, default=10)
     option("--confidence", type=float, default=0.95)
-    option("--verify", type=positive, default=1, help="best networks that are measured at the end")
+    option("--verify", type=natural, default=0, help="networks that are measured at the end")
     arguments = parser.parse_args()
     found = []
     with one_thread(), tempfile.TemporaryDirectory() as folder:
@@ -87,13 +89,25 @@ def _run(
         and trial.value is not None
         and keeps(goals, trial.evaluation)
     }
-    if not kept:
-        note(f"{device}, {quantile}, seed {seed}: nothing kept the predicted limit")
-        return False, best - float(task.values.min())
-    top = sorted(kept, key=lambda arch: -kept[arch])[: arguments.verify]
-    costs = -truth.lookup(np.array([arch.choices for arch in top]))
-    holding = [arch for arch, cost in zip(top, costs.tolist(), strict=True) if cost <= limit]
-    return not holding, best - kept[(holding or top)[0]]
+    if arguments.verify == 0:
+        if not kept:
+            note(f"{device}, {quantile}, seed {seed}: nothing kept the predicted limit")
+            return False, best - float(task.values.min())
+        top = max(kept, key=lambda arch: kept[arch])
+        return float(-truth.lookup(np.array([top.choices]))[0]) > limit, best - kept[top]
+    tried = {t.arch: t.value for t in outcome.result.trials if t.value is not None}
+    rows, values = np.array([arch.choices for arch in tried]), np.array(list(tried.values()))
+    costs = measured_in_turn(
+        open_cost_model(str(path), sources),
+        limit,
+        rows,
+        values,
+        lambda row: float(-truth.lookup(row[None])[0]),
+        top=arguments.verify,
+        confidence=arguments.confidence,
+    )
+    holding = [values[at] for at, cost in costs.items() if cost <= limit]
+    return not holding, best - float(max(holding or [values.max()]))
 
 
 def _measure(truth: TabularTask, path: Path, seed: int, count: int) -> None:

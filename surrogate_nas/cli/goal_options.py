@@ -6,9 +6,13 @@ import argparse
 from typing import TYPE_CHECKING
 
 from surrogate_nas.cli.console import names
+from surrogate_nas.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from surrogate_nas.workflows.goals import WantedGoals
+
+
+_UNSURE = 0.5  # confidence below which a limit is more likely broken than kept
 
 
 def weights(text: str) -> list[float]:
@@ -95,12 +99,22 @@ def _add_cost_options(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.95,
         metavar="P",
-        help="probability with which a limit of a predicted cost shall hold (default: %(default)s)",
+        help="probability with which a limit of a predicted cost shall hold (default: "
+        "%(default)s); below .5 only where the best are measured in the end (search --verify K)",
     )
 
 
 def wanted_goals(arguments: argparse.Namespace) -> WantedGoals:
-    """The goals that the options describe."""
+    """The goals that the options describe.
+
+    Raises:
+        InvalidArgumentError: If they do not fit together.
+    """
+    if arguments.confidence < _UNSURE and getattr(arguments, "verify", None) is None:
+        raise InvalidArgumentError(
+            f"--confidence below {_UNSURE} is for a search that measures the best in the end, got "
+            f"{arguments.confidence:g}; add --verify K to a search, or give a larger one"
+        )
     from surrogate_nas.workflows.goals import WantedGoals
 
     return WantedGoals(

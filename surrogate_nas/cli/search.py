@@ -174,7 +174,7 @@ def run(arguments: argparse.Namespace) -> int:
             _going_on(setup.known, arguments.store)
         outcome = search_task(setup, progress=progress, started=started)
         if measuring is not None and outcome.result.stopped != "interrupted":
-            check = search_device.checked(measuring, outcome, arguments.verify)
+            check = search_device.checked(measuring, outcome)
             outcome = replace(outcome, record=replace(outcome.record, device_check=check))
     if arguments.plot is not None:
         _draw(arguments.plot, setup, outcome.result)

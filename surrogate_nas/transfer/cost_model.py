@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import os
 from dataclasses import dataclass, replace
@@ -70,6 +71,18 @@ class CostModel:
         found = self.predictor.predict(choices)
         mean = np.where(known, measured, found.mean)
         return Prediction(sign * mean, np.where(known, 0.0, found.std))
+
+    def with_measured(self, choices: IntArray, costs: FloatArray) -> CostModel:
+        """The model that has also learnt these costs (n,), in their own sign."""
+        if self.predictor is None:
+            return self
+        support = TaskData(
+            self.task.name,
+            _whole(self.task.space),
+            np.concatenate([self.task.choices, choices]),
+            np.concatenate([self.task.values, self.goal.sign * costs]),
+        )
+        return replace(self, predictor=copy.copy(self.predictor).fit(support))
 
     def bound(self, choices: IntArray, confidence: float) -> FloatArray:
         """Costs (n,) that a measurement exceeds with probability 1 - confidence, own sign."""

@@ -61,9 +61,9 @@ class WantedGoals:
     confidence: float = 0.95
 
     def __post_init__(self) -> None:
-        if not 0.5 <= self.confidence < 1:
+        if not 0 < self.confidence < 1:
             raise InvalidArgumentError(
-                f"confidence must be at least 0.5 and below 1, got {self.confidence}"
+                f"confidence must be above 0 and below 1, got {self.confidence}"
             )
         if self.each_task_a_goal and self.weights is not None:
             raise InvalidArgumentError(
