@@ -23,6 +23,7 @@ import bench_imports
 import bench_predictors
 import bench_search
 import bench_spaces
+import bench_surrogate
 import bench_training
 import numpy as np
 from timing import alternate
@@ -177,6 +178,7 @@ PARTS: dict[str, Callable[[], dict[str, float]]] = {
     "building": bench_training.building,
     "evolution": evolution,
     "guided": bench_search.guided,
+    "surrogate": bench_surrogate.surrogate,
     "start": start,
     "defaults": defaults,
 }

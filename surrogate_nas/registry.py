@@ -32,6 +32,8 @@ SPACES: Registry = {
 BENCHMARKS: Registry = {
     "nas-bench-graph": "surrogate_nas.benchmarks.nas_bench_graph:NASBenchGraph",
     "cell-bench": "surrogate_nas.benchmarks.cell_bench:CellBench",
+    "large-layerwise": "surrogate_nas.benchmarks.large:LargeLayerwise",
+    "large-hierarchical": "surrogate_nas.benchmarks.large:LargeHierarchical",
 }
 SEARCHERS: Registry = {
     "random": "surrogate_nas.searchers.random:RandomSearch",

@@ -97,7 +97,9 @@ def assert_wheel_is_complete(wheel: Path, elsewhere: Path) -> None:
         "surrogate_nas",
         f"surrogate_nas-{version}.dist-info",
     }
-    assert {"surrogate_nas/py.typed", "surrogate_nas/benchmarks/cell-bench.h5"} <= names
+    tables = ("cell-bench", "large-layerwise", "large-hierarchical")
+    assert {f"surrogate_nas/benchmarks/{table}.h5" for table in tables} <= names
+    assert "surrogate_nas/py.typed" in names
     assert {f"surrogate_nas/reporting/html/{name}" for name in ("page.js", "style.css")} <= names
     modules = {
         "/".join((*package.split("."), *file.relative_to(folder).parts))

@@ -28,8 +28,8 @@ LEAST = 50
 # deeper ones, alone and beside the process, the more the larger the space.
 _TREES: dict[str, Any] = {
     "members": 5,
-    "trees": 2_000,
-    "learning_rate": 0.07,
+    "trees": 1_000,
+    "learning_rate": 0.1,
     "max_depth": 3,
     "column_share": 0.15,
 }
