@@ -296,10 +296,13 @@ class Guided(Searcher):
         """Whether trainings of a smaller budget help from the first result on."""
         return self._succeeded > 0 and self.lower is not None and self.lower.known
 
-    def expected(self, archs: Sequence[Architecture]) -> FloatArray | None:
-        """Predicted scores of keys, proposed or not; None while the guide is not trusted."""
-        if self._front is not None or not (self._succeeded >= self.initial or self.informed):
-            return None
+    @property
+    def trusted(self) -> bool:
+        """Whether enough trials succeeded for the predictor to propose; with one goal."""
+        return self._front is None and (self._succeeded >= self.initial or self.informed)
+
+    def expected(self, archs: Sequence[Architecture]) -> FloatArray:
+        """Predicted scores of keys, proposed or not; for a guide that is trusted."""
         known = self._learn(self.predictor, self._rows)
         choices = np.array([arch.choices for arch in archs])
         return self._with_lower(self.predictor.predict(choices), choices, known).mean
@@ -331,7 +334,7 @@ class Guided(Searcher):
     def _candidate(self) -> Architecture:
         if self._front is not None:
             return self._front.candidate(self._free)
-        if self._succeeded < self.initial and not self.informed:
+        if not self.trusted:
             return self.inner.ask(1)[0].arch
         self._guided += 1
         self._stall.propose()

@@ -133,10 +133,9 @@ class Hyperband(Searcher):
         if not left or due < 1:
             return None
         guide = self.inner[rung + 1]
-        if isinstance(guide, Guided) and len(done) - len(left) < due:
-            expected = guide.expected(left)
-            if expected is not None:
-                return left[int(expected.argmax())]
+        if isinstance(guide, Guided) and guide.trusted:
+            promoted = len(done) - len(left)
+            return left[int(guide.expected(left).argmax())] if promoted < due else None
         best = self._best(results)[:due]
         return next((arch for arch in best if arch in left), None)
 

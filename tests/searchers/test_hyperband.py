@@ -210,13 +210,17 @@ def test_a_larger_budget_learns_from_the_smaller_one() -> None:
     for arch in archs[:60]:
         tell(arch, 3)
     low.ask(1)
-    assert high.expected(archs) is None
+    trusted = [high.trusted]
     tell(archs[60], 30)
+    assert [*trusted, high.trusted] == [False, True]
     expected = high.expected(archs)
-    assert expected is not None
     assert np.corrcoef(expected, [VALUE(arch) for arch in archs])[0, 1] > 0.9
     best = max(dict.fromkeys(archs[:60]), key=VALUE)
-    assert searcher._promoted_next(0, {a: (VALUE(a),) for a in archs[:60]}, due=1) == best
+    results: dict[Architecture, tuple[float, ...]] = {a: (VALUE(a),) for a in archs[:60]}
+    assert searcher._promoted_next(0, results, due=1) == best
+    searcher._promoted.add((1, best))  # no other is due
+    assert searcher._promoted_next(0, results, due=1) is None
+    assert searcher._promoted_next(0, results, due=2) not in (None, best)
 
 
 def test_two_budgets_are_joined_by_their_precisions() -> None:
