@@ -15,7 +15,7 @@ from surrogate_nas.predictors.gp import GaussianProcess, ProcessInputs
 from surrogate_nas.predictors.kernels import FamilyKernel, Hyperparameters, Scaled
 from surrogate_nas.predictors.whitened import inverse_factor
 
-_BLOCK = 2_000  # rows at once, so that covariances stay small
+_BLOCK = 500  # rows at once, so that covariances stay small
 
 _PARTS = 3  # joint, linear, noise
 

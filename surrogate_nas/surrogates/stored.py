@@ -76,17 +76,22 @@ class StoredModels:
         """What all models say of one encoding (1, decisions), if they know the same rows."""
         if self._together is None:
             return {}
-        said = self._together.mean(self._columns.process(choices))
-        return {
-            name: Predicted(model.values(self._columns, choices, outputs), similarity)
-            for (name, model), (outputs, similarity) in zip(self._models.items(), said, strict=True)
-        }
+        found = {}
+        for name, said in zip(
+            self._names, self._together.mean(self._columns.process(choices)), strict=True
+        ):
+            outputs, similarity = said
+            values = self._model(name).values(self._columns, choices, outputs)
+            found[name] = Predicted(values, similarity)
+        return found
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(self._table.card["tasks"][self._task]["columns"])
 
     @cached_property
     def _together(self) -> Together | None:
-        names = self._table.card["tasks"][self._task]["columns"]
-        processes = [self._model(name).process for name in names]
-        self._models = {name: self._models[name] for name in names}
+        processes = [self._model(name).process for name in self._names]
         same = all(np.array_equal(one.x, processes[0].x) for one in processes)
         return Together(processes) if same else None
 
