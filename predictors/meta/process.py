@@ -24,7 +24,8 @@ from surrogate_nas.predictors.whitened import Growth, Whitened, inverse_factor
 
 _TRUST = (0.8, 0.2)  # prior weights of the processes with and without the sources
 _LEARNING_RATE = 0.2  # of their weights
-_NEGLIGIBLE = 1e-3  # probability below which a process is not computed
+_MINOR = 0.1  # share of the weights below which a process is not computed, to save time
+_NEGLIGIBLE = 1e-3  # the same of a prior mean
 _SURE = 10  # labels at which the measured calibration has weight one half
 
 
@@ -80,7 +81,7 @@ class AdaptedProcess(Predictor):
     def update(self, data: TaskData) -> Self:
         """Condition on ``data`` alone; rows after those of the last time are added quickly.
 
-        The noise stays that of the last `fit`, and a process that was negligible there is not
+        The noise stays that of the last `fit`, and a process of minor weight there is not
         computed.
         """
         old = self._choices
@@ -100,7 +101,7 @@ class AdaptedProcess(Predictor):
         posteriors = tuple(posterior.told(scores) for posterior in posteriors)
         evidence = np.array([posterior.evidence for posterior in posteriors])
         weights = trust * np.exp(_LEARNING_RATE * (evidence - evidence.max()))
-        kept = weights > _NEGLIGIBLE * weights.sum()
+        kept = weights > _MINOR * weights.sum()
         self._choices = np.array(data.choices)
         self._posteriors = tuple(p for p, keep in zip(posteriors, kept, strict=True) if keep)
         self._trust = trust[kept]
