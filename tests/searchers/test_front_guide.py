@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -18,6 +21,7 @@ from surrogate_nas.searchers.guided import Guided
 from surrogate_nas.searchers.operation_counts import OperationCounts, sizes
 from surrogate_nas.searchers.part_values import PartValues
 from surrogate_nas.spaces import open_space
+from tests.scripts import load_script
 from tests.tables import toy_task
 
 SPACE = open_space("dense-cell")
@@ -161,3 +165,16 @@ def test_failed_trials_count_with_the_worst_value_of_each_task() -> None:
 
 def test_spaces_without_graphs_have_no_counts() -> None:
     assert OperationCounts.of(toy_task().space) is None
+
+
+@pytest.mark.data
+def test_a_search_whose_first_draws_would_all_be_expensive_finds_the_cheap_end() -> None:
+    folder = Path(os.environ["SURROGATE_NAS_DATA"])
+    pareto = load_script("pareto")
+    task = pareto.task(
+        "nasbench201",
+        f"{folder / 'nasbench201.csv.gz'}:cifar10_val200",
+        f"{folder / 'nasbench201_devices.csv.gz'}:edgegpu_latency",
+        known=False,
+    )
+    assert pareto.shares(task, "evolution+gp", seed=8, trials=30, batch=1)[-1] > 0.95  # was .66
