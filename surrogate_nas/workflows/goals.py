@@ -113,15 +113,16 @@ class WantedGoals:
             SurrogateNASError: If there is no such metric, one is given twice, or weights do not fit
                 the data sets.
         """
-        for wrong, option in (
-            (self.known, "--known is"),
-            (self.scale != "raw", "--scale is"),
-            (len(trainings) == 1 and self.combines, "--weights and --each-task-a-goal are"),
-        ):
-            if wrong:
-                several = option.startswith("--weights")
-                what = "several data sets (--dataset D1,D2)" if several else "searches of a table"
-                raise InvalidArgumentError(f"{option} for {what}; leave it out")
+        for given, option in ((self.known, "--known"), (self.scale != "raw", "--scale")):
+            if given:
+                raise InvalidArgumentError(
+                    f"{option} is for searches of a table, and --dataset trains; leave it out"
+                )
+        if len(trainings) == 1 and self.combines:
+            raise InvalidArgumentError(
+                "--weights and --each-task-a-goal are for several data sets, got one; name others, "
+                "too: --dataset D1,D2"
+            )
         if len(trainings) == 1:
             return self._of_training(trainings[0], [])
         from surrogate_nas.training.several_trainings import SeveralTrainings  # loads torch
