@@ -1,17 +1,22 @@
-"""Made-up functions of spaces that cannot be listed, for ``scripts/large-spaces``.
+"""Functions of spaces that cannot be listed, for ``scripts/large-spaces``.
 
-All values are in standard deviations of the function over its space, and larger is better. A
-measurement has noise of standard deviation 0.3.
+Values of made-up functions are in standard deviations of the function over its space, those of a
+surrogate benchmark in its own unit; larger is better. A measurement of a made-up function has noise
+of standard deviation 0.3, one of a surrogate benchmark that of a single training.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from surrogate_nas._types import FloatArray, IntArray
+from surrogate_nas.benchmarks import open_benchmark
+from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.evaluation import FunctionObjective
 from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.base import Architecture, Decision, SearchSpace
@@ -199,7 +204,12 @@ SETTINGS: dict[str, Setting] = {
 
 
 def made(setting: str, number: int) -> tuple[SearchSpace, Function, FunctionObjective]:
-    """A space, its function of a number, and the objective that measures it with noise."""
+    """A space, its function of a number, and the objective that measures it with noise.
+
+    A setting ``FILE.h5:TASK`` has one function, and the number is the seed of its trainings.
+    """
+    if setting not in SETTINGS:
+        return _trained(setting, number)
     make_space, make_function = SETTINGS[setting]
     space = make_space()
     rng = np.random.default_rng(number)
@@ -210,3 +220,28 @@ def made(setting: str, number: int) -> tuple[SearchSpace, Function, FunctionObje
         return float(true + rng.normal(scale=_NOISE))
 
     return space, function, FunctionObjective(space, measure)
+
+
+class _Mean:
+    """The mean over trainings by a surrogate benchmark."""
+
+    def __init__(self, task: TabularTask) -> None:
+        self._task = task
+
+    def values(self, choices: IntArray) -> FloatArray:
+        return self._task.lookup(choices)
+
+
+def _trained(setting: str, seed: int) -> tuple[SearchSpace, Function, FunctionObjective]:
+    task = _task(setting)
+
+    def measure(arch: Architecture) -> float:
+        return float(task.lookup(np.array([arch.choices]), seed=seed)[0])
+
+    return task.space, _Mean(task), FunctionObjective(task.space, measure)
+
+
+@functools.cache
+def _task(setting: str) -> TabularTask:
+    path, _, name = setting.rpartition(":")
+    return open_benchmark(Path(path)).task(name)

@@ -5,10 +5,12 @@ The settings are
 - ``chain``: 20 layers with 8 operations each, 8**20 architectures;
 - ``numbers``: 10 decisions of 10 ordered values;
 - ``nasbench101``: the whole space of NAS-Bench-101, without its table;
-- ``hierarchical``: the space of that name.
+- ``hierarchical``: the space of that name;
+- ``FILE.h5:TASK``: the task of a surrogate benchmark, whose space is that of real networks.
 
-Their functions are made up, see `large_functions`: each seed is another function, searched with
-that seed. The value of a search is that of its incumbent, without noise. A searcher with a guide is
+The functions of the first four are made up, see `large_functions`: each seed is another function,
+searched with that seed. In a surrogate benchmark a seed is another training of each network. The
+value of a search is that of its incumbent, without noise. A searcher with a guide is
 compared with the same searcher alone by a one-sided Wilcoxon test over all seeds. Times are of the
 processor.
 """
@@ -101,7 +103,8 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     option = parser.add_argument
-    option("--setting", action="append", choices=SETTINGS, help="repeats; default: all")
+    made_up = ", ".join(SETTINGS)
+    option("--setting", action="append", help=f"repeats; {made_up} (default), or FILE.h5:TASK")
     option("--searcher", action="append", help=f"repeats; default: {', '.join(SEARCHERS)}")
     option("--guide", action="append", help=f"repeats; default: {', '.join(GUIDES)}")
     option("--seeds", type=int, default=20)
@@ -109,6 +112,9 @@ def main() -> None:
     option("--processes", type=int, default=1)
     option("--out", type=Path, help="a file of JSON lines that keeps results")
     arguments = parser.parse_args()
+    for setting in arguments.setting or ():
+        if setting not in SETTINGS and ".h5:" not in setting:
+            parser.error(f"--setting must be one of {made_up}, or FILE.h5:TASK, got {setting!r}")
     jobs = [
         (setting, searcher if guide == "none" else f"{searcher}+{guide}", seed)
         for setting in arguments.setting or SETTINGS

@@ -1,5 +1,6 @@
 """The made-up functions of ``scripts/large-spaces``."""
 
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from surrogate_nas.spaces.base import Decision
 from surrogate_nas.spaces.custom import CustomSpace, define_space
+from tests.benchmarks.test_surrogate import made
 from tests.scripts import SCRIPTS, load_script
 
 
@@ -40,6 +42,17 @@ def test_a_random_network_is_standardised_and_sees_no_encodings(
     assert values.std() == pytest.approx(1, rel=0.15)
     np.testing.assert_allclose(function.values(space.keys(choices)), values)
     np.testing.assert_allclose([function.values(row[None])[0] for row in choices[:9]], values[:9])
+
+
+def test_a_surrogate_benchmark_is_a_setting(functions: ModuleType, tmp_path: Path) -> None:
+    path = tmp_path / "made.h5"
+    task = made("dense-cell", path, 60).task("made")
+    space, function, objective = functions.made(f"{path}:made", 3)
+    choices = space.sample_choices(np.random.default_rng(0), 9)
+    np.testing.assert_array_equal(function.values(choices), task.lookup(choices))
+    measured = [objective.evaluate(space.architecture(row)).value for row in choices]
+    np.testing.assert_array_equal(measured, task.lookup(choices, seed=3))
+    assert (task.lookup(choices) != measured).all()
 
 
 def test_a_run_is_repeated_by_its_seed(
