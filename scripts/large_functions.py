@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -206,7 +205,7 @@ SETTINGS: dict[str, Setting] = {
 def made(setting: str, number: int) -> tuple[SearchSpace, Function, FunctionObjective]:
     """A space, its function of a number, and the objective that measures it with noise.
 
-    A setting ``FILE.h5:TASK`` has one function, and the number is the seed of its trainings.
+    A setting ``BENCHMARK:TASK`` has one function, and the number is the seed of its trainings.
     """
     if setting not in SETTINGS:
         return _trained(setting, number)
@@ -243,5 +242,5 @@ def _trained(setting: str, seed: int) -> tuple[SearchSpace, Function, FunctionOb
 
 @functools.cache
 def _task(setting: str) -> TabularTask:
-    path, _, name = setting.rpartition(":")
-    return open_benchmark(Path(path)).task(name)
+    benchmark, _, name = setting.rpartition(":")
+    return open_benchmark(benchmark).task(name)

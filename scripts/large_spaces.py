@@ -6,7 +6,7 @@ The settings are
 - ``numbers``: 10 decisions of 10 ordered values;
 - ``nasbench101``: the whole space of NAS-Bench-101, without its table;
 - ``hierarchical``: the space of that name;
-- ``FILE.h5:TASK``: the task of a surrogate benchmark, whose space is that of real networks.
+- ``BENCHMARK:TASK``: of a surrogate benchmark, such as ``large-layerwise``, or of its file.
 
 The functions of the first four are made up, see `large_functions`: each seed is another function,
 searched with that seed. In a surrogate benchmark a seed is another training of each network. The
@@ -104,7 +104,7 @@ def main() -> None:
     )
     option = parser.add_argument
     made_up = ", ".join(SETTINGS)
-    option("--setting", action="append", help=f"repeats; {made_up} (default), or FILE.h5:TASK")
+    option("--setting", action="append", help=f"repeats; {made_up} (default), or BENCHMARK:TASK")
     option("--searcher", action="append", help=f"repeats; default: {', '.join(SEARCHERS)}")
     option("--guide", action="append", help=f"repeats; default: {', '.join(GUIDES)}")
     option("--seeds", type=int, default=20)
@@ -113,8 +113,8 @@ def main() -> None:
     option("--out", type=Path, help="a file of JSON lines that keeps results")
     arguments = parser.parse_args()
     for setting in arguments.setting or ():
-        if setting not in SETTINGS and ".h5:" not in setting:
-            parser.error(f"--setting must be one of {made_up}, or FILE.h5:TASK, got {setting!r}")
+        if setting not in SETTINGS and ":" not in setting:
+            parser.error(f"--setting must be one of {made_up}, or BENCHMARK:TASK, got {setting!r}")
     jobs = [
         (setting, searcher if guide == "none" else f"{searcher}+{guide}", seed)
         for setting in arguments.setting or SETTINGS
