@@ -158,7 +158,7 @@ class FrontGuide:
     def shared(self) -> dict[int, Any]:
         """What a fork does not copy, see `Searcher.fork`."""
         found: dict[int, Any] = {id(model): copy.copy(model) for model in self.models.values()}
-        for kept in (self._costs, self._cost_scales, self._cost_scores):
+        for kept in (self.counts, self._sizes, self._costs, self._cost_scales, self._cost_scores):
             if kept is not None:
                 found[id(kept)] = kept
         return found
