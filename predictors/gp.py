@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass, replace
-from typing import Self
+from functools import partial
+from typing import Any, Self
 
 import numpy as np
 from scipy.optimize import minimize
@@ -14,8 +15,15 @@ from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.evaluation import Features, Prediction, TaskData
 from surrogate_nas.predictors.base import not_fitted
 from surrogate_nas.predictors.calibration import interval_std
+from surrogate_nas.predictors.decision_kernel import DecisionKernel
 from surrogate_nas.predictors.feature_predictor import FeaturePredictor, with_columns
-from surrogate_nas.predictors.kernels import FamilyKernel, Hyperparameters, Scaled
+from surrogate_nas.predictors.kernels import (
+    FamilyKernel,
+    Kernel,
+    KernelParameters,
+    KernelRows,
+    negative_log_posterior,
+)
 from surrogate_nas.predictors.scores import QuantileMap, warped
 from surrogate_nas.predictors.structure.decision_columns import VALUES, DecisionColumns
 from surrogate_nas.predictors.structure.features import StructuralFeatures
@@ -80,7 +88,7 @@ class GaussianProcess(FeaturePredictor):
         scores = warped(values)
         x = np.asarray(x, dtype=np.float64)
         if isinstance(self._inputs, ProcessInputs):
-            kernel = FamilyKernel(self._inputs.groups, self._inputs.of_decisions)
+            kernel: Kernel = self._inputs.kernel()
         else:
             kernel = FamilyKernel(np.zeros(x.shape[1], dtype=np.int64))
         rows = np.arange(len(values))
@@ -114,7 +122,7 @@ class GaussianProcess(FeaturePredictor):
             freedom = math.sqrt(1 + self._posterior.kernel.shared / len(values))
             self._factor = freedom * interval_std((values - mean) / std)
 
-    def score_weights(self) -> tuple[Hyperparameters, FloatArray]:
+    def score_weights(self) -> tuple[KernelParameters, FloatArray]:
         """Hyperparameters, and each row's weight in the mean of a score: float64 (n,).
 
         The mean of the score of an architecture is the sum of its covariances with the rows times
@@ -150,12 +158,13 @@ class ProcessInputs:
     """The process's columns, standardised over the space and ordered by family.
 
     Columns of decisions come after those of the structure. Features of the data are the last
-    family. The columns of a read-only array of encodings, such as `SearchSpace.unique`, are kept.
+    family. If all decisions are known beside the graph, options have no columns, and a column with
+    the state of each decision comes last, see `DecisionKernel`. The columns of a read-only array of
+    encodings, such as `SearchSpace.unique`, are kept.
 
     Attributes:
         columns: int (m,), positions of the columns of the structure.
-        groups: int64 (k,), number of the family of each column.
-        of_decisions: Numbers of the families of decisions.
+        groups: int64 (k,), number of the family of each column, without those of states.
     """
 
     def __init__(
@@ -174,14 +183,23 @@ class ProcessInputs:
         self._centre = structure.centre[self.columns]
         self._scale = structure.scale[self.columns]
         first = len(families)
-        self.of_decisions = (first, first + 1)
+        self._of_decisions = (first, first + 1)
         of_values = np.array([family == VALUES for family in decisions.families], dtype=np.int64)
-        self.groups = np.append(self.groups, first + of_values)
+        self._chosen = np.flatnonzero(of_values if decisions.states else np.ones_like(of_values))
+        self.groups = np.append(self.groups, first + of_values[self._chosen])
         if features is not None:
             self.groups = np.append(self.groups, [first + 2] * len(features.names))
-        if not self.groups.size:  # all architectures look the same
+        self._alike = not self.groups.size
+        if self._alike:  # all architectures look the same, but for their states
             self.groups = np.zeros(1, dtype=np.int64)
         self._last: tuple[IntArray, FloatArray] | None = None
+
+    def kernel(self) -> Kernel:
+        """The kernel of these columns."""
+        families = FamilyKernel(self.groups, self._of_decisions)
+        if self.decisions.states is None:
+            return families
+        return DecisionKernel(families, self.decisions.states, trusted=self.features is not None)
 
     def __call__(self, choices: IntArray) -> FloatArray:
         """Columns of encodings (n, decisions): float32 (n, k)."""
@@ -196,20 +214,22 @@ class ProcessInputs:
     def standardised(self, structure: FloatArray, choices: IntArray) -> FloatArray:
         """All columns of encodings, given those of the structure at ``columns``: float32 (n, k)."""
         parts = [(structure - self._centre) / self._scale]
-        if len(self.decisions):
-            chosen = self.decisions.transform(choices)
-            parts.append((chosen - self.decisions.centre) / self.decisions.scale)
+        if len(self._chosen):
+            found = self.decisions.transform(choices) - self.decisions.centre
+            parts.append((found / self.decisions.scale)[:, self._chosen])
         if self.features is not None:
             parts.append(self.features(choices))
+        if self.decisions.states is not None:
+            if self._alike:
+                parts.append(np.zeros((len(choices), 1), dtype=np.float32))
+            parts.append(self.decisions.states(choices).astype(np.float32))
         return with_columns(parts)
 
 
-def fit_hyperparameters(
-    kernel: FamilyKernel, x: FloatArray, y: FloatArray, max_iterations: int
-) -> Hyperparameters:
+def fit_hyperparameters(kernel: Kernel, x: FloatArray, y: FloatArray, max_iterations: int) -> Any:
     """Maximum of the marginal likelihood times the priors, by L-BFGS from the priors' modes."""
     found = minimize(
-        kernel.objective,
+        partial(negative_log_posterior, kernel),
         kernel.prior_mean,
         args=(x, y),
         jac=True,
@@ -227,7 +247,7 @@ class _Posterior:
     """
 
     def __init__(
-        self, kernel: FamilyKernel, hyper: Hyperparameters, x: FloatArray, scores: FloatArray
+        self, kernel: Kernel, hyper: KernelParameters, x: FloatArray, scores: FloatArray
     ) -> None:
         self.kernel, self._hyper = kernel, hyper
         covariance = kernel(x, x, hyper)
@@ -255,7 +275,7 @@ class _Posterior:
         return other
 
     @property
-    def weights(self) -> tuple[Hyperparameters, FloatArray]:
+    def weights(self) -> tuple[KernelParameters, FloatArray]:
         """Hyperparameters, and the weight of each row in a mean: float64 (n,)."""
         return self._hyper, self._whiten.T @ (self._whiten @ self._scores)
 
@@ -286,9 +306,9 @@ class _Posterior:
         variance = pool.known.variance.clip(0) + self._hyper.noise
         return pool.known.mean(self._whiten @ self._scores), np.sqrt(variance)
 
-    def _cross(self, x: Scaled, rows: FloatArray) -> FloatArray:
+    def _cross(self, x: KernelRows, rows: FloatArray) -> FloatArray:
         """Covariance of rows (n, d) and m scaled ones, in the precision of these: (n, m)."""
-        precision = x.parts[0].dtype
+        precision = x.dtype
         scaled = self.kernel.scaled(rows.astype(precision), self._hyper)
         cross = np.empty((len(rows), len(x)), dtype=precision)
         step = max(_CHUNK, _CELLS // len(rows))
@@ -303,7 +323,7 @@ class _Pool:
     """Inputs x (m, d), the same scaled for the kernel, and what the rows say about them."""
 
     x: FloatArray
-    scaled: Scaled
+    scaled: KernelRows
     known: Whitened
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol, Self
 
 import numpy as np
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
@@ -17,7 +18,83 @@ _FREEDOM = 36.0  # variance of all columns' departures together
 _OF_AN_OPTION = 0.5  # standard deviation of the departure of a decision's column
 _FARTHEST = 20.0  # standard deviations of a prior
 _PARTS_MEAN = (0.0, -1.0, -2.0)
-_NOISE_OF_DECISIONS = -1.0  # decisions explain a task less far than a graph that is known
+_PARTS = len(_PARTS_MEAN)
+NOISE_OF_DECISIONS = -1.0  # decisions explain a task less far than a graph that is known
+
+Pullback = Callable[[FloatArray], FloatArray]
+"""From twice the derivative by a covariance (n, n) to that by the parameters: (parameters,)."""
+
+
+class KernelParameters(Protocol):
+    """Hyperparameters of a kernel, whatever they are."""
+
+    @property
+    def noise(self) -> float:
+        """Variance of the noise."""
+        ...
+
+
+class KernelRows(Protocol):
+    """Rows in the form that a kernel's `between` takes."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def dtype(self) -> np.dtype[np.floating[Any]]:
+        """The precision of the rows."""
+        ...
+
+    def take(self, rows: slice) -> Self:
+        """Only these rows."""
+        ...
+
+
+class Kernel(Protocol):
+    """What a Gaussian process needs to know of a kernel.
+
+    Each kernel has its own kinds of hyperparameters and of scaled rows, and takes no others.
+
+    Attributes:
+        prior_mean: float64 (parameters,), means of the parameters' Gaussian priors.
+        prior_std: float64 (parameters,), their standard deviations.
+        shared: Number of parameters that are not of a single column.
+    """
+
+    prior_mean: FloatArray
+    prior_std: FloatArray
+    shared: int
+
+    def unpack(self, theta: FloatArray) -> Any:
+        """Hyperparameters from the vector of parameters."""
+        ...
+
+    def __call__(self, a: FloatArray, b: FloatArray, hyper: Any) -> FloatArray:
+        """Covariance without noise of rows (n, d) and (m, d): (n, m), in the inputs' precision."""
+        ...
+
+    def scaled(self, x: FloatArray, hyper: Any) -> Any:
+        """What `between` needs to know of rows (n, d)."""
+        ...
+
+    def between(self, a: Any, b: Any, hyper: Any) -> FloatArray:
+        """Covariance without noise of scaled rows, n and m of them: (n, m)."""
+        ...
+
+    def diagonal(self, x: FloatArray, hyper: Any) -> FloatArray:
+        """Variance without noise of each row (n, d): (n,)."""
+        ...
+
+    def covariance(self, theta: FloatArray, x: FloatArray) -> tuple[FloatArray, Pullback]:
+        """Covariance with noise of rows (n, d), float64 (n, n), and its `Pullback`."""
+        ...
+
+    def arrays(self, hyper: Any) -> dict[str, FloatArray]:
+        """What `restored` takes."""
+        ...
+
+    def restored(self, arrays: Mapping[str, FloatArray]) -> Any:
+        """Hyperparameters from `arrays`; None if they are not of such a kernel."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +131,11 @@ class Scaled:
     def __len__(self) -> int:
         return len(self.parts[0])
 
+    @property
+    def dtype(self) -> np.dtype[np.floating[Any]]:
+        """The precision of the rows."""
+        return self.parts[0].dtype
+
     def take(self, rows: slice) -> Scaled:
         """Only these rows."""
         return Scaled(tuple(p[rows] for p in self.parts), tuple(n[rows] for n in self.norms))
@@ -79,7 +161,8 @@ class FamilyKernel:
         """Columns with the same number in ``groups`` (d,) are a family; they are consecutive.
 
         Those with a number in ``decisions`` are columns of decisions. `shared` is the number of
-        parameters that are not of a single column.
+        parameters that are not of a single column, and `first_variance` the position of the first
+        one of a variance; all that follow are such, and the last is that of the noise.
         """
         numbers, first, self._group, sizes = np.unique(
             groups, return_index=True, return_inverse=True, return_counts=True
@@ -90,7 +173,8 @@ class FamilyKernel:
         columns = len(groups)
         chosen = np.isin(numbers, list(decisions))
         self._sharing = np.where(chosen, chosen.sum(), (~chosen).sum())
-        self.shared = 2 * self._count + 3
+        self.shared = 2 * self._count + _PARTS
+        self.first_variance = self._count + columns
         zeros = np.zeros(2 * self._count + columns)
         self.prior_mean = np.concatenate([zeros, _PARTS_MEAN])
         # Narrow: fewer than fifty rows say less about the kernel than other tasks do.
@@ -101,7 +185,7 @@ class FamilyKernel:
         departures[:] = min(1.0, math.sqrt(_FREEDOM / others))
         departures[of_options] = _OF_AN_OPTION
         if chosen.any():
-            self.prior_mean[-1] = _NOISE_OF_DECISIONS
+            self.prior_mean[-1] = NOISE_OF_DECISIONS
 
     @property
     def slices(self) -> list[slice]:
@@ -111,7 +195,7 @@ class FamilyKernel:
     def unpack(self, theta: FloatArray) -> Hyperparameters:
         """From the vector of parameters, in the order l, h, families, joint, linear, noise."""
         n = self._count
-        scales, columns, own, parts = np.split(theta, [n, len(theta) - n - 3, len(theta) - 3])
+        scales, columns, own, parts = np.split(theta, [n, self.first_variance, len(theta) - _PARTS])
         joint, linear, noise = np.exp(2 * parts).tolist()
         relevance = np.exp(-2 * (scales[self._group] + columns)) / self._sizes
         return Hyperparameters(
@@ -149,21 +233,8 @@ class FamilyKernel:
         constant = float(hyper.families.sum()) + hyper.joint
         return constant + hyper.linear * ((x * x) @ hyper.relevance.astype(x.dtype))
 
-    def objective(
-        self, theta: FloatArray, x: FloatArray, y: FloatArray
-    ) -> tuple[float, FloatArray]:
-        """Negative logarithm of marginal likelihood times priors, and its gradient.
-
-        Additive constants are omitted. See Rasmussen and Williams (2006), equations 5.8 and 5.9.
-
-        Args:
-            theta: float64 (parameters,), see `unpack`.
-            x: float64 (n, d).
-            y: float64 (n,).
-        """
-        z = (theta - self.prior_mean) / self.prior_std
-        if np.abs(z).max() > _FARTHEST:  # of a step too long, where exponentials overflow
-            return np.inf, np.zeros_like(theta)
+    def covariance(self, theta: FloatArray, x: FloatArray) -> tuple[FloatArray, Pullback]:
+        """Covariance with noise of rows (n, d), float64 (n, n), and its `Pullback`."""
         hyper = self.unpack(theta)
         scaled = x * np.sqrt(hyper.relevance)
         inner = scaled @ scaled.T
@@ -173,38 +244,84 @@ class FamilyKernel:
         covariance = hyper.joint * joint + hyper.linear * inner
         for variance, shape in zip(hyper.families, own, strict=True):
             covariance += variance * shape
-        covariance[np.diag_indices(len(y))] += hyper.noise
-        try:
-            factor = cholesky(covariance, lower=True, check_finite=False)
-        except LinAlgError:
-            return np.inf, np.zeros_like(theta)
-        lower = np.tril(dpotri(factor, lower=1)[0])
-        inverse = lower + np.tril(lower, -1).T
-        alpha = inverse @ y
-        white = solve_triangular(factor, y, lower=True, check_finite=False)
-        value = 0.5 * float(white @ white) + float(np.log(np.diag(factor)).sum())
+        covariance[np.diag_indices(len(x))] += hyper.noise
 
-        weight = inverse - np.outer(alpha, alpha)  # twice the derivative by the covariance
-        by_column = -hyper.linear * (scaled * (weight @ scaled)).sum(axis=0)
-        by_joint = hyper.joint * joint * joint
-        for part, variance, shape in zip(self._slices, hyper.families, own, strict=True):
-            # R' = -R² / 2, and relevance falls by the factor exp(-2) as a parameter grows by 1.
-            pull = weight * (variance * shape * shape + by_joint)
-            columns = scaled[:, part]
-            by_column[part] += (columns * columns).T @ pull.sum(axis=1)
-            by_column[part] -= (columns * (pull @ columns)).sum(axis=0)
-        parts = [
-            hyper.joint * float((weight * joint).sum()),
-            hyper.linear * float((weight * inner).sum()),
-            (hyper.noise - _JITTER) * float(np.trace(weight)),
-        ]
-        families = [
-            float(variance) * float((weight * shape).sum())
-            for variance, shape in zip(hyper.families, own, strict=True)
-        ]
-        scales = np.bincount(self._group, by_column, minlength=self._count)
-        gradient = np.concatenate([scales, by_column, families, parts])
-        return value + 0.5 * float(z @ z), gradient + z / self.prior_std
+        def pullback(weight: FloatArray) -> FloatArray:
+            by_column = -hyper.linear * (scaled * (weight @ scaled)).sum(axis=0)
+            by_joint = hyper.joint * joint * joint
+            for part, variance, shape in zip(self._slices, hyper.families, own, strict=True):
+                # R' = -R² / 2, and relevance falls by the factor exp(-2) as a parameter grows
+                # by 1.
+                pull = weight * (variance * shape * shape + by_joint)
+                columns = scaled[:, part]
+                by_column[part] += (columns * columns).T @ pull.sum(axis=1)
+                by_column[part] -= (columns * (pull @ columns)).sum(axis=0)
+            parts = [
+                hyper.joint * float((weight * joint).sum()),
+                hyper.linear * float((weight * inner).sum()),
+                (hyper.noise - _JITTER) * float(np.trace(weight)),
+            ]
+            families = [
+                float(variance) * float((weight * shape).sum())
+                for variance, shape in zip(hyper.families, own, strict=True)
+            ]
+            scales = np.bincount(self._group, by_column, minlength=self._count)
+            return np.concatenate([scales, by_column, families, parts])
+
+        return covariance, pullback
+
+    def arrays(self, hyper: Hyperparameters) -> dict[str, FloatArray]:
+        """What `restored` takes."""
+        return {
+            "relevance": hyper.relevance,
+            "families": hyper.families,
+            "parts": np.array([hyper.joint, hyper.linear, hyper.noise]),
+        }
+
+    def restored(self, arrays: Mapping[str, FloatArray]) -> Hyperparameters | None:
+        """Hyperparameters from `arrays`; None if they are not of such a kernel."""
+        relevance, families, parts = (
+            np.asarray(arrays[name], np.float64) for name in ("relevance", "families", "parts")
+        )
+        sound = (
+            relevance.shape == self._group.shape
+            and families.shape == (self._count,)
+            and parts.shape == (_PARTS,)
+            and all(np.isfinite(array).all() for array in (relevance, families, parts))
+            and (relevance >= 0).all()
+            and parts[-1] > 0
+        )
+        return Hyperparameters(relevance, families, *parts.tolist()) if sound else None
+
+
+def negative_log_posterior(
+    kernel: Kernel, theta: FloatArray, x: FloatArray, y: FloatArray
+) -> tuple[float, FloatArray]:
+    """Negative logarithm of marginal likelihood times priors, and its gradient.
+
+    Additive constants are omitted. See Rasmussen and Williams (2006), equations 5.8 and 5.9.
+
+    Args:
+        kernel: The kernel.
+        theta: float64 (parameters,), see its `unpack`.
+        x: float64 (n, d).
+        y: float64 (n,).
+    """
+    z = (theta - kernel.prior_mean) / kernel.prior_std
+    if np.abs(z).max() > _FARTHEST:  # of a step too long, where exponentials overflow
+        return np.inf, np.zeros_like(theta)
+    covariance, pullback = kernel.covariance(theta, x)
+    try:
+        factor = cholesky(covariance, lower=True, check_finite=False)
+    except LinAlgError:
+        return np.inf, np.zeros_like(theta)
+    lower = np.tril(dpotri(factor, lower=1)[0])
+    inverse = lower + np.tril(lower, -1).T
+    alpha = inverse @ y
+    white = solve_triangular(factor, y, lower=True, check_finite=False)
+    value = 0.5 * float(white @ white) + float(np.log(np.diag(factor)).sum())
+    gradient = pullback(inverse - np.outer(alpha, alpha))
+    return value + 0.5 * float(z @ z), gradient + z / kernel.prior_std
 
 
 def _squares(a: FloatArray, b: FloatArray) -> FloatArray:

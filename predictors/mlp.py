@@ -16,7 +16,7 @@ from surrogate_nas.evaluation import Features, Prediction
 from surrogate_nas.predictors.base import not_fitted
 from surrogate_nas.predictors.calibration import constant_std, folds, least_std
 from surrogate_nas.predictors.feature_predictor import FeaturePredictor, Inputs
-from surrogate_nas.predictors.structure.decision_columns import step_values
+from surrogate_nas.predictors.structure.decision_states import step_values
 from surrogate_nas.spaces.base import Decision, SearchSpace
 
 _QUARTILES = 1.349  # distance of the quartiles of a standard Gaussian

@@ -8,7 +8,14 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from surrogate_nas._types import FloatArray, IntArray
-from surrogate_nas.spaces.base import Decision, RestrictedSpace, SearchSpace
+from surrogate_nas.predictors.structure.decision_states import (
+    SAMPLE,
+    DecisionStates,
+    state_shares,
+    states_of,
+    step_values,
+)
+from surrogate_nas.spaces.base import RestrictedSpace, SearchSpace
 from surrogate_nas.spaces.joint import JointSpace
 from surrogate_nas.spaces.operations import OPERATION_IDS
 
@@ -18,7 +25,6 @@ OPTIONS = "options"
 VALUES = "values"
 """Family of the columns with the value of a number, or the rank of an ordinal's option."""
 
-_SAMPLE = 4_096  # architectures drawn from a space that cannot be listed
 _GRAPHS = 1_000  # of which operations are looked up
 
 
@@ -39,6 +45,7 @@ class DecisionColumns:
         families: Family of each column: those of `OPTIONS` come first, then those of `VALUES`.
         centre: float32 (k,), mean of each column over the space (or a sample of it).
         scale: float32 (k,), standard deviation, never 0.
+        states: The states of the decisions, if all decisions have columns.
     """
 
     def __init__(self, space: SearchSpace, *, every: bool = False) -> None:
@@ -50,9 +57,12 @@ class DecisionColumns:
         """
         self._space = space
         found: list[_Block] = []
+        self.states: DecisionStates | None = None
         positions = range(len(space.decisions)) if every else _described(space)
         if positions:
-            shares = _shares(space)
+            shares = state_shares(space)
+            if len(positions) == len(space.decisions):
+                self.states = DecisionStates(space, shares)
             found = [block for d in positions for block in _blocks(space, d, shares[d])]
         found.sort(key=lambda block: block.family == VALUES)
         self._blocks = [block for block in found if block.names]
@@ -85,7 +95,7 @@ class DecisionColumns:
         rows = np.empty((len(choices), len(self)), dtype=np.float32)
         if not self._blocks:
             return rows
-        states = _states(self._space, self._space.keys(np.asarray(choices)))
+        states = states_of(self._space, self._space.keys(np.asarray(choices)))
         start = 0
         for block in self._blocks:
             end = start + len(block.names)
@@ -136,20 +146,11 @@ def graph_is_the_description(space: SearchSpace) -> bool:
         return True
     if type(whole).canonicalise is SearchSpace.canonicalise:
         return False
-    drawn = whole.sample_choices(np.random.default_rng(0), _SAMPLE)
+    drawn = whole.sample_choices(np.random.default_rng(0), SAMPLE)
     # Setting inactive decisions to their first options is not such a rule.
     if not ((whole.canonicalise(drawn) != drawn) & whole.active(drawn)).any():
         return False
     return bool((whole.graphs(drawn[:_GRAPHS]).op != OPERATION_IDS["unknown"]).all())
-
-
-def step_values(decision: Decision) -> FloatArray | None:
-    """Value or rank of each option, float64 (options,); None where only names are known."""
-    if decision.kind == "categorical":
-        return None
-    if decision.values is not None:
-        return np.array(decision.values, dtype=np.float64)
-    return np.arange(len(decision.options), dtype=np.float64)
 
 
 def _blocks(space: SearchSpace, position: int, share: FloatArray) -> list[_Block]:
@@ -176,25 +177,3 @@ def _block(
     scale = np.sqrt(share @ (table - centre) ** 2)
     names = tuple(label for label, there in zip(labels, kept.tolist(), strict=True) if there)
     return _Block(position, family, names, table.astype(np.float32), centre, scale)
-
-
-def _shares(space: SearchSpace) -> list[FloatArray]:
-    """How often each decision is in each of its states: float64 (options + 1,) each, sum 1."""
-    listed = space.enumerable or isinstance(space, RestrictedSpace)
-    if listed:
-        pool = space.unique()
-    else:
-        pool = space.keys(space.sample_choices(np.random.default_rng(0), _SAMPLE))
-    states = _states(space, pool)
-    shares = []
-    for position, size in enumerate(space.sizes):
-        count = np.bincount(states[:, position], minlength=size + 1).astype(np.float64)
-        if not listed:  # what a sample lacks may still exist
-            count[:-1] += 0.5
-        shares.append(count / count.sum())
-    return shares
-
-
-def _states(space: SearchSpace, keys: IntArray) -> IntArray:
-    """The option of each decision, or the number of its options where it is inactive."""
-    return np.where(space.active(keys), keys, np.array(space.sizes))

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from surrogate_nas._types import FloatArray
 from surrogate_nas.errors import FormatError
 from surrogate_nas.predictors.gp import GaussianProcess, ProcessInputs
-from surrogate_nas.predictors.kernels import FamilyKernel, Hyperparameters, Scaled
+from surrogate_nas.predictors.kernels import (
+    FamilyKernel,
+    Hyperparameters,
+    Kernel,
+    KernelParameters,
+)
 from surrogate_nas.predictors.whitened import inverse_factor
 
 _BLOCK = 500  # rows at once, so that covariances stay small
-
-_PARTS = 3  # joint, linear, noise
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,8 @@ class Process:
         weights: float64 (n, outputs), the weight of each row in the means of the outputs.
     """
 
-    kernel: FamilyKernel
-    hyper: Hyperparameters
+    kernel: Kernel
+    hyper: KernelParameters
     x: FloatArray
     weights: FloatArray
 
@@ -40,7 +43,7 @@ class Process:
     def of(cls, predictor: GaussianProcess, inputs: ProcessInputs, x: FloatArray) -> Self:
         """That of a predictor that was fitted to rows x (n, columns)."""
         hyper, weights = predictor.score_weights()
-        return cls(_kernel(inputs), hyper, x.astype(np.float64), weights[:, None])
+        return cls(inputs.kernel(), hyper, x.astype(np.float64), weights[:, None])
 
     def with_outputs(self, scores: FloatArray) -> Self:
         """With further outputs, whose values at the rows are (n, k)."""
@@ -50,13 +53,7 @@ class Process:
 
     def arrays(self) -> dict[str, FloatArray]:
         """What `restored` takes beside the rows."""
-        hyper = self.hyper
-        return {
-            "relevance": hyper.relevance,
-            "families": hyper.families,
-            "parts": np.array([hyper.joint, hyper.linear, hyper.noise]),
-            "weights": self.weights,
-        }
+        return self.kernel.arrays(self.hyper) | {"weights": self.weights}
 
     @classmethod
     def restored(
@@ -67,24 +64,13 @@ class Process:
         Raises:
             FormatError: If they do not fit together.
         """
-        relevance, families, parts, weights = (
-            np.asarray(arrays[name], np.float64)
-            for name in ("relevance", "families", "parts", "weights")
-        )
-        sound = (
-            relevance.shape == inputs.groups.shape
-            and families.shape == np.unique(inputs.groups).shape
-            and parts.shape == (_PARTS,)
-            and weights.ndim == 2
-            and len(weights) == len(x)
-            and all(np.isfinite(array).all() for array in (relevance, families, parts, weights))
-            and (relevance >= 0).all()
-            and parts[-1] > 0
-        )
-        if not sound:
+        kernel = inputs.kernel()
+        hyper = kernel.restored(arrays)
+        weights = np.asarray(arrays["weights"], np.float64)
+        fitting = weights.ndim == 2 and len(weights) == len(x) and np.isfinite(weights).all()
+        if hyper is None or not fitting:
             raise FormatError("the Gaussian process of the surrogate is damaged")
-        hyper = Hyperparameters(relevance, families, *parts.tolist())
-        return cls(_kernel(inputs), hyper, x.astype(np.float64), weights)
+        return cls(kernel, hyper, x.astype(np.float64), weights)
 
     def mean(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Means of rows (m, columns), and how similar the most similar known row is.
@@ -126,7 +112,7 @@ class Process:
         return self.kernel.diagonal(x.astype(np.float64), self.hyper)
 
     @cached_property
-    def _scaled(self) -> Scaled:
+    def _scaled(self) -> Any:
         return self.kernel.scaled(self.x, self.hyper)
 
     @cached_property
@@ -143,14 +129,26 @@ class Process:
 class Together:
     """Several processes that know the same rows, and answer for one row in one pass."""
 
-    def __init__(self, processes: Sequence[Process]) -> None:
-        """Prepare the means of ``processes``, all with the same x."""
+    @classmethod
+    def of(cls, processes: Sequence[Process]) -> Self | None:
+        """That of ``processes``; None if their rows or their kernels do not allow it."""
+        kernel, x = processes[0].kernel, processes[0].x
+        hypers = [p.hyper for p in processes if isinstance(p.hyper, Hyperparameters)]
+        same = all(np.array_equal(process.x, x) for process in processes)
+        if not same or not isinstance(kernel, FamilyKernel) or len(hypers) < len(processes):
+            return None
+        return cls(processes, kernel, hypers)
+
+    def __init__(
+        self, processes: Sequence[Process], kernel: FamilyKernel, hypers: Sequence[Hyperparameters]
+    ) -> None:
+        """Prepare the means of ``processes``, all with the same x; prefer `of`, which checks it."""
         self._processes = processes
-        x, hypers = processes[0].x, [process.hyper for process in processes]
+        x = processes[0].x
         relevance = np.stack([hyper.relevance for hyper in hypers])
         self._parts = [
             (part, np.ascontiguousarray(x[:, part].T), np.ascontiguousarray(relevance[:, part]))
-            for part in processes[0].kernel.slices
+            for part in kernel.slices
         ]
         self._families = np.stack([hyper.families for hyper in hypers])[:, :, None]
         self._joint = np.array([[hyper.joint] for hyper in hypers])
@@ -190,7 +188,3 @@ def _rational(square: FloatArray, variance: FloatArray) -> FloatArray:
     shape = 0.5 * square
     shape += 1
     return np.asarray(np.divide(variance, shape, out=shape))
-
-
-def _kernel(inputs: ProcessInputs) -> FamilyKernel:
-    return FamilyKernel(inputs.groups, inputs.of_decisions)

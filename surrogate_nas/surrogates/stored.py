@@ -91,9 +91,7 @@ class StoredModels:
 
     @cached_property
     def _together(self) -> Together | None:
-        processes = [self._model(name).process for name in self._names]
-        same = all(np.array_equal(one.x, processes[0].x) for one in processes)
-        return Together(processes) if same else None
+        return Together.of([self._model(name).process for name in self._names])
 
     def _model(self, column: str) -> Model:
         if column not in self._models:
