@@ -17,7 +17,7 @@ from surrogate_nas.predictors.kernels import (
     Pullback,
     Scaled,
 )
-from surrogate_nas.predictors.structure.decision_columns import DecisionStates
+from surrogate_nas.predictors.structure.decision_states import DecisionStates
 
 # Priors of logarithms, but for the loss. They were chosen on six of the eleven tasks of M-DESIGN
 # and on made-up functions of chains and of numbers.
@@ -30,6 +30,8 @@ _USUAL = 6  # decisions for which losses are stated
 _NUMBERS = -0.5  # share of the product where all decisions are numbers, see `DecisionKernel`
 _REST = -1.5  # share of the rest where none is
 _REST_STD, _VARIANCE_STD = 1.5, 1.0
+_VALUES = -2.5  # of the values of few numbers, which would outweigh all other decisions
+_LEAST_STD = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +96,26 @@ class DecisionKernel:
     Columns are those of the rest, and then one a decision with its state.
     """
 
-    def __init__(self, rest: FamilyKernel, decisions: DecisionStates, *, trusted: bool) -> None:
-        """``trusted`` tells that the rest has more than structure, such as features of the data.
+    def __init__(
+        self,
+        rest: FamilyKernel,
+        decisions: DecisionStates,
+        *,
+        structure: bool = True,
+        features: bool = False,
+    ) -> None:
+        """Set the priors.
 
-        `shared` is the number of parameters that are not of a single column or decision.
+        Args:
+            rest: The kernel of the other columns; its families of decisions are those of values.
+            decisions: The states of the decisions.
+            structure: Whether the rest has columns of the structure.
+            features: Whether it has features of the data, which are more than structure.
         """
         self._rest, self._decisions = rest, decisions
-        self.shared = rest.shared + 2
         sizes = np.array([len(there) for there in decisions.occurs])
         count = len(sizes)
+        self.shared = rest.shared + 2 + min(count, _USUAL)
         self._ends = np.cumsum(sizes)
         self._slices = [slice(e - n, e) for e, n in zip(self._ends, sizes, strict=True)]
         numbers = [values is not None for values in decisions.values]
@@ -112,6 +125,14 @@ class DecisionKernel:
         self._cuts = np.cumsum([count, self._ends[-1], sum(numbers), 1, len(rest.prior_mean)])
         of_rest = rest.prior_mean.copy()
         of_rest[-1] = NOISE_OF_DECISIONS
+        own = of_rest[rest.first_variance :][: len(rest.of_decisions)]
+        own[rest.of_decisions] += _VALUES * (1 - share)
+        weight, width = _REST * (1 - share), _REST_STD
+        if features:
+            weight = 0.0
+        elif not structure:  # only values are left
+            weight += _VALUES * (1 - share)
+            width = max(_REST_STD * share, _LEAST_STD)
         self.prior_mean = np.concatenate(
             [
                 np.full(count, math.log(loss / (1 - loss))),
@@ -119,7 +140,7 @@ class DecisionKernel:
                 np.full(sum(numbers), _SLOPE),
                 [_NUMBERS * share],
                 of_rest,
-                [0.0 if trusted else _REST * (1 - share)],
+                [weight],
             ]
         )
         self.prior_std = np.concatenate(
@@ -129,7 +150,7 @@ class DecisionKernel:
                 np.ones(sum(numbers)),
                 [_VARIANCE_STD],
                 rest.prior_std,
-                [_REST_STD],
+                [width],
             ]
         )
 

@@ -199,7 +199,12 @@ class ProcessInputs:
         families = FamilyKernel(self.groups, self._of_decisions)
         if self.decisions.states is None:
             return families
-        return DecisionKernel(families, self.decisions.states, trusted=self.features is not None)
+        return DecisionKernel(
+            families,
+            self.decisions.states,
+            structure=len(self.columns) > 0,
+            features=self.features is not None,
+        )
 
     def __call__(self, choices: IntArray) -> FloatArray:
         """Columns of encodings (n, decisions): float32 (n, k)."""

@@ -163,6 +163,7 @@ class FamilyKernel:
         Those with a number in ``decisions`` are columns of decisions. `shared` is the number of
         parameters that are not of a single column, and `first_variance` the position of the first
         one of a variance; all that follow are such, and the last is that of the noise.
+        `of_decisions`, bool (g,), tells which families are of decisions.
         """
         numbers, first, self._group, sizes = np.unique(
             groups, return_index=True, return_inverse=True, return_counts=True
@@ -171,7 +172,7 @@ class FamilyKernel:
         self._slices = [slice(a, a + n) for a, n in zip(first, sizes, strict=True)]
         self._sizes = sizes[self._group].astype(np.float64)
         columns = len(groups)
-        chosen = np.isin(numbers, list(decisions))
+        self.of_decisions = chosen = np.isin(numbers, list(decisions))
         self._sharing = np.where(chosen, chosen.sum(), (~chosen).sum())
         self.shared = 2 * self._count + _PARTS
         self.first_variance = self._count + columns

@@ -33,7 +33,7 @@ def example() -> tuple[DecisionKernel, np.ndarray, np.ndarray]:
     states = DecisionColumns.of(SPACE).states
     assert states is not None
     rest = FamilyKernel(np.array([0, 0, 1, 1]), decisions=(1,))
-    kernel = DecisionKernel(rest, states, trusted=False)
+    kernel = DecisionKernel(rest, states)
     theta = kernel.prior_mean + 0.4 * kernel.prior_std * RNG.normal(size=len(kernel.prior_mean))
     return kernel, theta, np.concatenate([REST, states(CHOICES)], axis=1)
 
