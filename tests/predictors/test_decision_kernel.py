@@ -45,15 +45,15 @@ def test_kernel_is_its_formula_and_likelihood_that_of_scipy() -> None:
     options = np.split(np.exp(theta[3:14]), [4, 8])  # each decision has a state more: inactive
     slopes, variance = np.exp(theta[14:16]), math.exp(2 * theta[16])
     # Standardised over the space, in which all options are as frequent.
-    values = [None, (np.array([1.0, 2.0, 4.0]) - 7 / 3) / np.std([1.0, 2.0, 4.0]), [-1.0, 1.0]]
+    numbers = [None, (np.array([1.0, 2.0, 4.0]) - 7 / 3) / np.std([1.0, 2.0, 4.0]), [-1.0, 1.0]]
     expected = np.empty((12, 12))
     for i, a in enumerate(CHOICES):
         for j, b in enumerate(CHOICES):
             product = variance
-            for d, value in enumerate(values):
+            for d, number in enumerate(numbers):
                 far = (a[d] != b[d]) * (options[d][a[d]] + options[d][b[d]])
-                if value is not None:
-                    far += slopes[d - 1] * (value[a[d]] - value[b[d]]) ** 2
+                if number is not None:
+                    far += slopes[d - 1] * (number[a[d]] - number[b[d]]) ** 2
                 product *= 1 - losses[d] * (1 - math.exp(-far))
             expected[i, j] = product
     rest = FamilyKernel(np.array([0, 0, 1, 1]), decisions=(1,))

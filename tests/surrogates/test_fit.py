@@ -77,7 +77,7 @@ def test_arrays_restore_the_model(fitted: Fitted) -> None:
     np.testing.assert_array_equal(again.predict(COLUMNS, every).values, expected.values)
     for name, damaged in (
         ("weights", fitted.model.process.weights[:-1]),
-        ("relevance", -fitted.model.process.hyper.relevance),
+        ("relevance", -fitted.model.process.arrays()["relevance"]),
         ("curves", fitted.model.curves[:, :-1]),
         ("spread", np.zeros(0)),
     ):
