@@ -57,9 +57,9 @@ class DecisionProcess:
       the predictor compares: -2.3 and 3.7. Climbs from four starts in eight steps: -2.7 and 4.3,
       in a third more time.
 
-    With so few functions, differences of .3 say nothing. In the benchmark ``large-hierarchical`` two
-    of seven searches with ``gp`` stay at networks of one depth, as five trials of the inner searcher
-    came before the first guided one; after twenty of them neither does.
+    With so few functions, differences of .3 say nothing. In the benchmark ``large-hierarchical``
+    two of seven searches with ``gp`` stay at networks of one depth, as five trials of the inner
+    searcher came before the first guided one; after twenty of them neither does.
     """
 
     def __init__(self, space: SearchSpace, exploration: float | None = None) -> None:
