@@ -139,9 +139,13 @@ class AdaptedProcess(Predictor):
     def _mixture(
         self, parts: Sequence[tuple[FloatArray, FloatArray]]
     ) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation of scores, over the processes."""
-        mean, variance = _mixed(self._weights, parts)
-        return mean, np.sqrt(variance)
+        """Mean and standard deviation of scores, over the processes.
+
+        Their disagreement has no part in the deviation, which is calibrated: it says where sources
+        mislead, and searches would look there again and again.
+        """
+        means, variances = (np.stack(part) for part in zip(*parts, strict=True))
+        return self._weights @ means, np.sqrt(self._weights @ variances)
 
 
 def _mixed(

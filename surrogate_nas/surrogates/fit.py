@@ -24,8 +24,8 @@ from surrogate_nas.surrogates.trees import Trees
 LEAST = 50
 """Fewest rows with different architectures that a surrogate is fitted to."""
 
-# Measured by held-out rows of five tables and functions: such trees are better than fewer and
-# deeper ones, alone and beside the process, the more the larger the space.
+# By held-out rows of two large spaces and a made-up function, such trees are better than fewer and
+# deeper ones, alone and beside the process. On complete tables they are up to .001 of τ worse.
 _TREES: dict[str, Any] = {
     "members": 5,
     "trees": 1_000,
