@@ -163,13 +163,14 @@ class FamilyKernel:
         Those with a number in ``decisions`` are columns of decisions. `shared` is the number of
         parameters that are not of a single column, and `first_variance` the position of the first
         one of a variance; all that follow are such, and the last is that of the noise.
-        `of_decisions`, bool (g,), tells which families are of decisions.
+        `of_decisions`, bool (g,), tells which families are of decisions, and `slices` which columns
+        are of each family.
         """
         numbers, first, self._group, sizes = np.unique(
             groups, return_index=True, return_inverse=True, return_counts=True
         )
         self._count = len(numbers)
-        self._slices = [slice(a, a + n) for a, n in zip(first, sizes, strict=True)]
+        self.slices = [slice(a, a + n) for a, n in zip(first, sizes, strict=True)]
         self._sizes = sizes[self._group].astype(np.float64)
         columns = len(groups)
         self.of_decisions = chosen = np.isin(numbers, list(decisions))
@@ -188,11 +189,6 @@ class FamilyKernel:
         if chosen.any():
             self.prior_mean[-1] = NOISE_OF_DECISIONS
 
-    @property
-    def slices(self) -> list[slice]:
-        """The columns of each family."""
-        return self._slices
-
     def unpack(self, theta: FloatArray) -> Hyperparameters:
         """From the vector of parameters, in the order l, h, families, joint, linear, noise."""
         n = self._count
@@ -210,7 +206,7 @@ class FamilyKernel:
     def scaled(self, x: FloatArray, hyper: Hyperparameters) -> Scaled:
         """What `between` needs to know of rows (n, d); worth keeping where they are many."""
         root = np.sqrt(hyper.relevance).astype(x.dtype)
-        parts = tuple(np.ascontiguousarray(x[:, part] * root[part]) for part in self._slices)
+        parts = tuple(np.ascontiguousarray(x[:, part] * root[part]) for part in self.slices)
         return Scaled(parts, tuple(np.einsum("ij,ij->i", part, part) for part in parts))
 
     def between(self, a: Scaled, b: Scaled, hyper: Hyperparameters) -> FloatArray:
@@ -239,7 +235,7 @@ class FamilyKernel:
         hyper = self.unpack(theta)
         scaled = x * np.sqrt(hyper.relevance)
         inner = scaled @ scaled.T
-        squares = [_squares(scaled[:, part], scaled[:, part]) for part in self._slices]
+        squares = [_squares(scaled[:, part], scaled[:, part]) for part in self.slices]
         own = [_shape(square) for square in squares]
         joint = _shape(np.sum(squares, axis=0))
         covariance = hyper.joint * joint + hyper.linear * inner
@@ -250,7 +246,7 @@ class FamilyKernel:
         def pullback(weight: FloatArray) -> FloatArray:
             by_column = -hyper.linear * (scaled * (weight @ scaled)).sum(axis=0)
             by_joint = hyper.joint * joint * joint
-            for part, variance, shape in zip(self._slices, hyper.families, own, strict=True):
+            for part, variance, shape in zip(self.slices, hyper.families, own, strict=True):
                 # R' = -R² / 2, and relevance falls by the factor exp(-2) as a parameter grows
                 # by 1.
                 pull = weight * (variance * shape * shape + by_joint)

@@ -100,10 +100,14 @@ class SeveralTasks(Predictor):
         self._values = np.asarray(data.values, dtype=np.float64)[known][first]
         return self
 
+    @property
+    def signs(self) -> FloatArray:
+        """Of each task's values, so that larger is better: 1 or -1, (tasks,)."""
+        return np.where(self.weights < 0, -1.0, 1.0)
+
     def _signed(self, data: TaskData) -> FloatArray:
         """Values of the tasks, larger is better: (n, tasks)."""
-        signs = np.where(self.weights < 0, -1.0, 1.0)
-        return np.asarray(data.parts, dtype=np.float64) * signs
+        return np.asarray(data.parts, dtype=np.float64) * self.signs
 
     def predict(self, choices: IntArray) -> Prediction:
         """Predict the mean, in the scale of the values of the last `fit`."""

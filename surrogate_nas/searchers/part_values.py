@@ -25,7 +25,7 @@ class PartValues:
         self._signs: FloatArray = np.ones(0)
         if isinstance(predictor, SeveralTasks):
             self._metrics = predictor.metrics
-            self._signs = np.where(predictor.weights < 0, -1.0, 1.0)
+            self._signs = predictor.signs
         self._known: dict[Architecture, tuple[float, ...] | None] = {}
 
     def observe(

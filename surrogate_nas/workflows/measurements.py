@@ -88,19 +88,20 @@ def joined(parts: Sequence[Measurements]) -> Measurements:
             "measurements are joined that are of different tasks of one space, got "
             f"{', '.join(names) or 'none'} of {', '.join(sorted(spaces)) or 'no space'}"
         )
-    found_by: dict[tuple[int, ...], str] = {}
-    for part in parts:
-        for row, by in zip(map(tuple, part.choices.tolist()), part.found_by, strict=True):
-            found_by.setdefault(row, by)
-    position = {row: i for i, row in enumerate(found_by)}
-    tasks = []
-    for part in parts:
-        rows = np.array([position[row] for row in map(tuple, part.choices.tolist())])
-        tasks += [replace(task, columns=_spread(task, rows, len(position))) for task in part.tasks]
+    stacked = np.concatenate([part.choices for part in parts])
+    found_by = np.concatenate([part.found_by for part in parts])
+    _, first, inverse = np.unique(stacked, axis=0, return_index=True, return_inverse=True)
+    first, position = np.sort(first), first.argsort().argsort()[inverse.ravel()]
+    ends = np.cumsum([len(part.choices) for part in parts])[:-1]
+    tasks = [
+        replace(task, columns=_spread(task, rows, len(first)))
+        for part, rows in zip(parts, np.split(position, ends), strict=True)
+        for task in part.tasks
+    ]
     return Measurements(
         space=parts[0].space,
-        choices=np.array(list(found_by), dtype=np.int16),
-        found_by=tuple(found_by.values()),
+        choices=stacked[first].astype(np.int16),
+        found_by=tuple(found_by[first].tolist()),
         tasks=tuple(tasks),
         source=", ".join(part.source for part in parts),
     )
