@@ -2,76 +2,36 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from surrogate_nas._types import FloatArray, IntArray
-from surrogate_nas.errors import InvalidArgumentError, SpaceExhaustedError, UnknownNameError
-from surrogate_nas.evaluation import Features, Goal, Prediction, Proposal, TaskData, Trial
+from surrogate_nas.errors import SpaceExhaustedError, UnknownNameError
+from surrogate_nas.evaluation import Features, Goal, Prediction, Proposal, Trial
 from surrogate_nas.predictors.base import Predictor
 from surrogate_nas.searchers.acquisition import ACQUISITIONS, most_promising, near
 from surrogate_nas.searchers.base import KnownCosts, Requirements, Searcher
 from surrogate_nas.searchers.candidates import BEST, Candidates, extent
 from surrogate_nas.searchers.decision_process import DecisionProcess
-from surrogate_nas.searchers.learning_rows import LearningRows
-from surrogate_nas.searchers.part_values import PartValues
+from surrogate_nas.searchers.guide_data import KnownScores
+from surrogate_nas.searchers.guide_settings import GuideSettings
+from surrogate_nas.searchers.opinions import Opinion, Opinions
 from surrogate_nas.searchers.predicted import PredictedObjective
 from surrogate_nas.searchers.stalls import PATIENCE, PATIENCE_WITH_PRIOR, RepeatedNetworks, Stall
 from surrogate_nas.spaces.base import Architecture, frozen
 
 if TYPE_CHECKING:
-    from surrogate_nas.predictors.scores import QuantileMap
     from surrogate_nas.searchers.front_guide import FrontGuide
     from surrogate_nas.searchers.lower_budget import LowerBudget
-    from surrogate_nas.searchers.second_opinion import SecondOpinion
 
-_INITIAL = 20
-_FEW = 5  # the default of `initial` for predictors that condition on new rows
-_SOON = 10  # where a process on decisions stands beside the predictor
+_EARLY = 20  # proposals of a predictor with a prior, all of which it makes itself
+_PRIOR = 10  # the first of these, which rest on the prior more than on results
 _JUDGED = 30  # most promising candidates of the process, which the predictor compares, too
-_SEVERAL = 2.0  # exploration of several goals in spaces that cannot be listed
-_PRIOR = 10  # first proposals of a predictor with a prior, which rest on it more than on results
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """The data from which a guide learns.
-
-    Attributes:
-        archs: The architectures of trials, in the order of their first results, and then of
-            pending proposals.
-        values: float64 (trials,), NaN where a trial failed.
-        scores: float64 (archs,), the warped values, with the worst for failed trials, and the
-            predictions for pending proposals.
-    """
-
-    archs: list[Architecture]
-    values: FloatArray
-    scores: FloatArray
-
-    def best(self, n: int) -> IntArray:
-        """Up to n architectures that succeeded, the best first: (m, decisions)."""
-        succeeded = int((~np.isnan(self.values)).sum())
-        order = np.argsort(-self.values, kind="stable")[: min(n, succeeded)]
-        return np.array([self.archs[i].choices for i in order.tolist()])
-
-    def worst(self, best: int) -> IntArray:
-        """Positions of the trials but the best of a number, the worst first: int (n,)."""
-        trials = len(self.values)
-        return np.argsort(self.scores[:trials], kind="stable")[: max(trials - best, 0)]
-
-    def to_value(self) -> QuantileMap:
-        """The map from scores back to values; needs a trial that succeeded."""
-        from surrogate_nas.predictors.scores import QuantileMap  # slow to import
-
-        succeeded = np.flatnonzero(~np.isnan(self.values))
-        return QuantileMap(self.scores[succeeded], self.values[succeeded])
 
 
 class Guided(Searcher):
@@ -94,7 +54,7 @@ class Guided(Searcher):
     A guide that compares all architectures notices when it is wrong: after twenty rounds of
     proposals without gain every other plan explores wider, up to four times. With a prior these
     plans are made by a process that knows nothing of other tasks, see
-    `surrogate_nas.searchers.second_opinion.SecondOpinion`. And where encodings of one network have
+    `surrogate_nas.searchers.opinions.Opinions`. And where encodings of one network have
     measured equal values, any guide measures none of them again. See
     `surrogate_nas.searchers.stalls`.
 
@@ -178,43 +138,26 @@ class Guided(Searcher):
             UnknownNameError: If there is no such acquisition function.
             InvalidArgumentError: If a number is out of range, or there are no such candidates.
         """
-        # A process on decisions stands beside the predictor.
-        joined = not (inner.space.enumerable or predictor.has_prior)
-        if initial is None:
-            least = _FEW if predictor.conditions else _SOON if joined else _INITIAL
-            initial = 0 if predictor.has_prior else least
-        if refit_every is None:
-            refit_every = 1 if predictor.conditions else 5
-        if steps is None:
-            steps = (200 if predictor.conditions else 400) if inner.space.enumerable else 100
-        if inner_every is None:
-            inner_every = 0 if predictor.conditions else 10 if joined else 5
-        for name, value, least in (
-            ("initial", initial, 0 if predictor.has_prior else 2),
-            ("refit_every", refit_every, 1),
-            ("steps", steps, 1),
-            ("labels", labels, 2),
-        ):
-            if value < least:
-                raise InvalidArgumentError(f"{name} must be at least {least}, got {value}")
-        if inner_every < 0:
-            raise InvalidArgumentError(f"inner_every must be at least 0, got {inner_every}")
-        if exploration is not None and not 0 <= exploration < math.inf:
-            raise InvalidArgumentError(f"exploration must be 0 or larger, got {exploration}")
+        settings = GuideSettings.of(
+            inner.space,
+            predictor,
+            initial=initial,
+            refit_every=refit_every,
+            exploration=exploration,
+            inner_every=inner_every,
+            steps=steps,
+            labels=labels,
+        )
         if acquisition is not None and acquisition not in ACQUISITIONS:
             raise UnknownNameError("acquisition function", acquisition, ACQUISITIONS)
         super().__init__(inner.space, seed=seed)
-        self._beside = DecisionProcess(self.space, exploration) if joined else None
-        if exploration is None:  # which the process has its own of
-            alone = 1.0 if predictor.conditions and not predictor.has_prior else 1.25
-            exploration = _SEVERAL if joined else alone
         self.inner = inner
         self.predictor = predictor
-        self.initial = initial
-        self.refit_every = refit_every
-        self.exploration = exploration
-        self.inner_every = inner_every
-        self.steps = steps
+        self.initial = settings.initial
+        self.refit_every = settings.refit_every
+        self.exploration = settings.exploration
+        self.inner_every = settings.inner_every
+        self.steps = settings.steps
         self.acquisition = acquisition
         self.labels = labels
         self.features = features
@@ -225,19 +168,29 @@ class Guided(Searcher):
         self._plan: deque[tuple[Architecture, float]] = deque()
         self._foreseen: dict[Architecture, float] = {}  # values of what is planned
         self._turned: set[Architecture] = set()  # pending ones that a stall made it propose
-        self._rows = LearningRows(labels)
         self._news = 0
-        self._unlearnt = 0  # results since the predictor's last update
-        self._planned = 1 if joined else refit_every  # proposals of a plan
+        self._planned = 1 if settings.joined else self.refit_every  # proposals of a plan
         self._guided = 0
         patience = PATIENCE_WITH_PRIOR if predictor.has_prior else PATIENCE
         self._stall, self._repeats = Stall(patience), RepeatedNetworks(self.space)
-        self._second: SecondOpinion | None = None  # of a prior that stalls
+        self._opinions = Opinions(
+            self.space,
+            predictor,
+            exploration=self.exploration,
+            process=DecisionProcess(self.space, exploration) if settings.joined else None,
+            refit_every=self.refit_every,
+            labels=labels,
+            features=features,
+        )
         self._front: FrontGuide | None = None  # of several goals
-        self._parts = PartValues(predictor)
         self.lower: LowerBudget | None = None
         self._candidates = Candidates(
-            inner, predictor, self.rng, steps=steps, proposals=self._planned, cheap=joined
+            inner,
+            predictor,
+            self.rng,
+            steps=self.steps,
+            proposals=self._planned,
+            cheap=settings.joined,
         )
 
     def pursue(self, goals: Sequence[Goal], known_costs: KnownCosts | None = None) -> None:
@@ -273,7 +226,7 @@ class Guided(Searcher):
         keys = dict.fromkeys(self.space.key(arch) for arch in archs)
         new = [key for key in keys if key not in self._told and key not in self._believed]
         super().expect(keys)
-        if new and (self._rows.fitted or self.predictor.has_prior):
+        if new and (self._opinions.own.rows.fitted or self.predictor.has_prior):
             means = self.predictor.predict(np.array([key.choices for key in new])).mean
             self._believed |= zip(new, means.tolist(), strict=True)
 
@@ -289,7 +242,7 @@ class Guided(Searcher):
     @property
     def fitted(self) -> bool:
         """Whether the predictor has learnt from trials."""
-        return self._front is None and self._rows.fitted > 0
+        return self._front is None and self._opinions.own.rows.fitted > 0
 
     @property
     def informed(self) -> bool:
@@ -303,17 +256,16 @@ class Guided(Searcher):
 
     def expected(self, archs: Sequence[Architecture]) -> FloatArray:
         """Predicted scores of keys, proposed or not; for a guide that is trusted."""
-        known = self._learn(self.predictor, self._rows)
+        known = KnownScores.of(self._told, self._believed)
+        self._opinions.learn(self._opinions.own, known, self.rng)
         choices = np.array([arch.choices for arch in archs])
         return self._with_lower(self.predictor.predict(choices), choices, known).mean
 
     def _shared(self) -> dict[int, Any]:
-        # `fit` starts anew each time, so a shallow copy keeps whatever the predictor caches.
         return super()._shared() | {
             id(self.inner): self.inner.fork(),
-            id(self.predictor): copy.copy(self.predictor),
             id(self.features): self.features,
-            **({} if self._second is None else {id(self._second): self._second.forked()}),
+            **self._opinions.shared(),
             **({} if self._front is None else self._front.shared()),
             **({} if self.lower is None else {id(self.lower): self.lower}),
         }
@@ -339,7 +291,7 @@ class Guided(Searcher):
         self._guided += 1
         self._stall.propose()
         # At first a prior is better than the inner searcher, so it makes all proposals.
-        early = self.predictor.has_prior and self._guided <= _INITIAL
+        early = self.predictor.has_prior and self._guided <= _EARLY
         if early or not self.inner_every or self._guided % self.inner_every:
             if self._news >= self._planned or not self._plan:
                 self._replan()
@@ -358,7 +310,7 @@ class Guided(Searcher):
             self._front.observe(trial)
             return
         key = self.space.key(trial.arch)
-        self._parts.observe(key, trial.evaluation)
+        self._opinions.observe(key, trial.evaluation)
         guided = self._believed.pop(key, None) is not None
         self._stall.observe(trial.value, guided=guided, turned=key in self._turned)
         self._turned.discard(key)
@@ -368,34 +320,33 @@ class Guided(Searcher):
             self._told[key] = trial.value
             self._repeats.observe(key, trial.value)
         self._news += 1
-        self._unlearnt += 1
 
     def _replan(self) -> None:
         """Fit, predict, and line up the next proposals."""
         self._news = 0
         if self.candidates == "all":  # elsewhere exploration is wide from the first
             self._stall.next_plan()
-        predictor, rows = self._asked()
-        known = self._learn(predictor, rows)
-        if self._beside is not None and self._succeeded:
-            self._beside.fit(np.array([arch.choices for arch in known.archs]), known.scores)
+        opinion = self._opinions.asked(turned=self._stall.turned and self._succeeded > 0)
+        known = KnownScores.of(self._told, self._believed)
+        self._opinions.learn(opinion, known, self.rng)
+        self._opinions.learn_process(known)
+        process = self._opinions.process
         if self.candidates == "all":  # always the same array, for which predictors keep a cache
             candidates = self.space.unique()
         else:
             predicted = None
             if self._succeeded:
-                relaxed = None
-                if self._beside is not None:
-                    relaxed = self._beside.relaxation(predictor)
-                predicted = PredictedObjective(self.space, predictor, known.to_value(), relaxed)
+                asked = opinion.predictor
+                relaxed = None if process is None else process.relaxation(asked)
+                predicted = PredictedObjective(self.space, asked, known.to_value(), relaxed)
             candidates = self._candidates.gathered(
                 known.best(BEST),
                 predicted,
-                lambda choices: self._promise(predictor, choices, known),
+                lambda choices: self._promise(opinion, choices, known),
             )
-            if self._beside is not None:
+            if process is not None:
                 candidates = frozen(candidates[:_JUDGED])
-        mean, score = self._compared(predictor, candidates, known)
+        mean, score = self._compared(opinion, candidates, known)
         if not self._succeeded:  # a prior learns nothing from pending ones: avoid their neighbours
             for arch in self._believed:
                 score[near(candidates, np.array(arch.choices))] = -np.inf
@@ -409,38 +360,23 @@ class Guided(Searcher):
             values = known.to_value()(mean[chosen]).tolist()
             self._foreseen = {arch: v for (arch, _), v in zip(self._plan, values, strict=True)}
 
-    def _asked(self) -> tuple[Predictor, LearningRows]:
-        """The predictor of this plan, and its rows; where a prior stalls, in turn a second one."""
-        if not (self._stall.turned and self.predictor.has_prior and self._succeeded):
-            return self.predictor, self._rows
-        if self._second is None:
-            from surrogate_nas.searchers.second_opinion import SecondOpinion  # of stalls alone
-
-            self._second = SecondOpinion(self.labels)
-        return self._second.predictor, self._second.rows
-
-    def _promise(self, predictor: Predictor, choices: IntArray, known: _Known) -> FloatArray:
+    def _promise(self, opinion: Opinion, choices: IntArray, known: KnownScores) -> FloatArray:
         """How promising keys (n, decisions) are, by the process alone where there is one: (n,)."""
-        if self._beside is None or not self._succeeded:
-            return self._compared(predictor, choices, known)[1]
-        return self._scored(self._beside.predict(choices), choices, known, self._beside.exploration)
+        process = self._opinions.process
+        if process is None:
+            return self._compared(opinion, choices, known)[1]
+        return self._scored(process.predict(choices), choices, known, process.exploration)
 
     def _compared(
-        self, predictor: Predictor, candidates: IntArray, known: _Known
+        self, opinion: Opinion, candidates: IntArray, known: KnownScores
     ) -> tuple[FloatArray, FloatArray]:
         """Predicted scores of keys (n, decisions), and their acquisition values, -inf if taken."""
-        prediction = predictor.predict(candidates)
-        asked: Guided | SecondOpinion | DecisionProcess = self
-        if predictor is not self.predictor and self._second is not None:
-            asked = self._second
-        elif self._beside is not None and self._succeeded:
-            asked = self._beside
-            prediction = self._beside.joined(prediction, candidates)
+        prediction, exploration = self._opinions.predicted(opinion, candidates)
         prediction = self._with_lower(prediction, candidates, known)
-        return prediction.mean, self._scored(prediction, candidates, known, asked.exploration)
+        return prediction.mean, self._scored(prediction, candidates, known, exploration)
 
     def _with_lower(
-        self, prediction: Prediction, candidates: IntArray, known: _Known
+        self, prediction: Prediction, candidates: IntArray, known: KnownScores
     ) -> Prediction:
         """The prediction with what trainings of a smaller budget say, if there are any."""
         if self.lower is None or not self.informed:
@@ -450,7 +386,7 @@ class Guided(Searcher):
         return self.lower.joined(prediction, candidates, choices, known.scores[:trained])
 
     def _scored(
-        self, prediction: Prediction, candidates: IntArray, known: _Known, exploration: float
+        self, prediction: Prediction, candidates: IntArray, known: KnownScores, exploration: float
     ) -> FloatArray:
         """Acquisition values of keys (n, decisions), -inf if taken: (n,)."""
         if self._succeeded:
@@ -468,29 +404,3 @@ class Guided(Searcher):
     def _usual(self) -> str:
         """The acquisition function if none was given."""
         return "ei" if self.predictor.has_prior and self._guided <= _PRIOR else "ucb"
-
-    def _learn(self, predictor: Predictor, learning: LearningRows) -> _Known:
-        """Update or refit a predictor, and return its data."""
-        from surrogate_nas.predictors.scores import warped  # slow to import
-
-        values = np.array(list(self._told.values()))
-        believed = list(self._believed.values())
-        if not self._succeeded:  # there is nothing to fit to, so the prior is used as it is
-            return _Known(list(self._believed), values[:0], np.array(believed))
-        scores = warped(np.where(np.isnan(values), np.nanmin(values), values))
-        known = _Known([*self._told, *self._believed], values, np.append(scores, believed))
-        waits = self._beside is not None and self.refit_every > 1 and learning.fitted > 0
-        if waits and self._unlearnt < self.refit_every:  # the process has learnt the others
-            return known
-        self._unlearnt = 0
-        rows, anew = learning.choose(len(values), len(believed), known.worst, self.rng)
-        (predictor.fit if anew else predictor.update)(self._data(known, rows))
-        return known
-
-    def _data(self, known: _Known, rows: IntArray) -> TaskData:
-        archs = [known.archs[i] for i in rows.tolist()]
-        choices = np.array([arch.choices for arch in archs])
-        parts = self._parts.of(archs)
-        return TaskData(
-            "search", self.space, choices, known.scores[rows], self.features, parts=parts
-        )

@@ -234,7 +234,7 @@ def test_a_prior_goes_on_alone_where_all_trials_fail() -> None:
         (proposal,) = searcher.ask()
         searcher.tell([Trial(proposal, error="out of memory")])
     assert searcher._stall.without_gain > 6
-    assert searcher._second is None
+    assert searcher._opinions.second is None
 
 
 def test_a_fork_asks_its_own_second_opinion() -> None:
@@ -246,9 +246,9 @@ def test_a_fork_asks_its_own_second_opinion() -> None:
 
     searcher, other = made(), made()
     fork = searcher.fork()
-    assert searcher._second is not None
-    assert fork._second is not None
-    assert fork._second.predictor is not searcher._second.predictor
+    assert searcher._opinions.second is not None
+    assert fork._opinions.second is not None
+    assert fork._opinions.second.predictor is not searcher._opinions.second.predictor
     run(fork, lambda arch: 1.0, 6)
     other.fork()
     assert run(other, lambda arch: 0.0, 8) == run(searcher, lambda arch: 0.0, 8)
