@@ -74,7 +74,7 @@ class OptunaSearch(Searcher):
         super().__init__(space, seed=seed)
         self.sampler = sampler
         self._distributions: dict[str, BaseDistribution] = {
-            decision.name: CategoricalDistribution(range(size))
+            decision.name: _Options(range(size))
             for decision, size in zip(space.decisions, space.sizes, strict=True)
         }
         made = _make(sampler, self.rng)
@@ -185,6 +185,27 @@ class OptunaSearch(Searcher):
                     distributions=dict(self._distributions),
                 )
             )
+
+
+class _Options(CategoricalDistribution):
+    """The numbers of a decision's options, from 0 on, which nothing changes.
+
+    A sampler copies, compares and converts them for each decision of each trial, which takes a
+    third of the time of guided proposals in a chain of 20 layers.
+    """
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Options:
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or bool(super().__eq__(other))
+
+    __hash__ = CategoricalDistribution.__hash__
+
+    def to_internal_repr(self, param_value_in_external_repr: Any) -> float:
+        """The position of an option, which is its number."""
+        number: float = param_value_in_external_repr
+        return number
 
 
 def _make(

@@ -70,7 +70,9 @@ class Reinforce(PolicySearch):
         self.epochs = epochs if rule == "ppo" else 1
         self.clip = clip
         self._controller = _Controller(space.sizes, self.rng)
-        self._optimiser = torch.optim.Adam(self._controller.parameters(), lr=learning_rate)
+        self._optimiser = torch.optim.Adam(
+            self._controller.parameters(), lr=learning_rate, foreach=True
+        )
         self._baseline = 0.0
 
     def _draw(self, n: int) -> IntArray:
@@ -96,7 +98,7 @@ class Reinforce(PolicySearch):
             loss = -(gain + self.entropy * entropy).mean()
             self._optimiser.zero_grad()
             loss.backward()
-            nn.utils.clip_grad_norm_(self._controller.parameters(), _NORM)
+            nn.utils.clip_grad_norm_(self._controller.parameters(), _NORM, foreach=True)
             self._optimiser.step()
 
 
@@ -112,6 +114,8 @@ class _Controller(nn.Module):
         self.sizes = sizes
         # The options of all decisions share one vocabulary, whose number 0 is the start.
         self.first = np.concatenate([[1], 1 + np.cumsum(sizes)]).tolist()
+        # Decisions with equally many options, and the numbers of these: (decisions, options).
+        self.alike = [_alike(sizes, self.first, size) for size in dict.fromkeys(sizes)]
         with torch.device("meta"):  # which initialises nothing
             self.read = nn.Embedding(self.first[-1], _HIDDEN)
             self.cell = nn.LSTM(_HIDDEN, _HIDDEN, batch_first=True)
@@ -144,11 +148,24 @@ class _Controller(nn.Module):
         token = torch.cat([torch.zeros_like(choices[:, :1]), (choices + start)[:, :-1]], dim=1)
         hidden, _ = self.cell(self.read(token))
         logits = self.write(hidden)
+        log_ps: dict[int, Tensor] = {}
+        minus_entropies: dict[int, Tensor] = {}
+        for decisions, columns in self.alike:
+            here = logits if len(self.alike) == 1 else logits[:, decisions]
+            log_p = here.gather(2, columns.expand(len(choices), -1, -1)).log_softmax(dim=2)
+            chosen = log_p.gather(2, choices[:, decisions, None])[:, :, 0]
+            log_ps |= zip(decisions, chosen.unbind(1), strict=True)
+            spread = (log_p.exp() * log_p).sum(dim=2)
+            minus_entropies |= zip(decisions, spread.unbind(1), strict=True)
         total = logits.new_zeros(len(choices))
         entropy = logits.new_zeros(len(choices))
-        for decision, size in enumerate(self.sizes):
-            here = logits[:, decision, self.first[decision] : self.first[decision] + size]
-            log_p = here.log_softmax(dim=1)
-            total = total + log_p.gather(1, choices[:, decision : decision + 1])[:, 0]
-            entropy = entropy - (log_p.exp() * log_p).sum(dim=1)
+        for decision in range(len(self.sizes)):  # in this order, as sums are rounded
+            total = total + log_ps[decision]
+            entropy = entropy - minus_entropies[decision]
         return total, entropy / len(self.sizes)
+
+
+def _alike(sizes: tuple[int, ...], first: list[int], size: int) -> tuple[list[int], Tensor]:
+    decisions = [i for i, other in enumerate(sizes) if other == size]
+    starts = torch.tensor([first[i] for i in decisions])
+    return decisions, starts[:, None] + torch.arange(size)
