@@ -13,6 +13,7 @@ import numpy as np
 
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.number_text import exact
 from surrogate_nas.returned import returned_number
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.spaces.ranges import checked_choices
@@ -67,7 +68,7 @@ class Goal:
         """The metric, with its limit if it has one."""
         if self.limit is None:
             return self.metric
-        return f"{self.metric}{'>=' if self.maximise else '<='}{self.limit:g}"
+        return f"{self.metric}{'>=' if self.maximise else '<='}{exact(self.limit)}"
 
 
 @dataclass(frozen=True, slots=True)

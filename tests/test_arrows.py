@@ -35,6 +35,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "checksums",
             "errors",
             "limits",
+            "number_text",
             "pickle_sharing",
             "returned",
             "task_weights",

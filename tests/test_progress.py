@@ -134,7 +134,7 @@ def test_a_bar_shows_the_best_that_keeps_the_limits() -> None:
     best = np.maximum.accumulate(kept)
     assert best[-1] < max(t.value for t in result.trials if t.value is not None)
     assert display.texts == [
-        "nothing succeeded yet" if np.isinf(value) else f"best accuracy {value:.6g}"
+        "none keeps the limits yet" if np.isinf(value) else f"best accuracy {value:.6g}"
         for value in best
     ]
 

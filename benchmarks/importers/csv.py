@@ -29,6 +29,7 @@ from surrogate_nas.benchmarks.importers.rows import Rows
 from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Goal
+from surrogate_nas.number_text import exact
 
 
 def import_csv(
@@ -189,7 +190,7 @@ def _task(task: TaskColumns, numbers: Mapping[str, FloatArray]) -> TaskSpec:
         if cost <= 0:
             raise InvalidArgumentError(
                 f"the cost of task {task.name!r} must be positive, but the mean of the column "
-                f"{task.cost!r} is {cost:g}"
+                f"{task.cost!r} is {exact(cost)}"
             )
         costs = tuple(cost * budget / task.budgets[-1] for budget in task.budgets)
     return TaskSpec(

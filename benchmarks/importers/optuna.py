@@ -92,7 +92,7 @@ def import_optuna(
     Args:
         storage: Optuna's storage.
         name: Name of the table.
-        study: Name of the study; optional if there is only one.
+        study: Name of the study; optional if there is only one, beside those of `verify`.
         space: Name of a registered space or a TOML file; optional if a search of this
             program stored the study.
         task: Name of the task, likewise.
@@ -160,11 +160,20 @@ def _study(storage: BaseStorage, name: str | None) -> optuna.Study:
     if name is None and not names:
         raise InvalidArgumentError("the store holds no study; name another store")
     if name is None and len(names) > 1:
-        listed = ", ".join(map(repr, names))
-        raise InvalidArgumentError(f"name a study with --study: the store holds {listed}")
+        # The trainings of `verify` stand beside their search, which is what is meant.
+        found = {study.study_name: study.user_attrs for study in storage.get_all_studies()}
+        searches = [key for key in names if not _is_verification(found[key])]
+        if len(searches) != 1:
+            listed = ", ".join(map(repr, names))
+            raise InvalidArgumentError(f"name a study with --study: the store holds {listed}")
+        (name,) = searches
     if name is not None and name not in names:
         raise UnknownNameError("study", name, names)
     return optuna.load_study(study_name=name, storage=storage)
+
+
+def _is_verification(settings: Mapping[str, Any]) -> bool:
+    return "decisions" in settings and "searcher" not in settings
 
 
 def _check_settings(study: str, settings: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from surrogate_nas.benchmarks.importers.base import differs
 from surrogate_nas.benchmarks.importers.bounded import MOST_VALUES
 from surrogate_nas.benchmarks.importers.rows import Rows
 from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.number_text import exact
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.spaces.rows import distinct
 
@@ -100,8 +101,8 @@ def _agreeing(
             rows.refuse(
                 row,
                 f"the architecture of {rows.unit} {rows.positions[earlier]} again, with another "
-                f"{column}: {values[row]:g}, not {values[earlier]:g} (--repeats seeds or mean "
-                "takes both)",
+                f"{column}: {exact(values[row])}, not {exact(values[earlier])} (--repeats seeds or "
+                "mean takes both)",
             )
         other |= different
     kept = np.unique(before)

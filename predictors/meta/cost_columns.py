@@ -76,7 +76,7 @@ class CostColumns:
         counts = []
         for mask in (number >= 0, (number >= 0) & leads_to_output(graphs)):
             flat = graphs.graph[mask].astype(np.int64) * size + number[mask]
-            each = np.bincount(flat, minlength=len(keys) * size).reshape(-1, size)
+            each = np.bincount(flat, minlength=len(keys) * size).reshape(len(keys), size)
             counts += [each, each.sum(axis=1, keepdims=True)]  # to start any one takes time, too
         return np.concatenate([*counts, self._decisions.transform(keys)], axis=1, dtype=np.float64)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from surrogate_nas._types import OnStep, Progress
 from surrogate_nas.callbacks.base import SearchCallback, SearchStart
+from surrogate_nas.number_text import rounded
 from surrogate_nas.progress import as_progress, bar
 from surrogate_nas.records.results import keeps
 
@@ -36,11 +37,13 @@ class ProgressBar(SearchCallback):
         self._advance: OnStep | None = None
         self._start: SearchStart | None = None
         self._best: float | None = None
+        self._succeeded = False
         self._spent = 0
 
     def on_start(self, start: SearchStart) -> None:
         """Open the display."""
         self._start, self._best, self._spent = start, None, 0
+        self._succeeded = False
         self._advance = self._opened.enter_context(self._progress(self._label, start.trials))
 
     def on_trial(self, trial: Trial) -> None:
@@ -50,18 +53,19 @@ class ProgressBar(SearchCallback):
             return
         whole = start.budget or 1
         budget = trial.proposal.budget or whole
-        kept = trial.evaluation is not None and keeps(start.goals, trial.evaluation)
-        if kept and trial.value is not None and budget == whole:
-            self._best = trial.value if self._best is None else max(self._best, trial.value)
+        if trial.evaluation is not None and trial.value is not None and budget == whole:
+            self._succeeded = True
+            if keeps(start.goals, trial.evaluation):
+                self._best = trial.value if self._best is None else max(self._best, trial.value)
         before, self._spent = self._spent // whole, self._spent + budget
         for _ in range(self._spent // whole - before):
             self._advance(self._text(start))
 
     def _text(self, start: SearchStart) -> str:
         if self._best is None:
-            return "nothing succeeded yet"
+            return "none keeps the limits yet" if self._succeeded else "nothing succeeded yet"
         goal = start.goals[0]
-        return f"best {goal.metric} {goal.sign * self._best:.6g}"
+        return f"best {goal.metric} {rounded(goal.sign * self._best)}"
 
     def on_end(self, result: SearchResult) -> None:
         """Close the display."""

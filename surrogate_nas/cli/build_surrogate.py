@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from surrogate_nas.cli.console import names, only_json, progress, write_json
 from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.number_text import rounded
 
 if TYPE_CHECKING:
     from surrogate_nas.records import BuildRecord
@@ -65,7 +66,7 @@ def run_surrogate(arguments: argparse.Namespace) -> int:
     for task in record.tasks:
         optimum = built.card["tasks"][task]["optimum"]
         print(
-            f"{task}: best {optimum['value']:.6g} ± {optimum['uncertainty']:.2g} by "
+            f"{task}: best {rounded(optimum['value'])} ± {rounded(optimum['uncertainty'], 2)} by "
             f"{optimum['arch']}"
         )
     return 0

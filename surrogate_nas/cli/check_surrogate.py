@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from surrogate_nas.cli.console import names, only_json, positive, progress, write_json
+from surrogate_nas.number_text import rounded
 
 if TYPE_CHECKING:
     from surrogate_nas.records.surrogates import SurrogateCheckRecord
@@ -71,10 +72,12 @@ def _show(record: SurrogateCheckRecord) -> None:
     print(f"{record.path} against {record.against}, {record.seeds} seeds")
     for task in record.tasks:
         ceiling = "" if task.ceiling is None else f" (half of the seeds: {task.ceiling:.2f})"
-        noise = "" if task.seed_deviation is None else f", one seed: {task.seed_deviation:.3g}"
+        seed = task.seed_deviation
+        noise = "" if seed is None else f", one seed: {rounded(seed, 3)}"
+        regret = rounded(task.regret, 3)
         print(
             f"{task.task}: order of {len(record.searchers)} searchers at {len(task.at)} budgets "
-            f"τ {task.searchers_tau:.2f}{ceiling}; regret of the best {task.regret:.3g}{noise}; "
+            f"τ {task.searchers_tau:.2f}{ceiling}; regret of the best {regret}{noise}; "
             f"τ {task.tau:.3f}, of the good {task.tau_good:.3f}; 90 % intervals hold "
             f"{100 * task.coverage:.1f} %"
         )

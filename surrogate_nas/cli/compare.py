@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from surrogate_nas.cli.console import (
     add_trial_options,
     check_file,
-    check_page,
     names,
     note,
     only_json,
@@ -77,9 +76,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare, and report."""
-    check_page(arguments.report)
-    if arguments.latex is not None:
-        check_file("--latex", arguments.latex)
+    for option, path in (("--report", arguments.report), ("--latex", arguments.latex)):
+        # The comparison makes the folder of its results.
+        if path is not None and path.absolute().parent != arguments.out.absolute():
+            check_file(option, path)
     with only_json(arguments.json):
         from surrogate_nas.reporting.plots import draw_comparison
         from surrogate_nas.workflows.compare import compare

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,6 +56,7 @@ _OWN: dict[str, Format] = {
 }
 """Formats with options of their own."""
 _SHOWN = 5  # skipped rows
+_TRIALS = 100  # of a search, where none are named
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -68,6 +70,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
             continue
         about = f"{table.file} from {table.origin}"
         published = _add_format(formats, word, about, f"Make a table of {about}.")
+        source = table.file.removeprefix("the folder ").split()[0].rstrip(",")
+        published.epilog = (
+            f"example:\n  surrogate-nas import {word} {source}\n  {_search(word, table.tasks[0])}"
+        )
         published.add_argument("source", metavar="SOURCE", help=table.file)
         published.add_argument(
             "--name",
@@ -127,11 +133,21 @@ def run(arguments: argparse.Namespace) -> int:
                 f"{'task' if len(table.tasks) == 1 else 'tasks'} {', '.join(table.tasks)}\n"
                 f"{table.path}"
             )
-        print(
-            f"in {seconds:.1f} s\n"
-            f"next: surrogate-nas search --benchmark {made.name} --task {made.tasks[0]}"
-        )
+        print(f"in {seconds:.1f} s\nnext: {_search(made.name, made.tasks[0], _rows(made))}")
     return 0
+
+
+def _rows(made: Imported) -> int:
+    """How many architectures the first task of a table has."""
+    from surrogate_nas.benchmarks import open_benchmark
+
+    return len(open_benchmark(made.name).task(made.tasks[0]))
+
+
+def _search(name: str, task: str, rows: int = _TRIALS) -> str:
+    """The command that searches a table; where it has few rows, with few trials."""
+    few = [] if rows >= _TRIALS else ["--trials", str(max(1, rows // 2))]
+    return shlex.join(["surrogate-nas", "search", "--benchmark", name, "--task", task, *few])
 
 
 def _record(made: Imported, seconds: float) -> ImportRecord:

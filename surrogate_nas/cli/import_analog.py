@@ -13,10 +13,12 @@ DESCRIPTION = (
     "Make a table of the data of the package analog-nasbench, which has to be installed: cells of "
     "NAS-Bench-201 on digital, quantized, noisy and analog hardware and after drift, each a task."
 )
+EXAMPLE = "surrogate-nas import analog\n  surrogate-nas search --benchmark analog --task ptq"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of this format."""
+    parser.epilog = f"example:\n  {EXAMPLE}"
     parser.add_argument(
         "--name",
         default="analog",

@@ -13,10 +13,15 @@ DESCRIPTION = (
     "Add the latencies (ms) and energies (mJ) of HW-NAS-Bench to the tasks cifar10, cifar100 and "
     "ImageNet16-120 of a table of NAS-Bench-201, as metrics. Doing it again replaces them."
 )
+EXAMPLE = (
+    "surrogate-nas import hw-nas-bench HW-NAS-Bench-v1_0.pickle --into nasbench201\n"
+    "  surrogate-nas search --benchmark nasbench201 --task cifar10 --limit 'edgegpu_latency<=5'"
+)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of this format."""
+    parser.epilog = f"example:\n  {EXAMPLE}"
     option = parser.add_argument
     option(
         "file",

@@ -30,7 +30,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument
     option("storage", metavar="URL", help="FILE.journal, or a database (sqlite:///run.db)")
     option("--name", required=True, metavar="N", help="name of the table; an old one is replaced")
-    option("--study", metavar="NAME", help="the study, where there are several")
+    option(
+        "--study", metavar="NAME", help="the study, where there are several (default: the search)"
+    )
     option(
         "--space",
         metavar="S",

@@ -14,10 +14,15 @@ DESCRIPTION = (
     "one of its cells (micro), one of its macro structures, each with seven tasks and all "
     "recorded epochs."
 )
+EXAMPLE = (
+    "surrogate-nas import transnas transnas-bench_v10141024.pth\n"
+    "  surrogate-nas search --benchmark transnas-micro --task jigsaw"
+)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of this format."""
+    parser.epilog = f"example:\n  {EXAMPLE}"
     parser.add_argument("source", metavar="SOURCE", help="transnas-bench_v10141024.pth")
     parser.add_argument(
         "--name",

@@ -22,6 +22,7 @@ from surrogate_nas.cli.network_options import (
     sizes,
 )
 from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.number_text import rounded
 
 if TYPE_CHECKING:
     from surrogate_nas._types import IntArray
@@ -214,7 +215,7 @@ def _show(record: MeasuringRecord) -> None:
     )
     for network in record.networks[:_SHOWN]:
         memory = "" if network.memory_mb is None else f", {network.memory_mb:.2f} MB"
-        energy = "" if network.energy_mj is None else f", {network.energy_mj:.3g} mJ"
+        energy = "" if network.energy_mj is None else f", {rounded(network.energy_mj, 3)} mJ"
         print(
             f"  {network.latency_ms:9.3f} ms ± {network.spread_ms / 2:.3f}{memory}{energy}, "
             f"{network.parameters:,} parameters, {network.flops:,} multiply-adds: {network.arch}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from surrogate_nas.cli.measure import measure_visibly
 from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.number_text import rounded
 
 if TYPE_CHECKING:
     from surrogate_nas._types import IntArray
@@ -146,10 +147,8 @@ def show(check: DeviceCheck | None) -> None:
     print(f"measured on {check.device} ({check.machine}):")
     for network in check.networks:
         limit = {None: "", True: ", keeps the limit", False: ", BEYOND the limit"}[network.holds]
-        print(
-            f"  {check.metric} {network.measured:.4g}, expected {network.expected:.4g}{limit}: "
-            f"{network.arch}"
-        )
+        measured, expected = rounded(network.measured, 4), rounded(network.expected, 4)
+        print(f"  {check.metric} {measured}, expected {expected}{limit}: {network.arch}")
     if check.violations:
         best = "none of them keeps it" if check.best is None else f"the best is {check.best}"
         print(f"{check.violations} of {len(check.networks)} are beyond the limit; {best}")

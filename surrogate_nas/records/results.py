@@ -14,6 +14,7 @@ from surrogate_nas._types import FloatArray
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.evaluation import Evaluation, Goal, Trial
 from surrogate_nas.fronts import nondominated
+from surrogate_nas.number_text import rounded
 from surrogate_nas.records.frames import dataframe, html_table
 from surrogate_nas.records.pictures import line_picture
 from surrogate_nas.spaces.base import SearchSpace
@@ -199,7 +200,9 @@ class SearchResult:
             parts.append(self.failure)
         if self.incumbent is not None and self.incumbent.evaluation is not None:
             values = zip(self.goals, self.incumbent.evaluation.values, strict=True)
-            found = ", ".join(f"{goal.metric} {goal.sign * value:.6g}" for goal, value in values)
+            found = ", ".join(
+                f"{goal.metric} {rounded(goal.sign * value)}" for goal, value in values
+            )
             parts.append(f"best {found}")
         if len(self.goals) > 1:
             parts.append(f"front of {len(self.front_numbers)}")
@@ -214,7 +217,7 @@ class SearchResult:
         rows = [
             [
                 self._text(self.trials[number]),
-                *(f"{g.sign * v:.6g}" for g, v in zip(self.goals, found.values, strict=True)),
+                *(rounded(g.sign * v) for g, v in zip(self.goals, found.values, strict=True)),
                 f"{found.cost:g}",
                 str(number),
             ]

@@ -51,6 +51,11 @@ def short(value: float | None) -> str:
     return f"{value:.3g}"
 
 
+def percent(value: float) -> str:
+    """A share in percent with two significant digits, and all of those before the point."""
+    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
+
+
 def digits_of_error(error: float) -> int:
     """Number of decimals that writes a standard error, above 0, with two digits."""
     return min(_MOST_DECIMALS, max(0, 1 - math.floor(math.log10(error))))

@@ -12,6 +12,7 @@ import numpy as np
 
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.listing import Listing
+from surrogate_nas.number_text import exact
 from surrogate_nas.records import (
     ABSENT,
     ComparisonRecord,
@@ -27,7 +28,7 @@ from surrogate_nas.records.front import LimitRecord
 from surrogate_nas.records.search import SearchRecord, SearchSeconds
 from surrogate_nas.records.verification import VerificationRecord
 from surrogate_nas.reporting.columns import FittedTable
-from surrogate_nas.reporting.digits import digits_of, number, short
+from surrogate_nas.reporting.digits import digits_of, number, percent, short
 from surrogate_nas.reporting.statistics import equal
 from surrogate_nas.reporting.worst import compared_worst, measured_worst
 
@@ -77,7 +78,7 @@ def print_search(
             line += (
                 f", optimum {optimum}: "
                 f"regret {short(found.regret)}, rank {found.rank:,} of {len(task):,} "
-                f"({found.percent:.2g} % of the table)"
+                f"({percent(found.percent)} % of the table)"
             )
         console.print(line)
     if guide is not None:
@@ -147,8 +148,9 @@ def unmet(limit: LimitRecord) -> str:
 
 
 def _bound(limit: LimitRecord) -> str:
-    at_least = limit.at_least is not None
-    return f"{limit.metric}{f'>={limit.at_least:g}' if at_least else f'<={limit.at_most:g}'}"
+    least, most = limit.at_least, limit.at_most
+    bound = "" if most is None else f"<={exact(most)}"
+    return f"{limit.metric}{bound if least is None else f'>={exact(least)}'}"
 
 
 def print_training_search(record: SearchRecord, *, title: str, guide: str | None = None) -> None:

@@ -101,7 +101,7 @@ def write_card(
         "```",
         "",
         *_checked(suffix, difference),
-        "## TrialLimits",
+        "## Limits",
         "",
         "The validation accuracy chose this architecture among others, so it is optimistic; the "
         "test accuracy was not used for any choice. Both hold for this data set, one training and "

@@ -13,6 +13,7 @@ import numpy as np
 from surrogate_nas._types import Progress
 from surrogate_nas.errors import SurrogateNASError, TrainingError
 from surrogate_nas.evaluation import Goal, Trial
+from surrogate_nas.number_text import rounded
 from surrogate_nas.progress import as_progress
 from surrogate_nas.records.training import ExportRecord
 from surrogate_nas.spaces.base import Architecture
@@ -92,7 +93,7 @@ def export_best(
     arch, epochs = trial.arch, plan.plan["epochs"]
     text = plan.training.space.format(arch)
     if trial.value is not None:
-        shown = f"{goal.sign * trial.value:.6g} {goal.unit}".strip()
+        shown = f"{rounded(goal.sign * trial.value)} {goal.unit}".strip()
         facts = {f"{goal.metric} in the search": shown, **facts}
     training = None
     try:

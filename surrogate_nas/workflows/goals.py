@@ -15,6 +15,7 @@ from surrogate_nas.benchmarks.catalog import kept_task, table_state
 from surrogate_nas.benchmarks.combined import MeanScale, combined
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Goal, Objective
+from surrogate_nas.number_text import exact
 from surrogate_nas.spaces.base import Isomorphs, SearchSpace
 
 if TYPE_CHECKING:
@@ -254,5 +255,5 @@ def check_feasible(task: TabularTask) -> None:
             nearest = goal.sign * float(values.max())
             raise InvalidArgumentError(
                 f"no architecture keeps the limit {goal.text}: the "
-                f"{'largest' if goal.maximise else 'smallest'} {goal.metric} is {nearest:g}"
+                f"{'largest' if goal.maximise else 'smallest'} {goal.metric} is {exact(nearest)}"
             )

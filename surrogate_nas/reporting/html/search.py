@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from surrogate_nas.records import standing
-from surrogate_nas.reporting.digits import short
+from surrogate_nas.reporting.digits import percent, short
 from surrogate_nas.reporting.html.belief import belief
 from surrogate_nas.reporting.html.decisions import decisions
 from surrogate_nas.reporting.html.front import front, limits
@@ -57,7 +57,7 @@ def _tiles(subject: SearchSubject) -> list[Tile]:
         found = standing(subject.task, trials[best])
         if found.rank is not None and found.percent is not None:
             size = len(subject.task)
-            note = f"of {size:,}, {found.percent:.2g} % of the table"
+            note = f"of {size:,}, {percent(found.percent)} % of the table"
             tiles.append(Tile("rank", f"{found.rank:,}", note))
             tiles.append(Tile("regret", short(found.regret), "distance to the table's best"))
     tiles.append(Tile("trials", f"{len(trials):,}", f"{failed:,} failed" if failed else ""))
