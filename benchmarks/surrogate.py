@@ -186,6 +186,8 @@ class SurrogateTask(StoredTask):
         found = np.asarray(values + size * drawn)
         if column in (VALIDATION, TEST) and self.own_goal.unit == "%":
             found = np.where((values >= 0) & (values <= 100), found.clip(0, 100), found)
+        if column.startswith(METRICS) and noise[0].min() >= 0:  # a cost, such as a latency
+            found = np.where(values >= 0, found.clip(0), found)
         return found
 
     @cached_property

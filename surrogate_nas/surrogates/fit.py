@@ -11,6 +11,7 @@ import numpy as np
 from surrogate_nas._types import BoolArray, FloatArray, IntArray
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import TaskData
+from surrogate_nas.number_text import exact
 from surrogate_nas.predictors.boosting import XGBoost
 from surrogate_nas.predictors.calibration import Z90, interval_std
 from surrogate_nas.predictors.feature_predictor import OTHERS
@@ -133,7 +134,7 @@ def fit_model(rows: FitRows, columns: SpaceColumns, *, goal: bool, seed: int = 0
         curves=curves,
         noise=noise,
         ratio=ratio,
-        limits=_limits(rows, last),
+        limits=_limits(rows, last, goal=goal),
     )
     errors = errors_of(last[judged], predicted[judged], factor * deviation[judged])
     weights = {"gp": share, "xgboost": 1 - share}
@@ -153,8 +154,8 @@ def check_rows(count: int, values: FloatArray, what: str = "a surrogate") -> Non
         )
     if np.ptp(values) == 0:
         raise InvalidArgumentError(
-            f"{what} needs values that differ, and all {count} are {values[0]:g}; leave this "
-            "metric out"
+            f"{what} needs values that differ, and all {count} are {exact(values[0])}; "
+            "name the other tasks with --task"
         )
 
 
@@ -211,9 +212,13 @@ def _share(
     return float(shares[np.argmin(np.where(good, np.abs(shares - usual), np.inf))])
 
 
-def _limits(rows: FitRows, last: FloatArray) -> tuple[float, float]:
-    share = rows.unit == "%" and last.min() >= 0 and last.max() <= 100
-    return (0.0, 100.0) if share else (-math.inf, math.inf)
+def _limits(rows: FitRows, last: FloatArray, *, goal: bool) -> tuple[float, float]:
+    """What values can be: no less than 0 if none was, and no costs below all measured ones."""
+    least = float(last.min())
+    if least < 0:
+        return -math.inf, math.inf
+    share = rows.unit == "%" and last.max() <= 100
+    return 0.0 if share or goal else least, 100.0 if share else math.inf
 
 
 def _with_curves(process: Process, values: FloatArray) -> tuple[Process, FloatArray]:

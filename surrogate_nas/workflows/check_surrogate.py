@@ -98,6 +98,8 @@ def check_surrogate(
     surrogate, table = open_benchmark(path), open_benchmark(truth)
     names = _tasks(surrogate, table, tasks)
     _check_numbers(searchers, seeds, trials, workers)
+    for name in names:
+        _rest(_model(surrogate, name), table.task(name))  # refuses too few before the searches
     sides = {
         name: (_side(path, surrogate.task(name)), _side(truth, table.task(name))) for name in names
     }
@@ -110,9 +112,8 @@ def check_surrogate(
             advance(f"{job.task} {job.searcher}, seed {job.seed}")
     checks = []
     for name in names:
-        model = surrogate.task(name)
-        assert isinstance(model, SurrogateTask)
         own = {job: values for job, values in found.items() if job.task == name}
+        model = _model(surrogate, name)
         checks.append(_check(model, table.task(name), own, searchers, seeds, trials))
     mean = {key: float(np.mean([getattr(check, key) for check in checks])) for key in MEANS}
     return SurrogateCheckRecord(
@@ -163,6 +164,12 @@ def _tasks(surrogate: Benchmark, table: Benchmark, wanted: Sequence[str] | None)
             f"({', '.join(table.tasks)}) both have, got {', '.join(missing) or 'none'}"
         )
     return list(wanted or both)
+
+
+def _model(surrogate: Benchmark, name: str) -> SurrogateTask:
+    task = surrogate.task(name)
+    assert isinstance(task, SurrogateTask)
+    return task
 
 
 def _check_numbers(searchers: Sequence[str], seeds: int, trials: int, workers: int | None) -> None:

@@ -124,7 +124,7 @@ def _fitted(
     for name, cells in task.columns.items():
         last = seed_means(cells)[:, -1]
         rows = np.flatnonzero(np.isfinite(last))
-        if name.startswith(METRICS) and (len(rows) < LEAST or np.ptp(last[rows]) == 0):
+        if name != VALIDATION and (len(rows) < LEAST or np.ptp(last[rows]) == 0):
             on_step(f"{task.name} {name}: left out, as its values are too few or all the same")
             continue
         own_goal = name in (VALIDATION, TEST)
