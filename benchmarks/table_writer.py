@@ -239,6 +239,6 @@ def _compressed(chunk: tuple[int, ...]) -> dict[str, Any]:
 
 def _write_text(item: h5py.Group | h5py.Dataset, name: str, text: str | Sequence[str]) -> None:
     """Write an attribute of fixed length, as HDF5 has no checksums of texts of variable length."""
-    raw = np.char.encode(np.array(text), "utf-8")
+    raw = np.char.encode(np.array(text), "utf-8", "backslashreplace")
     length = max(raw.dtype.itemsize, 1)
     item.attrs.create(name, raw.astype(f"S{length}"), dtype=h5py.string_dtype("utf-8", length))

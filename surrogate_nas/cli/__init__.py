@@ -3,50 +3,37 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from surrogate_nas._version import __version__
-from surrogate_nas.cli import (
-    benchmarks,
-    build,
-    check_surrogate,
-    compare,
-    evaluate,
-    import_,
-    measure,
-    meta_train,
-    report,
-    retry,
-    search,
-    supernet,
-    train,
-    verify,
-)
 from surrogate_nas.cli.completion import add_completion_option
 from surrogate_nas.cli.config import add_config_options, dumped, with_config
 from surrogate_nas.cli.logs import add_log_options, logged
 from surrogate_nas.cli.parsing import Parser, leaves
-from surrogate_nas.errors import SurrogateNASError
+from surrogate_nas.errors import InvalidArgumentError, SurrogateNASError
 from surrogate_nas.files import FULL
 
 _COMMANDS = (
-    benchmarks,
-    import_,
-    search,
-    compare,
-    report,
-    retry,
-    meta_train,
-    evaluate,
-    train,
-    supernet,
-    verify,
-    build,
-    check_surrogate,
-    measure,
+    "benchmarks",
+    "import_",
+    "search",
+    "compare",
+    "report",
+    "retry",
+    "meta_train",
+    "evaluate",
+    "train",
+    "supernet",
+    "verify",
+    "build",
+    "check_surrogate",
+    "measure",
 )
+"""Modules, which are imported where an interrupt is caught."""
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 
@@ -63,9 +50,10 @@ def parser() -> Parser:
     top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     add_completion_option(top)
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in _COMMANDS:
+    for name in _COMMANDS:
+        module = import_module(f"{__name__}.{name}")
         command = commands.add_parser(
-            _word(module.__name__),
+            _word(name),
             help=module.SUMMARY,
             description=module.DESCRIPTION,
             epilog=f"example:\n  {module.EXAMPLE}",
@@ -86,7 +74,7 @@ def parser() -> Parser:
 
 def _word(module: str) -> str:
     """The command as a user types it; `import` and hyphens cannot be in a module's name."""
-    return module.rpartition(".")[2].rstrip("_").replace("_", "-")
+    return module.rstrip("_").replace("_", "-")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -96,6 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     program = "surrogate-nas"
     try:
+        _write_anything()
         top = parser()
         words = with_config(top, sys.argv[1:] if argv is None else argv)
         arguments = top.parse_args(words)
@@ -104,8 +93,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(dumped(top, words, arguments), end="")
             return 0
         arguments.command_line = (program.split()[0], *words)
-        if os.getcwd() not in sys.path:  # for a user's own module:function
-            sys.path.append(os.getcwd())
+        folder = _working_folder()
+        if folder not in sys.path:  # for a user's own module:function
+            sys.path.append(folder)
         # Imported here, because `--help` needs neither and they are slow to import.
         from surrogate_nas.cli.console import plain_warnings
         from surrogate_nas.parallel import one_thread
@@ -126,11 +116,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _BROKEN_PIPE
     except OSError as error:
         if error.errno not in FULL:
-            raise
+            _tell(f"{program}: error: {error}")
+            return 2
         _drop_output()
         where = f" {error.filename}" if error.filename else ""
         _tell(f"{program}: error: cannot write{where}: {error.strerror}; free some space")
         return 2
+
+
+def _write_anything() -> None:
+    """Escape what an encoding such as ASCII lacks, and bytes of file names that are no text."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _working_folder() -> str:
+    try:
+        return os.getcwd()
+    except OSError as error:
+        raise InvalidArgumentError(
+            f"the working folder cannot be read ({error.strerror}): change to another one"
+        ) from error
 
 
 def _tell(message: str) -> None:

@@ -74,7 +74,7 @@ def print_search(
         both = [goal.sign * best.value, goal.sign * task.optimum]
         value, optimum = _alike(both, _shown(result))
         line = f"best {goal.metric} {value}"
-        if found.rank is not None:
+        if found.rank is not None and found.percent is not None:
             line += (
                 f", optimum {optimum}: "
                 f"regret {short(found.regret)}, rank {found.rank:,} of {len(task):,} "
@@ -160,13 +160,14 @@ def print_training_search(record: SearchRecord, *, title: str, guide: str | None
     done = [trial for trial in trials if trial.value is not None]
     done.sort(key=lambda trial: -(trial.value or 0.0))
     table = FittedTable("", "architecture", ">validation (%)", "?>epochs", "?>trial")
-    values = _alike([trial.value for trial in done[:_BEST]])
+    shown = [trial.value for trial in done[:_BEST]]
+    values = _alike(shown)
     for position, (trial, value) in enumerate(zip(done[:_BEST], values, strict=True), start=1):
         table.add_row(str(position), trial.arch, value, short(trial.cost), str(trial.number))
     if best is not None:
         console.print(table)
         console.print(
-            f"best validation accuracy {values[0]} %, test {_alike([best.test], [best.value])[0]} %"
+            f"best validation accuracy {values[0]} %, test {_alike([best.test], shown)[0]} %"
         )
     if guide is not None:
         console.print(f"weights: {guide}")

@@ -206,6 +206,16 @@ def test_wrong_arguments(home: Path) -> None:
     assert answer("8:8:8:8:8").value == 1
 
 
+def test_a_search_stands_beside_its_verification(home: Path) -> None:
+    """`verify` keeps its trainings in the store of the search, which is what is meant."""
+    store = home / "run.journal"
+    command = ["search", "--dataset", "digits", "--epochs", "1", "--settings", "channels=2"]
+    command += ["--searcher", "random", "--predictor", "none", "--trials", "2"]
+    assert main([*command, "--store", str(store), "--verify", "1"]) == 0
+    assert main(["import", "optuna", str(store), "--name", "mine"]) == 0
+    assert len(open_benchmark("mine").task("digits").choices) == 2
+
+
 # The command ------------------------------------------------------------------------------------
 
 

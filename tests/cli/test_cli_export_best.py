@@ -50,6 +50,7 @@ def test_from_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
         "channels=8",
         f"| test accuracy | {told['test_accuracy']:.2f} % |",
         "load_network('best.pt')",
+        "\n## Limits\n",
     ):
         assert part in card
 

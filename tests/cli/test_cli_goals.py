@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 from surrogate_nas.benchmarks.catalog import open_benchmark
+from surrogate_nas.benchmarks.table_writer import TableSpec, TaskSpec, write_table
 from surrogate_nas.cli import main
+from surrogate_nas.evaluation import Goal
+from surrogate_nas.spaces import open_space
 from tests.answers import answered
 
 TABLE = ("--benchmark", "tests.tables:ToyTable")
@@ -72,7 +75,37 @@ def test_a_limit_that_no_trial_keeps_is_told(capsys: pytest.CaptureFixture[str])
     shown = capsys.readouterr().err.splitlines()[-1]
     assert "no trial keeps all limits; the largest accuracy seen is" in shown
     assert main([*command, "--known", "accuracy"]) == 2
-    assert "no architecture keeps the limit accuracy>=1e+06" in capsys.readouterr().err
+    assert "no architecture keeps the limit accuracy>=1000000" in capsys.readouterr().err
+
+
+def test_limits_that_differ_in_late_digits_are_different_searches(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    command = ["search", *TABLE, "--task", "easy", "--goal", "accuracy", "--predictor", "none"]
+    command += ["--trials", "3", "--store", str(tmp_path / "run.journal"), "--limit"]
+    assert main([*command, "size<=12347123"]) == 0
+    assert "size<=12347123" in capsys.readouterr().out
+    assert main([*command, "size<=12347124"]) == 2
+    assert "size<=12347123" in capsys.readouterr().err
+
+
+def test_a_space_without_a_graph_has_goals_and_limits(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    space = tmp_path / "own.toml"
+    space.write_text('name = "own"\n[decisions]\na = [1, 2, 3, 4]\nb = { integer = [1, 5] }\n')
+    opened = open_space(space)
+    choices = opened.all_choices()
+    size = 1e6 * (1 + choices.sum(axis=1).astype(float))
+    spec = TaskSpec(
+        "t", Goal("score"), size.reshape(-1, 1, 1), metrics=[(Goal("size", maximise=False), size)]
+    )
+    write_table(tmp_path / "own.h5", TableSpec("own", opened, choices, [spec]))
+    command = ("search", "--benchmark", str(tmp_path / "own.h5"), "--searcher", "evolution+gp")
+    found = answered(capsys, *command, "--trials", "12", "--goal", "score", "--goal", "size")
+    assert found["hypervolume"] > 0.9
+    found = answered(capsys, *command, "--trials", "12", "--limit", "size<=4e6")
+    assert found["best"]["value"] == 4e6
 
 
 def test_several_tasks_are_one_or_so_many_goals(capsys: pytest.CaptureFixture[str]) -> None:

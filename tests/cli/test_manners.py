@@ -211,6 +211,49 @@ def test_completion(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
         assert word in shown
 
 
+def test_every_command_has_an_example() -> None:
+    for leaf in leaves(parser()):
+        assert (leaf.epilog or "").startswith("example:\n  surrogate-nas "), leaf.prog
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such locale")
+def test_an_encoding_without_these_characters(tmp_path: Path) -> None:
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-m", "surrogate_nas", "search", "--help"]
+    done = subprocess.run(command, env=os.environ | ascii_only, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert b"\\u2026" in done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="keeps the folders that are in use")
+def test_a_working_folder_that_is_gone(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    code = "import os, sys; os.rmdir(os.getcwd()); from surrogate_nas.cli import main; "
+    code += "sys.exit(main(['search', '--trials', '1']))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=gone, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "the working folder cannot be read" in done.stderr
+
+
+def test_an_error_of_the_system_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["compare", *TOY[1:5], "--searcher", "random,local", "--trials", "2", "--seeds", "2"]
+    (tmp_path / "out").write_text("a file")
+    assert main([*command, "--out", str(tmp_path / "out" / "deeper")]) == 2
+    assert "error: " in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_page_in_the_folder_that_the_comparison_makes(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = ["compare", *TOY[1:5], "--searcher", "random,local", "--trials", "2", "--seeds", "2"]
+    command += ["--workers", "1", "--out", str(out), "--report", str(out / "page.html")]
+    assert main(command) == 0
+    assert (out / "page.html").exists()
+
+
 @pytest.mark.parametrize("command", [["search"], ["build"], ["import", "csv"]])
 def test_descriptions_fit_the_terminal(
     command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

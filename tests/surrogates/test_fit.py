@@ -93,6 +93,23 @@ def test_values_in_percent_stay_between_0_and_100() -> None:
     assert said.values.max() <= 100
 
 
+def test_costs_are_never_below_all_measured_ones() -> None:
+    """Outside of what was measured the models go on, down to negative sizes."""
+    choices = SPACE.all_choices()
+    size = 10.0 * (choices <= 1).sum(axis=1) + choices.sum(axis=1)
+    large = np.flatnonzero(size > np.quantile(size, 0.4))[::3]
+    known = FitRows(
+        choices[large], size[large, None, None], np.ones(len(large), np.bool_), "parameters"
+    )
+    said = {
+        goal: fit_model(known, COLUMNS, goal=goal).model.predict(COLUMNS, choices).values
+        for goal in (False, True)
+    }
+    least = size[large].min()
+    assert said[False].min() == pytest.approx(least, rel=1e-4)
+    assert 0 <= said[True].min() < 0.9 * least  # a goal may be better than all measured ones
+
+
 def test_too_few_rows_and_constant_values_are_refused() -> None:
     with pytest.raises(InvalidArgumentError, match=f"at least {LEAST} .* got 49; measure 1 more"):
         check_rows(49, np.arange(49.0))

@@ -30,7 +30,8 @@ def npz(data_dir: Path | None) -> Examples:
         with np.load(path, allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise FormatError(f"{path} is not a .npz file of plain arrays: {error}") from error
+        reason = str(error).partition(" If you trust")[0]  # no advice to execute it
+        raise FormatError(f"{path} is not a .npz file of plain arrays: {reason}") from error
     if "edge_index" in found:
         return graph_examples(str(path), found)
     parts = {part: _arrays(path, found, part) for part in ("train", "val", "test")}
