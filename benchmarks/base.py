@@ -39,6 +39,8 @@ class TabularTask(Truth):
     Attributes:
         training: How the values were measured, if by trainings of this program, see
             `surrogate_nas.benchmarks.table_writer.TaskSpec`; None where that is unknown.
+        descriptor: Numbers that describe the task, see
+            `surrogate_nas.benchmarks.table_writer.TaskSpec`; None where there are none.
         added: How a metric that the table does not have is computed, see `added`.
         goals: What is optimised or limited; one metric, unless `with_goals` chose others. `goal`,
             `values`, ranks and regrets are those of the first.
@@ -56,6 +58,7 @@ class TabularTask(Truth):
     """
 
     training: Mapping[str, Any] | None = None
+    descriptor: Mapping[str, float] | None = None
     added: str = ""
 
     def __init__(

@@ -9,7 +9,7 @@ Layout, attributes in brackets::
     /definition         the text that declares the space, uint8 (bytes,), UTF-8 [crc32]: only in
                         version 2, where the space has no registered name
     /encodings          int16 (rows, decisions), by ascending number of the encoding [crc32]
-    /tasks/<task>       [columns, budgets, costs, seeds; training, JSON, where it is known]
+    /tasks/<task>       [columns, budgets, costs, seeds; training and descriptor, JSON, where known]
         validation      float64 (budgets, rows, seeds), one contiguous plane a budget
                         [metric, maximise, unit, role, crc32: one a plane]
         test            likewise, where there is a test metric
@@ -55,6 +55,7 @@ UNKNOWN = "unknown"
 """How rows are marked of which it is not known how they were chosen."""
 SURROGATE = "surrogate"
 TRAINING = "training"
+DESCRIPTOR = "descriptor"
 
 _SURROGATES = "surrogate_nas.benchmarks.surrogate"
 _MAX_SIZE, _TIMES = 1 << 28, 100  # largest array in bytes: at least, and for each byte of its file
@@ -308,6 +309,8 @@ class StoredTask(TabularTask):
             goal = _goal(group[VALIDATION])
             if TRAINING in group.attrs:
                 self.training = json.loads(_text(group, TRAINING))
+            if DESCRIPTOR in group.attrs:
+                self.descriptor = _numbers(_text(group, DESCRIPTOR))
             columns, seeds = _texts(group, "columns"), int(group.attrs["seeds"])
             source = _TaskFile(table, name, columns, seeds)
             budgets, costs = group.attrs["budgets"].tolist(), group.attrs["costs"]
@@ -385,6 +388,13 @@ def _text(item: h5py.Group | h5py.Dataset, name: str) -> str:
 
 def _texts(item: h5py.Group | h5py.Dataset, name: str) -> tuple[str, ...]:
     return tuple(bytes(text).decode() for text in item.attrs[name])
+
+
+def _numbers(text: str) -> dict[str, float]:
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError("a descriptor is no object")
+    return {name: float(number) for name, number in found.items()}
 
 
 def content_checksum(file: h5py.File) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import zlib
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.benchmarks.hdf5 import (
     DEFINED_VERSION,
     DEFINITION,
+    DESCRIPTOR,
     FORMAT,
     FORMAT_VERSION,
     FOUND_BY,
@@ -52,6 +54,8 @@ class TaskSpec:
             ``options`` (further arguments of `open_dataset`), ``data`` (the data set's
             fingerprint), ``epochs``, ``recipe``, ``settings``, ``network`` and ``seeds`` (the
             table holds the seeds from 0 on); None where it cannot.
+        descriptor: Numbers by name that describe the task itself, such as the size of its data
+            set. Where all tasks of a suite have them, sources count more whose numbers are nearer.
     """
 
     name: str
@@ -62,6 +66,7 @@ class TaskSpec:
     budgets: tuple[int, ...] = (1,)
     costs: tuple[float, ...] | None = None
     training: Mapping[str, Any] | None = None
+    descriptor: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,7 @@ def _read_task(table: HDF5Benchmark, name: str) -> TaskSpec:
         budgets=task.budgets,
         costs=task.costs,
         training=task.training,
+        descriptor=task.descriptor,
     )
 
 
@@ -185,6 +191,8 @@ def _image(spec: TableSpec) -> bytes:
             _write_text(group, "columns", source.columns)
             if task.training is not None:
                 _write_text(group, TRAINING, json.dumps(task.training, sort_keys=True))
+            if task.descriptor:
+                _write_text(group, DESCRIPTOR, json.dumps(dict(task.descriptor), sort_keys=True))
             goals = {METRICS + goal.metric: goal for goal, _ in task.metrics}
             for column in source.columns:
                 goal = goals.get(column, task.goal)
@@ -207,6 +215,12 @@ def _source(space: SearchSpace, choices: IntArray, task: TaskSpec) -> ArraySourc
             f"costs must have one number for each of the {len(task.budgets)} budgets, "
             f"got {len(task.costs)}"
         )
+    for name, number in (task.descriptor or {}).items():
+        if not (isinstance(number, int | float) and math.isfinite(number)):
+            raise InvalidArgumentError(
+                f"the descriptor of task {task.name!r} must consist of finite numbers, got "
+                f"{number!r} for {name!r}"
+            )
     columns = {VALIDATION: task.values} | ({} if task.test is None else {TEST: task.test})
     columns |= {METRICS + goal.metric: array for goal, array in task.metrics}
     return ArraySource(space, choices, columns, task.budgets)

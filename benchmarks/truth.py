@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ class Truth:
         own_goal: Goal
         budgets: tuple[int, ...]
         goals: tuple[Goal, ...]
+        descriptor: Mapping[str, float] | None
         _whole: SearchSpace
         _source: TaskSource
 
@@ -100,6 +102,7 @@ class Truth:
             space=self.space,
             choices=self.choices,
             values=self.values,
+            descriptor=self.descriptor,
             fingerprint=self.fingerprint,
         )
         return whole if rows is None else whole.take(rows)

@@ -195,6 +195,14 @@ class MetaPredictor(ABC):
             InvalidArgumentError: If nothing was learnt that helps in this space.
         """
 
+    def described(self, task: Mapping[str, float] | None) -> Self:
+        """The same for a task that is described by numbers; those that use none return themselves.
+
+        Args:
+            task: See `TaskData.descriptor`.
+        """
+        return self
+
     @abstractmethod
     def adapt(self, support: TaskData) -> Predictor:
         """A predictor of the support's task; raises as `prior` does."""

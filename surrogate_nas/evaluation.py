@@ -192,7 +192,8 @@ class TaskData:
         values: float (n,), larger is better, finite.
         features: Of all architectures of the space, for predictors that read them (see
             `surrogate_nas.predictors.base.Predictor.reads_features`); or None.
-        descriptor: float (k,) that describes the task itself, or None.
+        descriptor: Numbers by name that describe the task itself, such as the size of its data
+            set; or None.
         fingerprint: Recognises the task under any name, see `fingerprint`.
         parts: Of a weighted mean of several tasks, the metric of each: float (n, tasks), each in
             its own sign, NaN where it was not measured; or None.
@@ -203,7 +204,7 @@ class TaskData:
     choices: IntArray
     values: FloatArray
     features: Features | None = None
-    descriptor: FloatArray | None = None
+    descriptor: Mapping[str, float] | None = None
     fingerprint: str = ""
     parts: FloatArray | None = None
 

@@ -26,12 +26,13 @@ def test_the_page_runs(
     monkeypatch.syspath_prepend(str(tmp_path))
     assert sorted(FILES) == [
         "cells.csv", "formats.py", "log.txt", "own.toml", "runs.csv", "short.csv", "sweep.csv",
+        "tasks.csv",
     ]  # fmt: skip
     for name, text in FILES.items():
         Path(name).write_text(text, encoding="utf-8")
     assert STUDY
     exec(STUDY[1], {})
-    assert len(COMMANDS) == 7
+    assert len(COMMANDS) == 8
     values: dict[str, list[float]] = {}
     for command in COMMANDS:
         arguments = shlex.split(command)
@@ -48,4 +49,6 @@ def test_the_page_runs(
         "short": [0.90, 0.91],
         "cells": [91.2, 93.9],
     }
-    assert open_benchmark("sweep").task("own").costs == ((3723 + 3550) / 2,)
+    own = open_benchmark("sweep").task("own")
+    assert own.costs == ((3723 + 3550) / 2,)
+    assert own.descriptor == {"images": 12000, "classes": 10, "side": 32}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from surrogate_nas.benchmarks.importers.base import (
 )
 from surrogate_nas.benchmarks.importers.bounded import MAX_SIZE
 from surrogate_nas.benchmarks.importers.columns import TaskColumns, read_columns
+from surrogate_nas.benchmarks.importers.descriptions import of_tasks
 from surrogate_nas.benchmarks.importers.encoding import Encoding, with_fixed
 from surrogate_nas.benchmarks.importers.repeats import Repeats, check_repeats, gather
 from surrogate_nas.benchmarks.importers.rows import Rows
@@ -48,6 +50,7 @@ def import_csv(
     metrics: Mapping[str, str] | None = None,
     costs: Mapping[str, str] | None = None,
     minimise: Sequence[str] = (),
+    descriptors: Mapping[str, Mapping[str, float]] | str | os.PathLike[str] | None = None,
     repeats: Repeats = "refuse",
     columns: Sequence[str] | None = None,
     separator: str | None = None,
@@ -83,6 +86,9 @@ def import_csv(
         costs: Column of the cost by task, ``""`` for all others. Its mean is the cost of one
             evaluation at the largest budget; those of smaller budgets are in proportion.
         minimise: Tasks and metrics whose values are to be minimised.
+        descriptors: Numbers by name by task that describe the task itself, such as the size of its
+            data set, or a CSV file of them, see `descriptions.read_descriptions`. They tell which
+            tasks are alike.
         repeats: What becomes of several rows of one architecture: ``"refuse"`` takes equal ones
             once and refuses others; ``"seeds"`` makes them its seeds, in the order of the rows;
             ``"mean"`` takes the mean of each column.
@@ -103,6 +109,7 @@ def import_csv(
     check_name(name)
     check_repeats(repeats)
     measures = read_columns(tasks, tests or {}, metrics or {}, costs or {}, minimise)
+    described = of_tasks(descriptors, [task.name for task in measures])
     opened = space_of_table(space)
     encoding = Encoding.of(
         opened, arch, notation, pattern, decisions or {}, fixed or {}, nearest=nearest
@@ -128,7 +135,10 @@ def import_csv(
         if found.merged:
             become = "are its seeds" if repeats == "seeds" else "count by their mean"
             listener.note(f"{found.merged:,} rows repeat an architecture; all of one {become}")
-        specs = [_task(task, found.numbers) for task in measures]
+        specs = [
+            replace(_task(task, found.numbers), descriptor=described.get(task.name))
+            for task in measures
+        ]
         made = install(
             TableSpec(
                 name, opened, choices[found.rows], specs, with_fixed(file.name, encoding.fixed)

@@ -33,6 +33,7 @@ class TransferInputs:
         alike: (n, t), for each source task the weighted mean of those that are like it,
             standardised; (n, 0) if the kernel does not use it.
         distinct: The distinct rows of the families, if there are many rows.
+        counts: (t,), how much each source counts, of mean 1; None if all count the same.
     """
 
     trend: Tensor
@@ -41,6 +42,7 @@ class TransferInputs:
     families: tuple[Tensor, ...]
     alike: Tensor
     distinct: DistinctRows | None = None
+    counts: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.trend)
@@ -48,7 +50,8 @@ class TransferInputs:
     def _each(self, change: Callable[[Tensor], Tensor]) -> Self:
         families = tuple(change(family) for family in self.families)
         trend, sources, hidden = change(self.trend), change(self.sources), change(self.hidden)
-        return type(self)(trend, sources, hidden, families, change(self.alike))
+        alike = change(self.alike)
+        return type(self)(trend, sources, hidden, families, alike, counts=self.counts)
 
     def take(self, rows: Tensor | slice) -> Self:
         """Only these rows."""
@@ -63,6 +66,7 @@ class TransferInputs:
             torch.cat([self.hidden, other.hidden]),
             tuple(torch.cat(pair) for pair in pairs),
             torch.cat([self.alike, other.alike]),
+            counts=self.counts,
         )
 
     def without_sources(self) -> Self:
@@ -95,7 +99,8 @@ class TransferKernel(nn.Module):
                   + Σ_f own_f R(|x_f(a) - x_f(b)|² / l_f²)
 
     The mean may be a mixture over the sources, for those that disagree. With A_j the mean of the
-    sources that are like source j, the prior mean is one of the following with equal probability::
+    sources that are like source j, the prior mean is one of the following. They have equal
+    probabilities, or for a task that is described, ones proportional to what source j counts::
 
         m_j(a) = m(a) + alike A_j(a)
 
@@ -127,11 +132,18 @@ class TransferKernel(nn.Module):
         self.alike = _parameter(torch.tensor(0.4)) if mixture else None
 
     def means(self, a: TransferInputs) -> Tensor:
-        """Prior means (n, h), of equal probability."""
+        """Prior means (n, h)."""
         trend = (a.trend @ self.trend.to(a.trend.dtype))[:, None]
         if self.alike is None or not a.alike.shape[1]:
             return trend
         return trend + self.alike.to(trend.dtype) * a.alike
+
+    def chances(self, a: TransferInputs) -> Tensor:
+        """Probabilities of the prior means: float64 (h,)."""
+        count = 1 if self.alike is None else max(a.alike.shape[1], 1)
+        if count == 1 or a.counts is None:
+            return torch.full((count,), 1 / count, dtype=torch.float64)
+        return a.counts.double() / a.counts.double().sum()
 
     def forward(self, a: TransferInputs, b: TransferInputs) -> Tensor:
         """Covariance without noise, (n, m)."""
@@ -242,7 +254,7 @@ class TransferKernel(nn.Module):
         if white.shape[1] == 1:
             return torch.as_tensor(0.5 * white.square().mean() + size)
         likelihoods = -0.5 * white.square().sum(dim=0)
-        mixed = torch.logsumexp(likelihoods, dim=0) - math.log(white.shape[1])
+        mixed = torch.logsumexp(likelihoods + self.chances(support).log(), dim=0)
         return torch.as_tensor(size - mixed / len(scores))
 
 

@@ -25,7 +25,11 @@ def likely_scale(product: FloatArray, square: FloatArray, n: int) -> FloatArray:
 
 
 def likely_noise(
-    covariance: FloatArray, priors: FloatArray, scores: FloatArray, noise: float
+    covariance: FloatArray,
+    priors: FloatArray,
+    scores: FloatArray,
+    noise: float,
+    chances: FloatArray | float = 0.0,
 ) -> float:
     """Variance of the noise of a task's scores: its geometric posterior mean on a grid.
 
@@ -34,9 +38,10 @@ def likely_noise(
 
     Args:
         covariance: float64 (n, n), of the scores without noise.
-        priors: float64 (n, h), prior means of equal probability, relative to their means.
+        priors: float64 (n, h), prior means, relative to their means.
         scores: float64 (n,).
         noise: That of the sources.
+        chances: float64 (h,), logarithms of the probabilities of the prior means, up to a constant.
     """
     if not scores.any():  # all are equal
         return noise
@@ -51,6 +56,6 @@ def likely_noise(
     evidence = n * np.log(scale) - 0.5 * (rest**2 / variances.T[:, None, :]).sum(axis=2)
     evidence -= 0.5 * np.log(variances).sum(axis=0)[:, None]
     departure = np.log(_FACTORS)
-    logarithms = np.logaddexp.reduce(evidence, axis=1) - 0.5 * (departure / _SPREAD) ** 2
+    logarithms = np.logaddexp.reduce(evidence + chances, axis=1) - 0.5 * (departure / _SPREAD) ** 2
     weights = np.exp(logarithms - logarithms.max())
     return float(noise * np.exp(weights @ departure / weights.sum()))

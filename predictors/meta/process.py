@@ -125,10 +125,12 @@ class AdaptedProcess(Predictor):
         inputs, keep = self._view(choices), not choices.flags.writeable
         if not self._posteriors:
             kernel = self._kernels[0]
-            means = kernel.means(inputs)
+            means, chances = kernel.means(inputs).double(), kernel.chances(inputs)
+            expected = means @ chances
             prior = kernel.diagonal(inputs) + kernel.noise.exp()
-            prior = (prior + means.var(dim=1, correction=0)).sqrt()
-            return Prediction(means.mean(dim=1).double().numpy(), prior.double().numpy())
+            differ = (means - expected[:, None]).square() @ chances
+            prior = (prior + differ.to(prior.dtype)).sqrt()
+            return Prediction(expected.numpy(), prior.double().numpy())
         scores, spread = self._mixture(
             [posterior.predict(inputs, keep=keep) for posterior in self._posteriors]
         )
@@ -184,8 +186,13 @@ class _Posterior:
         self._kernel, self._support = kernel, support.double()
         covariance = kernel(self._support, self._support).numpy()
         priors = kernel.means(self._support).numpy()
+        self._chances = np.log(kernel.chances(support).numpy())
         self._noise = likely_noise(
-            covariance, priors - priors.mean(axis=0), scores, float(kernel.noise_variance())
+            covariance,
+            priors - priors.mean(axis=0),
+            scores,
+            float(kernel.noise_variance()),
+            self._chances,
         )
         self._whiten = inverse_factor(covariance + self._noise * np.eye(len(scores)))
         self._pool: _Pool | None = None
@@ -211,9 +218,9 @@ class _Posterior:
         priors = self._kernel.means(self._support).numpy()
         given = self._whiten @ scores
         told = [_Told.of(h, self._whiten, given, prior) for h, prior in enumerate(priors.T)]
-        evidence = np.array([one.evidence for one in told])
+        evidence = np.array([one.evidence for one in told]) + self._chances
         weights = np.exp(evidence - evidence.max())
-        other.evidence = float(evidence.max() + math.log(weights.mean()))
+        other.evidence = float(evidence.max() + math.log(weights.sum()))
         kept = weights > _NEGLIGIBLE * weights.sum()
         other._told = tuple(one for one, keep in zip(told, kept, strict=True) if keep)
         other._weights = weights[kept] / weights[kept].sum()

@@ -111,6 +111,12 @@ def _add_measurements(parser: argparse.ArgumentParser) -> None:
         help="a task or metric of which less is better (repeats)",
     )
     option(
+        "--describe",
+        metavar="FILE.csv",
+        help="numbers that describe each task, such as the size of its data set: a row a task with "
+        "its name first, and a header; meta-gnn then believes similar tasks more",
+    )
+    option(
         "--repeats",
         choices=("refuse", "seeds", "mean"),
         default="refuse",
@@ -192,6 +198,7 @@ def run(arguments: argparse.Namespace, listener: Listener) -> Imported:
         metrics=mapping("--metric", arguments.metric),
         costs=mapping("--cost", arguments.cost),
         minimise=arguments.minimise,
+        descriptors=arguments.describe,
         repeats=arguments.repeats,
         columns=None if names is None else [name.strip() for name in names.split(",")],
         separator=arguments.separator,

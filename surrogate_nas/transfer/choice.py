@@ -62,6 +62,7 @@ class PredictorChoice:
         source_evaluations: Number of values of other tasks that the weights were trained on.
         parts: Metrics of the tasks whose weighted mean is predicted, and their weights, negative
             where less is better; none of a single task.
+        descriptor: Numbers that describe the task; none where they are unknown.
     """
 
     name: str
@@ -69,6 +70,7 @@ class PredictorChoice:
     digest: str | None = None
     source_evaluations: int = 0
     parts: tuple[tuple[str, float], ...] = ()
+    descriptor: tuple[tuple[str, float], ...] = ()
 
     @property
     def learnt(self) -> str | None:
@@ -92,7 +94,7 @@ class PredictorChoice:
             return predictor
         learner = _learner(self.weights, self.digest)
         if not self.parts:
-            return Adapted(learner, space)
+            return Adapted(learner.described(dict(self.descriptor) or None), space)
         metrics, weights = zip(*self.parts, strict=True)
         return SeveralTasks(learner, space, metrics, weights)
 
@@ -154,7 +156,10 @@ def choose_predictor(
         checkpoint=checkpoint,
         progress=progress,
     )
-    return found if found.weights is None else replace(found, parts=weighted_metrics(task))
+    if found.weights is None:
+        return found
+    described = tuple((task.descriptor or {}).items())
+    return replace(found, parts=weighted_metrics(task), descriptor=described)
 
 
 def _chosen(
@@ -369,7 +374,10 @@ def _serving(
 
 def _kept(name: str, sources: Sequence[TabularTask]) -> Path:
     """The file of the cache for weights that are trained on sources."""
-    identity = json.dumps([name, RESULTS, [task.fingerprint for task in sources]])
+    known: list[object] = [name, RESULTS, [task.fingerprint for task in sources]]
+    if all(task.descriptor for task in sources):
+        known.append([task.descriptor for task in sources])
+    identity = json.dumps(known, sort_keys=True)
     digest = hashlib.sha256(identity.encode()).hexdigest()[:24]
     return cache_folder() / "weights" / f"{name}-{digest}{SUFFIX}"
 

@@ -138,7 +138,7 @@ def _measure(learner: MetaPredictor, task: TabularTask, seed: int) -> dict[str, 
         taus = []
         for repetition in range(_REPETITIONS if labels else 1):
             order = np.random.default_rng([seed, labels, repetition]).permutation(len(task))
-            model = Adapted(learner, task.space)
+            model = Adapted(learner.described(task.descriptor), task.space)
             if labels:
                 model.fit(task.data(order[:labels]))
             rest = np.sort(order[labels:])
