@@ -65,20 +65,20 @@ class FittedTable:
 
     def _least(self, kept: Sequence[int]) -> int:
         """The width below which a word would break."""
-        words = (max(map(len, " ".join(self._cells(i)).split()), default=0) for i in kept)
+        words = (max(map(_width, " ".join(self._cells(i)).split()), default=0) for i in kept)
         return sum(words) + _BETWEEN * (len(kept) - 1) + 2 * _EDGE
 
     def _widths(self, kept: Sequence[int], room: int) -> list[int]:
         """The width of each column: whole cells where there is room, else whole words."""
-        least = [max(map(len, " ".join(self._cells(i)).split()), default=0) for i in kept]
-        wanted = [max(map(len, self._cells(i))) for i in kept]
+        least = [max(map(_width, " ".join(self._cells(i)).split()), default=0) for i in kept]
+        wanted = [max(map(_width, self._cells(i))) for i in kept]
         free = room - sum(least) - _BETWEEN * (len(kept) - 1) - 2 * _EDGE
         found = list(least)
         # Cells of numbers and names first: they are what is read.
         for of_cells in (True, False):
             for position, i in enumerate(kept):
                 cells = self._cells(i)[1:] if of_cells else self._cells(i)
-                aim = min(wanted[position], max(map(len, cells), default=0))
+                aim = min(wanted[position], max(map(_width, cells), default=0))
                 more = min(max(0, aim - found[position]), free)
                 found[position] += more
                 free -= more
@@ -113,13 +113,20 @@ class FittedTable:
         return [*lines, ""]
 
 
+def _width(text: str) -> int:
+    """In a terminal, where Chinese and other letters are as wide as two."""
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
 def _filled(pairs: Sequence[str], room: int) -> list[str]:
     """The pairs, several on a line, none broken unless it is a sentence."""
     lines: list[str] = []
     line = ""
     for pair in pairs:
         longer = f"{line},  {pair}" if line else " " * _INDENT + pair
-        if line and len(longer) > room:
+        if line and _width(longer) > room:
             lines.append(line)
             longer = " " * _INDENT + pair
         line = longer
@@ -128,7 +135,7 @@ def _filled(pairs: Sequence[str], room: int) -> list[str]:
 
 
 def _wrapped(line: str, room: int) -> list[str]:
-    if len(line) <= room:
+    if _width(line) <= room:
         return [line]
     import textwrap
 

@@ -56,6 +56,11 @@ def percent(value: float) -> str:
     return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
 
 
+def unit_of_costs(costs: FloatArray) -> str:
+    """``"epochs"``, or nothing where they are a table's own numbers, such as mean seconds."""
+    return "epochs" if np.array_equal(costs, np.round(costs), equal_nan=True) else ""
+
+
 def digits_of_error(error: float) -> int:
     """Number of decimals that writes a standard error, above 0, with two digits."""
     return min(_MOST_DECIMALS, max(0, 1 - math.floor(math.log10(error))))

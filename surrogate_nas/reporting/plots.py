@@ -16,6 +16,7 @@ from surrogate_nas.files import cannot_write, writing
 from surrogate_nas.records import ComparisonRecord, SearchResult
 from surrogate_nas.records.comparison import Summary
 from surrogate_nas.records.front import knee
+from surrogate_nas.reporting.digits import unit_of_costs
 from surrogate_nas.reporting.statistics import Grid, band, by_cost, coinciding, grid
 
 if TYPE_CHECKING:
@@ -170,11 +171,11 @@ def draw_comparison(
     table = grid(result.different_runs, sizes)
     trials = np.arange(1, table.percent.shape[-1] + 1, dtype=np.float64)
     spent, percent = by_cost(table)
-    title = result.benchmark
+    title, unit = result.benchmark, unit_of_costs(table.costs)
     paths = [folder / f"{name}.{form}" for name in ("by_trials", "by_cost", "ranks")]
     with mpl.rc_context(_STYLE):
         _save(_curves(table, trials, table.percent, "trials", title), paths[0])
-        _save(_curves(table, spent, percent, "cost (epochs)", title), paths[1])
+        _save(_curves(table, spent, percent, f"cost ({unit})" if unit else "cost", title), paths[1])
         if len(table.methods) > 1:
             _save(_ranks(result.summary, title), paths[2])
     return paths if len(table.methods) > 1 else paths[:2]

@@ -45,6 +45,13 @@ def test_columns_are_left_out_before_rows_are_stacked() -> None:
     assert [line for line in tiny if "trial 37" in line]  # nothing is lost
 
 
+def test_letters_that_are_as_wide_as_two() -> None:
+    made = FittedTable("task", ">value")
+    made.add_row("日本語 one", "0.5")
+    for width in range(24, 40):
+        assert [line for line in printed(made, width) if "日本語 one" in line and "0.5" in line]
+
+
 def test_sentences_wrap_at_spaces() -> None:
     made = FittedTable("name", "how")
     made.add_row("table", "get the folder from its publishers, then import it")

@@ -10,7 +10,7 @@ import numpy as np
 from surrogate_nas._types import FloatArray
 from surrogate_nas.records import ComparisonRecord
 from surrogate_nas.records.comparison import MethodSummary
-from surrogate_nas.reporting.digits import digits_of, digits_of_error, number, short
+from surrogate_nas.reporting.digits import digits_of, digits_of_error, number, short, unit_of_costs
 from surrogate_nas.reporting.html.chart import Chart, figure, legend
 from surrogate_nas.reporting.html.heatmap import heatmap
 from surrogate_nas.reporting.html.markup import Child, Html, join, tag
@@ -172,6 +172,8 @@ def _curves(subject: ComparisonSubject, runs: Grid) -> Section:
     caption = (bands if seeds > 1 else "One seed.") + _coinciding(runs)
     mean = runs.percent.mean(axis=1)
     spent, percent = by_cost(runs)
+    unit = unit_of_costs(runs.costs)
+    cost = f"cost ({unit})" if unit else "cost"
     several = len(runs.tasks) > 1
     what = "mean of the tasks" if several else runs.tasks[0]
     figures = [
@@ -184,7 +186,7 @@ def _curves(subject: ComparisonSubject, runs: Grid) -> Section:
         figure(
             f"Over cost: {what}",
             legend(names),
-            _chart(spent, percent.mean(axis=1), runs.methods, "cost (epochs)", label, 280),
+            _chart(spent, percent.mean(axis=1), runs.methods, cost, label, 280),
         ),
     ]
     panels = [

@@ -6,7 +6,7 @@ import html
 from collections.abc import Iterable
 from typing import TypeAlias
 
-_VOID = frozenset({"br", "hr", "img", "input", "link", "meta"})
+_VOID = frozenset({"br", "hr", "img", "input", "link", "meta", "wbr"})
 _NEVER = dict.fromkeys(range(32), "�") | {9: " ", 10: "\n", 13: "\n"}  # control characters
 
 

@@ -13,6 +13,8 @@ _MARGIN = 8.0
 _BASELINE = 4.3  # of a line below its middle
 _LINE = 15.0
 _TIP = 6.0  # of an arrow
+_LEAST = 0.7  # of its size: smaller, text is hard to read
+_WIDE = 240.0  # pixels: wider drawings have a row of their own
 _CLASSES = {"pool": "pool", "skip": "skip-node", "computes": "computes", "structure": None}
 
 
@@ -46,13 +48,14 @@ def network(space: SearchSpace, arch: Architecture) -> Html | None:
         (_edge([at(point) for point in points]) for points in graph.edges),
         (_node(node, at(node.centre)) for node in graph.nodes),
         role="img",
-        style=f"min-width:{0.7 * width:.0f}px",
+        style=f"min-width:{_LEAST * width:.0f}px",
         width=f"{width:.0f}",
         height=f"{height:.0f}",
         viewBox=f"0 0 {width:.0f} {height:.0f}",
     )
     label = f"Drawing of {space.format(arch)}"
-    return tag("div", svg, class_="network", tabindex=0, role="region", aria_label=label)
+    kind = "network wide" if _LEAST * width > _WIDE else "network"
+    return tag("div", svg, class_=kind, tabindex=0, role="region", aria_label=label)
 
 
 def _edge(points: list[Point]) -> list[Html]:

@@ -41,6 +41,14 @@
     plot.addEventListener("blur", () => show(null));
   }
 
+  // Drawings that are wider than their room begin where the network does.
+  for (const box of document.querySelectorAll(".network")) {
+    const node = box.querySelector("rect");
+    if (!node || box.scrollWidth <= box.clientWidth) continue;
+    const [first, room] = [node.getBoundingClientRect(), box.getBoundingClientRect()];
+    box.scrollLeft += first.left + first.width / 2 - room.left - room.width / 2;
+  }
+
   // Light, dark, or what the system says.
   const button = document.getElementById("theme");
   const next = { "": "dark", dark: "light", light: "" };

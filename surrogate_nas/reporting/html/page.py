@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -74,7 +75,7 @@ def page(
             "header",
             tag("p", "surrogate_nas report", class_="kicker"),
             tag("button", "Theme", id="theme", type="button", hidden=True),
-            tag("h1", title),
+            tag("h1", ([part, tag("wbr")] for part in re.split("(?<=/)", title))),
             tag("p", subtitle, class_="subtitle"),
             tag("dl", (_tile(tile) for tile in tiles), class_="tiles") if tiles else None,
         ),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from surrogate_nas._types import FloatArray
-from surrogate_nas.reporting.digits import short
+from surrogate_nas.records.results import keeps
+from surrogate_nas.reporting.digits import short, unit_of_costs
 from surrogate_nas.reporting.html.chart import Chart, figure, legend
 from surrogate_nas.reporting.html.markup import Html, join, tag
 from surrogate_nas.reporting.html.page import Section
@@ -28,7 +29,8 @@ def progress(subject: SearchSubject) -> Section | None:
     equal = bool(np.allclose(spent, (numbers + 1) * (spent[0] if spent.size else 1)))
     if spent.size and spent[-1] > 0:
         caption = "Every trial costs the same, so this is the curve above in another unit."
-        others.append(_over(subject, scale, spent, best, "cost", "epochs", caption * equal))
+        unit = unit_of_costs(spent)
+        others.append(_over(subject, scale, spent, best, "cost", unit, caption * equal))
     seconds = np.asarray(subject.seconds, dtype=np.float64)
     if np.isfinite(seconds).any():
         caption = "Pauses of a search that was stopped and went on are included."
@@ -68,10 +70,13 @@ def _by_trials(
         f"{subject.text(float(subject.whole[reached]))} with trial {reached}."
     )
     cut = f" {lie(outside)} outside the picture, among the worse ones." if outside else ""
-    lower = np.isnan(subject.whole) & np.isfinite(subject.values[:, 0])
-    partial = f" {int(lower.sum())} trials of smaller budgets are not shown." if lower.any() else ""
+    evaluations = [trial.evaluation for trial in subject.trials]
+    beyond = sum(e is not None and not keeps(subject.goals, e) for e in evaluations)
+    lower = int((np.isnan(subject.whole) & np.isfinite(subject.values[:, 0])).sum()) - beyond
+    partial = f" Trials not shown: {lower} of smaller budgets." if lower else ""
+    partial += f" Trials not shown: {beyond} beyond a limit." if beyond else ""
     failed = sum(trial.error is not None for trial in subject.trials)
-    broken = f" {failed} trials failed." if failed else ""
+    broken = f" Failed trials: {failed}." if failed else ""
     return figure(
         f"Best {goal.metric} over trials",
         legend([(0, "best so far")]),
@@ -93,7 +98,7 @@ def _over(
     chart = Chart(
         AxisScale(0.0, float(np.nanmax(spent)) or 1.0),
         scale,
-        x_label=f"{what} ({unit})",
+        x_label=f"{what} ({unit})" if unit else what,
         y_label=f"{goal.metric}{subject.unit}",
         height=240,
     )
@@ -101,7 +106,8 @@ def _over(
     if subject.task is not None:
         chart.rule(y=goal.sign * subject.task.optimum, label="best of the table")
     reached = float(spent[subject.best_first[0]])
-    summary = f"The best value was found after {short(reached)} {unit}."
+    after = f"{short(reached)} {unit}" if unit else f"a {what} of {short(reached)}"
+    summary = f"The best value was found after {after}."
     return figure(
         f"Best {goal.metric} over {what}",
         chart.html(f"Best {goal.metric} so far over {what}. {summary}"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from surrogate_nas.records import standing
-from surrogate_nas.reporting.digits import percent, short
+from surrogate_nas.reporting.digits import percent, short, unit_of_costs
 from surrogate_nas.reporting.html.belief import belief
 from surrogate_nas.reporting.html.decisions import decisions
 from surrogate_nas.reporting.html.front import front, limits
@@ -63,7 +63,7 @@ def _tiles(subject: SearchSubject) -> list[Tile]:
     tiles.append(Tile("trials", f"{len(trials):,}", f"{failed:,} failed" if failed else ""))
     costs = subject.result.costs
     if costs.size and costs[-1] > len(trials):
-        tiles.append(Tile("cost", f"{costs[-1]:,.0f}", "epochs"))
+        tiles.append(Tile("cost", f"{costs[-1]:,.0f}", unit_of_costs(costs)))
     return tiles
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from surrogate_nas import registry
 from surrogate_nas.records import standing
 from surrogate_nas.records.verification import VerifiedArchitecture
-from surrogate_nas.reporting.digits import digits_of, number, short
+from surrogate_nas.reporting.digits import digits_of, number, short, unit_of_costs
 from surrogate_nas.reporting.html.chart import Chart, figure, legend
 from surrogate_nas.reporting.html.markup import Child, Html, join, tag
 from surrogate_nas.reporting.html.network import network, operations
@@ -215,7 +215,8 @@ def all_trials(subject: SearchSubject) -> Section:
     """Every trial as a row, on demand."""
     decimals = [digits_of(column) for column in subject.values.T]
     head = [">trial", "architecture", *(f">{goal.metric}" for goal in subject.goals)]
-    head += [">cost (epochs)", "failed because"]
+    unit = unit_of_costs(subject.result.costs)
+    head += [f">cost ({unit})" if unit else ">cost", "failed because"]
     rows = []
     for i, trial in enumerate(subject.trials):
         values = zip(subject.values[i].tolist(), decimals, strict=True)

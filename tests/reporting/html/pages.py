@@ -15,7 +15,7 @@ from surrogate_nas.spaces.base import Architecture, Decision
 from surrogate_nas.spaces.custom import define_space
 
 HOSTILE = """<script>alert("1")</script><img src=x onerror=alert(2)>'"&"""
-_VOID = {"br", "hr", "img", "input", "link", "meta"}
+_VOID = {"br", "hr", "img", "input", "link", "meta", "wbr"}
 
 
 class Page(HTMLParser):

@@ -15,6 +15,7 @@ from surrogate_nas.benchmarks.base import Benchmark, TabularTask
 from surrogate_nas.cli import main
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.reporting.command import repeating, without_passwords
+from surrogate_nas.reporting.digits import unit_of_costs
 from surrogate_nas.reporting.html.search import search_report
 from surrogate_nas.reporting.html.tables import table_report
 from surrogate_nas.spaces import open_space
@@ -223,8 +224,15 @@ def test_several_goals_and_a_limit(tmp_path: Path) -> None:
         assert text in shown.text
         assert text in found.text
     assert "rank" not in found.texts  # several goals have none
+    assert "beyond a limit" in shown.text
+    assert "smaller budgets" not in shown.text
     text = next(t for t in found.texts if t.startswith("surrogate-nas search"))
     assert "--goal accuracy --goal latency --limit 'parameters<=5000'" in text
+
+
+def test_costs_of_a_table_are_epochs_only_where_they_are() -> None:
+    assert unit_of_costs(np.array([1.0, 3.0, np.nan])) == "epochs"
+    assert unit_of_costs(np.array([175.5, 351.0])) == ""  # such as mean seconds
 
 
 def test_passwords_are_not_shown() -> None:
