@@ -224,10 +224,18 @@ def test_several_goals_and_a_limit(tmp_path: Path) -> None:
         assert text in shown.text
         assert text in found.text
     assert "rank" not in found.texts  # several goals have none
-    assert "beyond a limit" in shown.text
-    assert "smaller budgets" not in shown.text
     text = next(t for t in found.texts if t.startswith("surrogate-nas search"))
     assert "--goal accuracy --goal latency --limit 'parameters<=5000'" in text
+
+
+def test_trials_beyond_a_limit_are_told(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    command = ["search", "--benchmark", "cell-bench", "--task", "digits", "--predictor", "none"]
+    command += ["--limit", "latency<=0.5", "--trials", "12", "--report", str(page)]
+    assert main(command) == 0
+    shown = assert_self_contained(page.read_text()).text
+    assert "beyond a limit" in shown
+    assert "smaller budgets" not in shown
 
 
 def test_costs_of_a_table_are_epochs_only_where_they_are() -> None:
