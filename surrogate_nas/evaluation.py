@@ -392,7 +392,7 @@ def checked_goals(goals: Sequence[Goal]) -> tuple[Goal, ...]:
         if metrics.count(metric) > 1:
             raise InvalidArgumentError(
                 f"goals must be of different metrics, got {metric!r} twice; a metric is either "
-                "optimised or limited, so give it once"
+                "optimised or has one limit, so give it once"
             )
     found = tuple(sorted(goals, key=lambda goal: goal.limit is not None))
     if not found or found[0].limit is not None:

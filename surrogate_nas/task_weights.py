@@ -34,6 +34,10 @@ def shares(names: Sequence[str], weights: Sequence[float] | None) -> tuple[float
             f"weights must be one for each of the {len(names)} tasks ({', '.join(names)}), got "
             f"{len(weights)}"
         )
+    if math.isinf(sum(weights)):
+        raise InvalidArgumentError(
+            f"weights must have a finite sum, got {', '.join(map(str, weights))}"
+        )
     total = math.fsum(weights)
     if not all(math.isfinite(w) and w >= 0 for w in weights) or total <= 0:
         raise InvalidArgumentError(

@@ -171,7 +171,8 @@ class GuidanceTest(JsonRecord):
         budget: Number of whole trials.
         method: The guided method.
         alone: The same searcher without a guide.
-        guided: Mean rank in the table of the best so far, with the guide.
+        guided: Mean rank in the table of the best so far, with the guide; of several goals what is
+            missing to the true front's hypervolume, in %.
         unguided: Likewise without it.
         p: The p-value of Wilcoxon's one-sided signed-rank test that guidance makes the rank worse.
         p_holm: The same, corrected for the number of tasks (Holm), for this method and budget.

@@ -61,7 +61,7 @@ def grid(runs: Sequence[Run], sizes: Mapping[str, int]) -> Grid:
     every = [cells.get(key) for key in itertools.product(methods, tasks, seeds)]
     # A run that is missing, as it failed, found nothing at any cost.
     nothing = (np.nan,) * trials, (np.inf,) * trials
-    shown = [nothing[0] if run is None else _shown(run) for run in every]
+    shown = [nothing[0] if run is None else shown_ranks(run) for run in every]
     ranks = np.array(shown, dtype=np.float64)
     costs = np.array([nothing[1] if run is None else run.costs for run in every], dtype=np.float64)
     ranks, costs = ranks.reshape(shape), costs.reshape(shape)
@@ -72,11 +72,16 @@ def grid(runs: Sequence[Run], sizes: Mapping[str, int]) -> Grid:
     return Grid(methods, tasks, ranks, 100 * ranks / rows, costs, several)
 
 
-def _shown(run: Run) -> Sequence[float | None]:
+def shown_ranks(run: Run) -> Sequence[float | None]:
     """The ranks of a run; of several goals what is missing to the true front, in %."""
     if not isinstance(run.hypervolumes, tuple):
         return run.ranks
     return [100 * (1 - share) for share in run.hypervolumes]
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence."""
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 def coinciding(table: Grid) -> list[tuple[str, ...]]:
@@ -93,12 +98,12 @@ def equal(record: ComparisonRecord) -> list[str]:
     if isinstance(record.summary.same, tuple):
         for first, *others in record.summary.same:
             told.append(
-                f"{' and '.join(others)} {'is' if len(others) == 1 else 'are'} the same search as "
+                f"{listed(others)} {'is' if len(others) == 1 else 'are'} the same search as "
                 f"{first} here; it ran once and is shown as {first}."
             )
     table = grid(record.different_runs, {run.task: 1 for run in record.runs})
     for group in coinciding(table):
-        told.append(f"{' and '.join(group)} found equally good architectures in every run.")
+        told.append(f"{listed(group)} found equally good architectures in every run.")
     if table.ranks.shape[2] > 1:
         for name, ranks in zip(table.methods, table.ranks, strict=True):
             if (ranks == ranks[:, :1]).all():

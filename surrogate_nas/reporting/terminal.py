@@ -250,20 +250,21 @@ def print_comparison(result: ComparisonRecord) -> None:
             table.add_row(test.better, test.worse, f"{test.p_holm:.2g}", f"{test.p_one_sided:.2g}")
         console.print(table)
     if result.against_unguided is not ABSENT:
-        _print_guidance(console, result.against_unguided)
+        _print_guidance(console, result.against_unguided, several=several)
 
 
-def _print_guidance(console: Console, tests: Sequence[GuidanceTest]) -> None:
+def _print_guidance(console: Console, tests: Sequence[GuidanceTest], *, several: bool) -> None:
     """Print guided methods against their searchers alone, the worst task first."""
+    what, digits = ("missing hypervolume (%)", 3) if several else ("rank", 1)
     console.print(
-        "Mean rank guided and alone, the worst task first; p of Wilcoxon's one-sided test that "
+        f"Mean {what} guided and alone, the worst task first; p of Wilcoxon's one-sided test that "
         "guidance makes it worse"
     )
     table = FittedTable(
         "task", "method", "?alone", ">trials", ">guided", ">alone", "?>p", ">p (Holm)"
     )
     for test in tests:
-        ranks = f"{test.guided:,.1f}", f"{test.unguided:,.1f}"
+        ranks = f"{test.guided:,.{digits}f}", f"{test.unguided:,.{digits}f}"
         p = f"{test.p:.2g}", f"{test.p_holm:.2g}"
         table.add_row(test.task, test.method, test.alone, f"{test.budget:,}", *ranks, *p)
     console.print(table)

@@ -141,6 +141,7 @@ def test_compare_tells_hypervolumes(capsys: pytest.CaptureFixture[str], tmp_path
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ("--weights 1e308,1e308 --task loss", "weights must have a finite sum"),
         ("--goal nope", "unknown metric of task 'easy' 'nope'"),
         ("--goal size --goal size", "goals must be of different metrics, got 'size' twice"),
         ("--goal size --limit size<=3", "got 'size' twice"),

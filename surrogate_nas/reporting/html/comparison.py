@@ -9,6 +9,7 @@ import numpy as np
 
 from surrogate_nas._types import FloatArray
 from surrogate_nas.records import ComparisonRecord
+from surrogate_nas.records.base import Absence
 from surrogate_nas.records.comparison import MethodSummary
 from surrogate_nas.reporting.digits import digits_of, digits_of_error, number, short, unit_of_costs
 from surrogate_nas.reporting.html.chart import Chart, figure, legend
@@ -32,6 +33,8 @@ from surrogate_nas.reporting.statistics import (
     coinciding,
     equal,
     grid,
+    listed,
+    shown_ranks,
     standard_error,
 )
 
@@ -64,10 +67,11 @@ def comparison_report(subject: ComparisonSubject) -> tuple[str, list[str]]:
     record = subject.record
     runs = grid(record.different_runs, subject.sizes or _unknown(record))
     sections = [
-        _summary(subject),
+        _summary(subject, several=runs.several),
         _curves(subject, runs),
-        _tests(record),
-        _values(record),
+        _tests(record, several=runs.several),
+        _guidance(record, several=runs.several),
+        _values(record, several=runs.several),
         _settings(subject),
     ]
     methods, tasks = len(runs.methods), len(runs.tasks)
@@ -94,18 +98,27 @@ def _tiles(record: ComparisonRecord, runs: Grid) -> list[Tile]:
     shape = runs.ranks.shape
     return [
         Tile("best on average", ", ".join(equal), f"average rank {best.average_rank[-1]:.2f}"),
-        Tile("its mean rank", short(best.mean_rank[-1]), f"after {record.summary.at[-1]} trials"),
+        Tile(
+            f"its mean {_what(runs.several)}",
+            short(best.mean_rank[-1]),
+            f"after {record.summary.at[-1]} trials",
+        ),
         Tile("tasks", f"{shape[1]:,}"),
         Tile("seeds", f"{shape[2]:,}"),
         Tile("runs", f"{len(record.runs):,}"),
     ]
 
 
+def _what(several: bool) -> str:
+    """What ranks in a comparison's record are."""
+    return "missing hypervolume (%)" if several else "rank"
+
+
 # Summary ----------------------------------------------------------------------------------------
 
 
-def _summary(subject: ComparisonSubject) -> Section:
-    record = subject.record
+def _summary(subject: ComparisonSubject, *, several: bool) -> Section:
+    record, digits = subject.record, 3 if several else 1
     at = record.summary.at
     rows: list[list[Child]] = []
     ordered = _best(record)
@@ -113,15 +126,18 @@ def _summary(subject: ComparisonSubject) -> Section:
     for row in ordered:
         cells: list[Child] = [row.method]
         for value, smallest in zip(row.mean_rank, least, strict=True):
-            text = f"{value:,.1f}"
+            text = f"{value:,.{digits}f}"
             cells.append(tag("span", text, class_="best") if value == smallest else text)
-        cells += [f"{value:,.1f}" for value in row.median_rank]
+        cells += [f"{value:,.{digits}f}" for value in row.median_rank]
         rows.append([*cells, f"{row.average_rank[-1]:.2f}"])
     head = ["method", *(f">mean @{n}" for n in at), *(f">median @{n}" for n in at)]
     caption = (
-        "Rank in the table of the best architecture so far after that many trials, 1 is the "
-        "optimum; the smallest mean is bold"
+        "What is missing to the true front's hypervolume after that many trials, in %"
+        if several
+        else "Rank in the table of the best architecture so far after that many trials, 1 is the "
+        "optimum"
     )
+    caption += "; the smallest mean is bold"
     body = join(
         [tag("p", remark) for remark in (*subject.remarks, *equal(record))],
         _failed(record),
@@ -227,7 +243,7 @@ def _chart(
 def _coinciding(runs: Grid) -> str:
     """A sentence on methods whose lines lie on each other."""
     found = coinciding(runs)
-    return "".join(f" The lines of {' and '.join(group)} coincide." for group in found)
+    return "".join(f" The lines of {listed(group)} coincide." for group in found)
 
 
 def _failed(record: ComparisonRecord) -> Html | None:
@@ -245,7 +261,7 @@ def _failed(record: ComparisonRecord) -> Html | None:
 # Tests ------------------------------------------------------------------------------------------
 
 
-def _tests(record: ComparisonRecord) -> Section | None:
+def _tests(record: ComparisonRecord, *, several: bool) -> Section | None:
     at = record.summary.at[-1]
     tests = {(t.better, t.worse): t for t in record.summary.tests if t.at == at}
     if not tests:
@@ -265,15 +281,33 @@ def _tests(record: ComparisonRecord) -> Section | None:
             line.append(tag("strong", text) if test.p_holm < _ALPHA else text)
         texts.append(line)
     caption = (
-        f"The row's method has the smaller mean rank than the column's after {at} trials: "
-        "two-sided p-values of Wilcoxon's signed-rank test, paired over task and seed, corrected "
-        "by Holm; coloured and bold below .05"
+        f"The row's method has a smaller mean {_what(several)} than the column's after {at} "
+        "trials: two-sided p-values of Wilcoxon's signed-rank test, paired over task and seed, "
+        "corrected by Holm; coloured and bold below .05"
     )
     body = heatmap(names, names, values, texts, caption=caption)
     return Section("tests", "Paired tests", body)
 
 
-def _values(record: ComparisonRecord) -> Section:
+def _guidance(record: ComparisonRecord, *, several: bool) -> Section | None:
+    """Guided methods against their searchers alone; None where they were not compared."""
+    if isinstance(record.against_unguided, Absence) or not record.against_unguided:
+        return None
+    digits = 3 if several else 1
+    rows: list[list[Child]] = []
+    for test in record.against_unguided:
+        means = f"{test.guided:,.{digits}f}", f"{test.unguided:,.{digits}f}"
+        p = short(test.p), short(test.p_holm)
+        rows.append([test.task, test.method, test.alone, f"{test.budget:,}", *means, *p])
+    head = ["task", "method", "alone", ">trials", ">guided", ">alone", ">p", ">p (Holm)"]
+    caption = (
+        f"Mean {_what(several)} guided and alone, the worst task first; p of Wilcoxon's one-sided "
+        "test that guidance makes it worse"
+    )
+    return Section("guidance", "With and without a guide", table(head, rows, caption=caption))
+
+
+def _values(record: ComparisonRecord, *, several: bool) -> Section:
     """Mean and standard error of the best values after all trials."""
     rows: list[list[Child]] = []
     for task in dict.fromkeys(run.task for run in record.runs):
@@ -283,11 +317,12 @@ def _values(record: ComparisonRecord) -> Section:
             for column in ("values", "test"):
                 found = [getattr(run, column)[-1] for run in own]
                 cells.append(_spread([v for v in found if v is not None]))
-            ranks = [run.ranks[-1] for run in own]
+            ranks = [shown_ranks(run)[-1] for run in own]
             cells.append(_spread([float(v) for v in ranks if v is not None]))
             failed = sum(v is None for v in ranks)
             rows.append([*cells, f"{len(own)}", f"{failed}" if failed else ""])
-    head = ["task", "method", ">validation", ">test", ">rank", ">runs", ">without a result"]
+    head = ["task", "method", ">validation", ">test", f">{_what(several)}", ">runs"]
+    head.append(">without a result")
     caption = "Mean ± standard error of the best architecture after all trials"
     return Section("values", "Values", table(head, rows, caption=caption))
 

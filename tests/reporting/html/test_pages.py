@@ -159,6 +159,23 @@ def test_a_comparison(tmp_path: Path) -> None:
     assert again.kind == "comparison"
 
 
+def test_a_comparison_of_fronts_and_of_guidance(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "page.html"
+    command = ["compare", "--benchmark", TABLE, "--task", "easy", "--goal", "accuracy"]
+    command += ["--goal", "size", "--minimise", "size", "--searcher", "nsga2,random,random+forest"]
+    command += ["--against-unguided", "--seeds", "2", "--trials", "8", "--workers", "1"]
+    assert main([*command, "--out", str(tmp_path / "out"), "--report", str(page)]) == 0
+    assert "Mean missing hypervolume (%) guided and alone" in capsys.readouterr().out
+    found = assert_self_contained(page.read_text())
+    assert "its mean missing hypervolume (%)" in found.text
+    assert "Mean missing hypervolume (%) guided and alone" in found.text
+    assert "Rank in the table" not in found.text
+    values = found.text.partition("without a result")[2].partition("Settings")[0]
+    assert values.count("±") == 9  # of three methods, in three columns
+
+
 def test_an_old_comparison_without_its_table(tmp_path: Path) -> None:
     record = write_report(OLD / "comparison", tmp_path / "old.html")
     assert record.kind == "comparison"
