@@ -53,7 +53,9 @@ class FittedTable:
                 break
             kept.remove(last)
         if self._least(kept) > options.max_width:
-            yield from (Text(line) for line in self._stacked(options.max_width))
+            # A name that is wider than the room is one line, to be copied and searched for.
+            lines = self._stacked(options.max_width)
+            yield from (Text(line, no_wrap=True, overflow="ignore") for line in lines)
             return
         yield self._table(kept, options.max_width)
         dropped = [name for i, name in enumerate(self.names) if i not in kept]

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -380,6 +380,9 @@ def _console() -> Console:
     from rich.console import Console
 
     class Plain(Console):
+        def print(self, *objects: Any, **settings: Any) -> None:
+            super().print(*objects, **{"crop": False, **settings})
+
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError  # the library would exit with 1
 

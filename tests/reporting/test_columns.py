@@ -22,7 +22,7 @@ def table() -> FittedTable:
 
 def printed(made: FittedTable, width: int) -> list[str]:
     file = io.StringIO()
-    Console(file=file, width=width, highlight=False, markup=False).print(made)
+    Console(file=file, width=width, highlight=False, markup=False).print(made, crop=False)
     return [line.rstrip() for line in file.getvalue().splitlines()]
 
 
@@ -64,4 +64,4 @@ def test_sentences_wrap_at_spaces() -> None:
 def test_a_word_longer_than_the_line_stays_whole() -> None:
     made = FittedTable("architecture", ">value")
     made.add_row("a" * 50, "1")
-    assert "a" * 50 in "".join(printed(made, 30))
+    assert [line for line in printed(made, 30) if "a" * 50 in line]
