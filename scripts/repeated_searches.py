@@ -27,6 +27,7 @@ from surrogate_nas.benchmarks.catalog import open_benchmark
 from surrogate_nas.evaluation import FunctionObjective
 from surrogate_nas.run import search
 from surrogate_nas.searchers.factory import make_searcher
+from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.transfer import choose_predictor
 from surrogate_nas.transfer.choice import PredictorChoice
 from surrogate_nas.transfer.meta_training import learns_from_others
@@ -62,13 +63,17 @@ def searched(
     if test and tests is None:
         raise SystemExit(f"{task.name} has no test metric")
     values = tests if test and tests is not None else task.values[rows]
-    known = dict(zip(map(tuple, choices.tolist()), range(len(values)), strict=True))
     space = task.space.restricted(choices)
+    position = dict(zip(map(tuple, space.keys(choices).tolist()), range(len(values)), strict=True))
+
+    def row(arch: Architecture) -> int:
+        return position[space.key(arch).choices]
+
     seed = repetition or 0
     searcher = make_searcher(inner, space, seed=seed, predictor=guide.make(space, seed))
-    objective = FunctionObjective(space, lambda arch: float(values[known[tuple(arch.choices)]]))
+    objective = FunctionObjective(space, lambda arch: float(values[row(arch)]))
     trials = search(searcher, objective, trials=max(TRIALS), batch=1).trials
-    seen = np.array([known[tuple(trial.proposal.arch.choices)] for trial in trials])
+    seen = np.array([row(trial.arch) for trial in trials])
     best = np.maximum.accumulate(values[seen])
     ranks = [100 * (1 + (values > best[n - 1]).sum()) / len(values) for n in TRIALS]
     top = np.flatnonzero(values[seen] == values.max())

@@ -6,8 +6,10 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.catalog import open_benchmark
 from surrogate_nas.benchmarks.importers.csv import import_csv
+from surrogate_nas.spaces import open_space
 from surrogate_nas.transfer.choice import PredictorChoice
 from tests.scripts import load_script
 
@@ -45,6 +47,15 @@ def test_a_search_finds_the_best_of_what_is_there(script: ModuleType) -> None:
     part = script.searched(task, guide, "random", 0, test=False)
     assert part.ranks[-1] >= 100 / 48
     assert (np.diff(part.ranks) <= 0).all()
+
+
+def test_encodings_of_one_network_are_one_row(script: ModuleType) -> None:
+    """In NAS-Bench-Graph a searcher proposes encodings that have no record of their own."""
+    space = open_space("nas-bench-graph")
+    choices = space.unique()[::200]
+    task = TabularTask("t", space, choices, choices.sum(axis=1) * 1.0)
+    run = script.searched(task, PredictorChoice("gp"), "random", None, test=False)
+    assert run.ranks[0] <= 100
 
 
 def test_the_report_tells_where_the_first_method_is_behind(

@@ -73,6 +73,14 @@ class PredictorChoice:
     descriptor: tuple[tuple[str, float], ...] = ()
 
     @property
+    def identity(self) -> str | None:
+        """Of what it knows before it learns from the task: the weights, and the descriptor."""
+        if self.digest is None or not self.descriptor:
+            return self.digest
+        described = json.dumps(sorted(self.descriptor)).encode()
+        return f"{self.digest}-{hashlib.sha256(described).hexdigest()[:8]}"
+
+    @property
     def learnt(self) -> str | None:
         """The weights, for people to read; None if it learns from the task alone."""
         if self.weights is None:

@@ -270,7 +270,7 @@ def _jobs(
             trials=limits["trials"],
             batch=limits["batch"],
             candidates=_named(limits["candidates"], tasks[name], methods[text]),
-            weights=None if guide is None else guide.digest,
+            weights=None if guide is None else guide.identity,
             results=RESULTS,
             proxies=None if (table := features[name, text]) is None else table.identity,
             goals=None if experiment.goals == WantedGoals() else experiment.goals,

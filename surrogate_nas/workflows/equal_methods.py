@@ -52,7 +52,7 @@ def same_searches(
 
 def _guide(method: Method, guide: PredictorChoice | None) -> tuple[str | None, str | None]:
     """The guide, and the weights that it has."""
-    return (method.own_guide, None) if guide is None else (guide.name, guide.digest)
+    return (method.own_guide, None) if guide is None else (guide.name, guide.identity)
 
 
 def _identity(

@@ -366,7 +366,7 @@ def _kept(
             **settings,
             "searcher": setup.method.name,
             "predictor": predictor,
-            "weights": None if guide is None else guide.digest,
+            "weights": None if guide is None else guide.identity,
             "proxies": None if setup.features is None else setup.features.identity,
             "candidates": setup.candidates,
             "seed": options.seed,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -132,4 +133,6 @@ def test_the_choice_of_a_predictor_knows_the_descriptor(tmp_path: Path) -> None:
     meta_train([table.task("b")], predictor="transfer-ridge", out=weights)
     choice = choose_predictor(str(weights), table.task("a"))
     assert dict(choice.descriptor) == {"nodes": 100, "classes": 2}
+    assert choice.identity != choice.digest
+    assert replace(choice, descriptor=()).identity == choice.digest
     assert choice.make(table.space, 0).predict(table.task("a").choices).mean.any()
