@@ -42,11 +42,10 @@ from surrogate_nas.workflows.learn_optimizer import good_choices
 
 FAMILIES = {
     "fashion": ("fashion-mnist-14",),
-    "mnist": ("mnist5k-14",),  # and digits
+    "mnist": ("mnist5k-14", "digits"),
     "watch": ("watch",),
     "cifar": ("cifar10-5k",),  # which no optimiser is learnt from: its images are larger
 }
-LEFT_OUT_WITH = FAMILIES | {"mnist": ("mnist5k-14", "digits")}
 _FOR_CIFAR = "watch"  # the family whose absence leaves the optimiser of images
 SOURCES = ("digits", "mnist5k-14", "fashion-mnist-14", "watch")
 LEFT_OUT = 100  # cells
@@ -122,7 +121,7 @@ def learn(family: str, arguments: argparse.Namespace) -> Path:
             settings=training_of(task)["settings"],
         )
         for task in SOURCES
-        if task not in LEFT_OUT_WITH[family]
+        if task not in FAMILIES[family]
     }
     choices, origin = CELLS[ORDER[LEFT_OUT:]], f"{len(CELLS) - LEFT_OUT} cells at random"
     if arguments.good:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 from surrogate_nas.errors import FormatError, InvalidArgumentError
 from surrogate_nas.spaces import open_space
+from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.training.datasets.seen import SeenDataset
 from surrogate_nas.training.initial.bank import read_bank, write_bank
 from surrogate_nas.training.initial.base import FreshTraining, Initial
@@ -112,6 +114,24 @@ def test_weights_that_do_not_help_are_noticed() -> None:
     assert "from random ones" in text
     worse, _ = helps(_training(tiny_bank(OTHER, scale=0.0), epochs=1))
     assert not worse
+
+
+def test_two_architectures_decide_by_their_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, int | None]] = []
+    gains = iter([50.0, 30.0, 40.0, 41.0])  # from the weights, and then from random ones
+
+    def train(objective: TrainingObjective, arch: Architecture, **options: int) -> SimpleNamespace:
+        seen.append((SPACE.format(arch), options["epochs"]))
+        return SimpleNamespace(curve=[SimpleNamespace(validation_accuracy=next(gains))])
+
+    monkeypatch.setattr(TrainingObjective, "train", train)
+    better, text = helps(_training(tiny_bank(OTHER), epochs=5))
+    assert not better
+    assert "40.00 %" in text
+    assert "40.50 %" in text
+    assert seen[:2] == seen[2:]
+    assert len({cell for cell, _ in seen}) == 2
+    assert {epochs for _, epochs in seen} == {1}
 
 
 class _Perfect:
