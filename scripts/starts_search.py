@@ -13,6 +13,7 @@ import json
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,8 @@ _ORDER = 11  # seed of the sample
 _TIMED = 12  # cells whose whole training is timed
 _AT = (3.0, 5.0, 8.0, 12.0, 20.0)  # seconds of training, of which a whole one takes ...
 _WHOLE = {"digits": 0.59, "mnist5k-14": 0.56, "fashion-mnist-14": 0.57}  # medians of the table
-_COLD, _SEVERAL = "evolution+gp", "hyperband:evolution+gp"
+_COLD = "evolution+gp"
+_SEVERAL = ("hyperband:evolution+gp", "screening:evolution+gp")
 
 
 def main() -> None:
@@ -170,7 +172,7 @@ class Sample:
         best = [self.rank[self.sample[int(values.argmax())]] for values in once]
         yield f"the best of all {len(self.sample)}, trained once: ranks {best}"
         cold: FloatArray | None = None
-        for method, start in ((_COLD, None), *((_SEVERAL, start) for start in STARTS)):
+        for method, start in ((_COLD, None), *product(_SEVERAL, STARTS)):
             found = np.array([self.search(method, start, seed) for seed in range(seeds)])
             text = f"{method}, {start or 'no'} short trainings"
             if cold is None:

@@ -44,6 +44,7 @@ SEARCHERS: Registry = {
     "optuna": "surrogate_nas.searchers.optuna:OptunaSearch",
     "bayesian": "surrogate_nas.searchers.bayesian:BayesianSearch",
     "hyperband": "surrogate_nas.searchers.hyperband:Hyperband",
+    "screening": "surrogate_nas.searchers.screening:Screening",
     "gradient": "surrogate_nas.searchers.gradient:GradientSearch",
     "reinforce": "surrogate_nas.searchers.reinforce:Reinforce",
     "proxy": "surrogate_nas.searchers.proxy:ProxySearch",

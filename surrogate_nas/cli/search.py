@@ -135,12 +135,12 @@ def _add_method_options(parser: argparse.ArgumentParser) -> None:
         "--searcher",
         default="evolution",
         metavar="S",
-        help="random, local, evolution, genetic, bayesian, reinforce, gradient, hyperband (at the "
-        "cost of at most --trials of the largest budget), optuna or proxy; a variant after a "
-        "colon: bayesian:ei|ucb|thompson, reinforce:ppo|plain, gradient:softmax|gumbel|score (this "
-        "matters only with mlp, in spaces too large to be listed), hyperband:evolution, "
-        "optuna:tpe|gp|nsga2|random, proxy:naswot|…; its predictor after a plus: evolution+gp "
-        "(default: %(default)s)",
+        help="random, local, evolution, genetic, bayesian, reinforce, gradient, hyperband or "
+        "screening (at the cost of at most --trials of the largest budget), optuna or proxy; a "
+        "variant after a colon: bayesian:ei|ucb|thompson, reinforce:ppo|plain, "
+        "gradient:softmax|gumbel|score (this matters only with mlp, in spaces too large to be "
+        "listed), hyperband:evolution, screening:evolution, optuna:tpe|gp|nsga2|random, "
+        "proxy:naswot|…; its predictor after a plus: evolution+gp (default: %(default)s)",
     )
     option(
         "--predictor",

@@ -42,6 +42,7 @@ class Hyperband(Searcher):
 
     variant: ClassVar[str | None] = "inner"
     serves_several_goals: ClassVar[bool] = True
+    promotes_by_guide: ClassVar[bool] = True
 
     @classmethod
     def requirements(cls, variant: str | None = None) -> Requirements:
@@ -72,7 +73,7 @@ class Hyperband(Searcher):
             raise InvalidArgumentError(f"budgets must be at least 1, got {list(budgets)}")
         root = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
         super().__init__(space, seed=root)
-        self.rungs = _geometric(budgets, eta)
+        self.rungs = self._chosen(budgets, eta)
         make = inner or (lambda seed: RandomSearch(space, seed=seed))
         self.inner = [make(child) for child in root.spawn(len(self.rungs))]
         for lower, higher in pairwise(self.inner):
@@ -86,6 +87,10 @@ class Hyperband(Searcher):
         self._promoted: set[tuple[int, Architecture]] = set()
         self._spent = [0] * len(self.rungs)
         self._turn = 0
+
+    def _chosen(self, budgets: Sequence[int], eta: float) -> tuple[int | None, ...]:
+        """The budgets that are used, ascending; only None if there is no choice."""
+        return _geometric(budgets, eta)
 
     def pursue(self, goals: Sequence[Goal], known_costs: KnownCosts | None = None) -> None:
         """Tell the inner searchers, too, see `Searcher.pursue`."""
@@ -113,11 +118,12 @@ class Hyperband(Searcher):
                 return Proposal(self._next_number, arch, budget)
         return None
 
-    def _promotion(self, bracket: int) -> tuple[int, Architecture] | None:
+    def _promotion(self, bracket: int, *, all_due: bool = False) -> tuple[int, Architecture] | None:
         """The highest rung to which an architecture can be promoted, and that architecture."""
         for rung in range(len(self.rungs) - 2, bracket - 1, -1):
             results = self._values[bracket][rung]
             due = len(results) * (self.rungs[rung] or 1) // (self.rungs[rung + 1] or 1)
+            due = len(results) if all_due else due
             arch = self._promoted_next(rung, results, due)
             if arch is not None:
                 self._promoted.add((rung + 1, arch))
@@ -133,7 +139,7 @@ class Hyperband(Searcher):
         if not left or due < 1:
             return None
         guide = self.inner[rung + 1]
-        if isinstance(guide, Guided) and guide.trusted:
+        if self.promotes_by_guide and isinstance(guide, Guided) and guide.trusted:
             promoted = len(done) - len(left)
             return left[int(guide.expected(left).argmax())] if promoted < due else None
         best = self._best(results)[:due]

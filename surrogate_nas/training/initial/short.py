@@ -75,5 +75,5 @@ def check_length(start: Initial | None, epochs: int) -> None:
         raise InvalidArgumentError(
             f"--initial …:{start.epochs} is for trainings of at most {start.epochs} epochs, and "
             f"all trainings here have {epochs}; leave out ':{start.epochs}', or search several "
-            "budgets with --searcher hyperband"
+            "budgets with --searcher screening or hyperband"
         )
