@@ -25,9 +25,10 @@ from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.training.datasets.base import Dataset, open_dataset
 from surrogate_nas.training.datasets.examples import Split
-from surrogate_nas.training.initial.bank import read_bank, write_bank
 from surrogate_nas.training.initial.base import Initial
+from surrogate_nas.training.initial.files import read_weights, write_weights
 from surrogate_nas.training.initial.fitted import FittedStart
+from surrogate_nas.training.initial.learners import FORMS
 from surrogate_nas.training.initial.learning import Reptile, learn_weights
 from surrogate_nas.training.initial.sources import SourceData
 from surrogate_nas.training.objective import TrainingObjective
@@ -42,6 +43,7 @@ FAMILIES = {
 SPACE = open_space("dense-cell")
 _HELD_OUT = 100
 _EACH = 800  # images of a class that are learnt from
+_SHORT = 64  # images of a class of CIFAR-10 that are trained on, as in the other tasks
 _RATES = tuple(round(0.0025 * 2**k, 4) for k in range(8))
 _TUNED = 6  # cells on which learning rates are compared; none of those measured
 
@@ -54,16 +56,25 @@ def main() -> None:
     with one_thread():
         log = Log(arguments.out / "starts.jsonl")
         for family in arguments.family:
-            path = arguments.out / f"dense-cell-without-{family}.safetensors"
-            if arguments.trainings and not path.exists():
-                how = Reptile(trainings=arguments.trainings)
-                sources = _sources(family, arguments)
-                with bar(path.name, how.trainings) as advance:
-                    bank = learn_weights(SPACE, sources, how, held_out=held_out, on_step=advance)
-                write_bank(path, bank)
+            files = {f: arguments.out / f"{f}-without-{family}.safetensors" for f in arguments.form}
+            for form, path in files.items():
+                if arguments.trainings and not path.exists():
+                    _learn(form, family, path, held_out, arguments)
             for task in FAMILIES[family]:
-                _measure(task, path, held_out, arguments, log)
+                _measure(task, files, held_out, arguments, log)
         print(summary(log))
+
+
+def _learn(
+    form: str, family: str, path: Path, held_out: list[Architecture], arguments: argparse.Namespace
+) -> None:
+    how = Reptile(trainings=arguments.trainings, form=form)
+    sources = _sources(family, arguments)
+    with bar(path.name, how.trainings) as advance:
+        found = learn_weights(
+            SPACE, sources, how, held_out=held_out, seed=arguments.learning_seed, on_step=advance
+        )
+    write_weights(path, found)
 
 
 def _arguments() -> argparse.Namespace:
@@ -73,7 +84,9 @@ def _arguments() -> argparse.Namespace:
     option("--family", nargs="+", choices=FAMILIES, default=["digits", "fashion", "watch"])
     option("--fashion-mnist", type=Path, help="folder of its IDX files")
     option("--cifar10", type=Path, help="its unpacked archive")
-    option("--trainings", type=int, default=1000, help="to learn weights from; 0 for none")
+    option("--form", nargs="+", choices=FORMS, default=FORMS, help="what learns weights")
+    option("--learning-seed", type=int, default=0, help="of the weights")
+    option("--trainings", type=int, default=500, help="to learn weights from; 0 for none")
     option("--cells", type=int, default=_HELD_OUT, help="of those left out, that are trained")
     option("--seeds", type=int, default=1, help="trainings of each start")
     option("--tune", action="store_true", help="also the best of 8 learning rates, SGD and AdamW")
@@ -91,7 +104,11 @@ def _cells() -> list[Architecture]:
 def _open(task: str, arguments: argparse.Namespace) -> Dataset:
     folders = {"fashion-mnist": arguments.fashion_mnist, "cifar10": arguments.cifar10}
     folder = next((path for name, path in folders.items() if task.startswith(name)), None)
-    return open_dataset(task, folder)
+    data = open_dataset(task, folder)
+    if task not in FAMILIES["cifar"]:
+        return data
+    rows = [np.flatnonzero(data.train.labels == k)[:_SHORT] for k in range(data.classes)]
+    return replace(data, train=data.train.take(np.sort(np.concatenate(rows))))
 
 
 def _sources(left_out: str, arguments: argparse.Namespace) -> list[SourceData]:
@@ -126,28 +143,43 @@ def _halved(data: Dataset) -> Dataset:
 # Trainings --------------------------------------------------------------------------------------
 
 
+Trainings = dict[tuple[str, int], tuple[float, float]]
+"""Accuracy and seconds by cell and seed."""
+
+
 class Log:
     """Trainings, one a line."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         lines = path.read_text().splitlines() if path.exists() else []
-        self.values = {tuple(key): (value, s) for key, value, s in map(json.loads, lines)}
+        self.values: dict[tuple[str, str, str, int], tuple[float, float]] = {
+            tuple(key): (value, s) for key, value, s in map(json.loads, lines)
+        }
+
+    def of(self, task: str, start: str) -> Trainings:
+        """Those of a task from a start."""
+        return {key[2:]: v for key, v in self.values.items() if key[:2] == (task, start)}
 
     def train(
         self, key: tuple[str, str, str, int], objective: TrainingObjective, arch: Architecture
     ) -> float:
         """The accuracy of a training that is there, or is made now."""
-        if key not in self.values:
+        found = self.values.get(key)
+        if found is None:
             last = objective.train(arch, seed=key[-1]).curve[-1]
-            self.values[key] = last.validation_accuracy, last.seconds
+            found = self.values[key] = last.validation_accuracy, last.seconds
             with self.path.open("a") as file:
-                file.write(json.dumps([key, *self.values[key]]) + "\n")
-        return self.values[key][0]
+                file.write(json.dumps([key, *found]) + "\n")
+        return found[0]
 
 
 def _measure(
-    task: str, path: Path, cells: list[Architecture], arguments: argparse.Namespace, log: Log
+    task: str,
+    files: dict[str, Path],
+    cells: list[Architecture],
+    arguments: argparse.Namespace,
+    log: Log,
 ) -> None:
     data = _open(task, arguments)
 
@@ -166,10 +198,12 @@ def _measure(
     starts = {
         "random, 1 epoch": objective(1, None, sgd),
         "random, 2 epochs": objective(2, None, sgd),
+        "random, 3 epochs": objective(3, None, sgd),
         "fitted, 1 epoch": objective(1, FittedStart(), sgd),
     }
-    if path.exists():
-        starts["learned, 1 epoch"] = objective(1, read_bank(path), sgd)
+    for form, path in files.items():
+        if path.exists():
+            starts[f"{form}, 1 epoch"] = objective(1, read_weights(path), sgd)
     if arguments.tune:
         for name, recipe in _tuned(task, objective, log):
             starts[name] = objective(2, None, recipe)
@@ -206,26 +240,36 @@ def summary(log: Log) -> str:
     """Medians, Kendall's tau with the table, and tests against two epochs, in Markdown."""
     table = CellBench()
     lines = [
-        "| task | start | trainings | median | tau | seconds | p, better than 2 epochs |",
-        "|---" * 7 + "|",
+        "| task | start | trainings | median | mean | tau | p, better than 2 epochs | than 3 |",
+        "|---" * 8 + "|",
     ]
     names = dict.fromkeys((task, start) for task, start, _, _ in log.values if "epoch" in start)
     for task, start in names:
-        found = {k[2:]: v for k, v in log.values.items() if k[:2] == (task, start)}
-        cold = {k[2:]: v for k, v in log.values.items() if k[:2] == (task, "random, 2 epochs")}
-        both = sorted(found.keys() & cold.keys())
-        warm, plain = (np.array([values[key][0] for key in both]) for values in (found, cold))
-        p = "" if start == "random, 2 epochs" else f"{signed_rank(warm, plain, 'greater'):.2g}"
-        values, seconds = np.array(list(found.values())).T
+        found = log.of(task, start)
+        values = np.array([value for value, _ in found.values()])
         tau = f"{_tau(table, task, found):.2f}" if task in table.tasks else ""
+        p = [_p_value(found, log.of(task, f"random, {epochs} epochs")) for epochs in (2, 3)]
         lines.append(
-            f"| {task} | {start} | {len(values)} | {np.median(values):.1f} | {tau} | "
-            f"{np.mean(seconds):.2f} | {p} |"
+            f"| {task} | {start} | {len(values)} | {np.median(values):.1f} | {values.mean():.1f} | "
+            f"{tau} | {p[0]} | {p[1]} |"
         )
     return "\n".join(lines)
 
 
-def _tau(table: CellBench, task: str, found: dict[tuple[str, int], tuple[float, float]]) -> float:
+def _p_value(found: Trainings, others: Trainings) -> str:
+    """Of a one-sided Wilcoxon test: each cell's means over the seeds that both have."""
+    both = found.keys() & others.keys()
+    if not both or found == others:
+        return ""
+    cells = sorted({cell for cell, _ in both})
+    means = [
+        np.array([np.mean([of[key][0] for key in both if key[0] == cell]) for cell in cells])
+        for of in (found, others)
+    ]
+    return f"{signed_rank(means[0], means[1], 'greater'):.2g}"
+
+
+def _tau(table: CellBench, task: str, found: Trainings) -> float:
     """Mean over seeds of Kendall's tau between one seed and the table's final means."""
     tabulated = table.task(task)
     final, choices = tabulated.values, tabulated.choices

@@ -35,13 +35,14 @@ EXAMPLE = (
 )
 
 _PREDICTOR = "meta-gnn"
-_OF_TRAININGS = ("space", "dataset", "data_dir", "recipe", "settings", "device", "minutes")
+_OF_TRAININGS = ("space", "dataset", "data_dir", "recipe", "settings", "device", "minutes", "form")
 _OWN: Mapping[str, Sequence[str]] = {
     "predictor": ("suite", "holdout", "predictor"),
     "weights": (*_OF_TRAININGS, *meta_train_weights.NAMES),
     "optimizer": (*_OF_TRAININGS, *meta_train_optimizer.NAMES),
 }
 """What is learnt, and the options of each form alone."""
+_FORMS = {"weights": meta_train_weights.FORMS, "optimizer": meta_train_optimizer.FORMS}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -88,6 +89,14 @@ def _add_training_options(option: Any) -> None:
         help="sizes of the networks, such as channels=8,cells=2",
     )
     option("--device", metavar="auto|cpu|cuda|mps", help="default: the fastest there is")
+    option(
+        "--form",
+        choices=[form for forms in _FORMS.values() for form in forms],
+        help="weights: a graph hypernetwork that writes them for each network, or a bank by "
+        "position and operation (default: hypernetwork); optimizer: step sizes, momentum and "
+        "decay by kind of parameter, or also a small network that sees each parameter (default: "
+        "schedule)",
+    )
     option("--minutes", type=above_zero, metavar="M", help="time of the meta-training")
 
 
@@ -122,6 +131,11 @@ def _check(arguments: argparse.Namespace) -> None:
                 f"--{name.replace('_', '-')} is for --learn {fit}, got --learn {learn}; leave one "
                 "out"
             )
+    if arguments.form and arguments.form not in _FORMS[learn]:
+        raise InvalidArgumentError(
+            f"--form must be one of {', '.join(_FORMS[learn])} with --learn {learn}, got "
+            f"{arguments.form!r}"
+        )
     needed = "suite" if learn == "predictor" else "dataset"
     if getattr(arguments, needed) is None:
         raise InvalidArgumentError(f"--learn {learn} needs --{needed}: what is learnt from")

@@ -11,21 +11,16 @@ from surrogate_nas.cli.network_options import DEFAULT_SPACE, named_datasets
 if TYPE_CHECKING:
     from surrogate_nas.records import MetaTrainingRecord
 
-NAMES: tuple[str, ...] = ("form", "estimator", "architectures", "generations", "start")
+NAMES: tuple[str, ...] = ("estimator", "architectures", "generations", "start")
 """Options of this form alone."""
+FORMS = ("schedule", "network")
+"""Values of --form; the first is the default."""
 
-_FORMS = ("schedule", "network")
 _ESTIMATORS = ("evolution", "backpropagation")
 
 
 def add_options(option: Any) -> None:
     """Add the options of this form by a group's ``add_argument``; each is None if not given."""
-    option(
-        "--form",
-        choices=_FORMS,
-        help="of an optimizer: step sizes, momentum and decay by kind of parameter, or also a "
-        f"small network that sees each parameter (default: {_FORMS[0]})",
-    )
     option(
         "--estimator",
         choices=_ESTIMATORS,

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 NAMES: tuple[str, ...] = ("trainings", "batches", "held_out")
 """Options of this form alone."""
+FORMS = ("hypernetwork", "bank")
+"""Values of --form; the first is the default."""
 
 
 def add_options(option: Any) -> None:
@@ -41,7 +43,7 @@ def learn(arguments: argparse.Namespace) -> MetaTrainingRecord:
 
     settings = arguments.settings or {}
     sources = [SourceData(data, settings) for data in named_datasets(arguments).values()]
-    given = {name: getattr(arguments, name) for name in ("trainings", "batches", "recipe")}
+    given = {name: getattr(arguments, name) for name in ("trainings", "batches", "recipe", "form")}
     return learn_weights_file(
         open_space(arguments.space or DEFAULT_SPACE),
         sources,

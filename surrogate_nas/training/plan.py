@@ -16,7 +16,7 @@ from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.stopping import MedianStopping
 from surrogate_nas.training.datasets.base import open_dataset
-from surrogate_nas.training.initial.bank import WeightBank
+from surrogate_nas.training.initial.bank import LearnedWeights
 from surrogate_nas.training.initial.check import helps
 from surrogate_nas.training.initial.choice import planned_initial
 from surrogate_nas.training.initial.fitted import FittedStart
@@ -142,7 +142,7 @@ def plan_training(
         initial=start,
     )
     training.check_network()
-    if check_initial and isinstance(start, WeightBank | FittedStart | ShortTrainings):
+    if check_initial and isinstance(start, LearnedWeights | FittedStart | ShortTrainings):
         training, started = _checked(training, started)
     learnt = {"initial": started, "optimizer": note}  # plans without them are as they always were
     return training, plan | {key: value for key, value in learnt.items() if value is not None}

@@ -15,7 +15,7 @@ from surrogate_nas.files import cannot_write, try_to_write
 from surrogate_nas.progress import as_progress
 from surrogate_nas.records import MetaTrainingRecord
 from surrogate_nas.spaces.base import Architecture, SearchSpace
-from surrogate_nas.training.initial.bank import KIND, write_bank
+from surrogate_nas.training.initial.files import KIND, write_weights
 from surrogate_nas.training.initial.learning import Reptile, learn_weights
 from surrogate_nas.training.initial.sources import SourceData
 
@@ -67,7 +67,7 @@ def learn_weights_file(
             device=device,
             on_step=advance,
         )
-    write_bank(path, bank)
+    write_weights(path, bank)
     return MetaTrainingRecord(
         tasks=tuple(source.dataset.name for source in sources),
         labels=bank.provenance.trainings,

@@ -28,18 +28,37 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_same_seed_learns_the_same_weights(
     weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from surrogate_nas.training.initial.bank import read_bank
+    from surrogate_nas.training.initial.files import read_weights
 
-    first = read_bank(weights)
+    first = read_weights(weights)
     path = tmp_path / "w.safetensors"
     learn = ["meta-train", "--learn", "weights", *OWN, "--settings", "channels=2"]
     learn += ["--trainings", "12", "--batches", "2", "--held-out", "5", "--device", "cpu"]
     answer = answered(capsys, *learn, "--out", path)
     assert answer["labels"] == 12
-    assert read_bank(path).identity == first.identity
+    assert read_weights(path).identity == first.identity
     assert len(first.provenance.held_out) == 5
     assert main([*learn, "--minutes", "0.0001", "--out", str(path)]) == 0
-    assert read_bank(path).provenance.trainings < 12
+    assert read_weights(path).provenance.trainings < 12
+
+
+def test_weights_have_two_forms(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from surrogate_nas.training.initial.bank import WeightBank
+    from surrogate_nas.training.initial.files import read_weights
+    from surrogate_nas.training.initial.written import WrittenWeights
+
+    learn = ["meta-train", "--learn", "weights", *OWN, "--settings", "channels=2"]
+    learn += ["--trainings", "1", "--batches", "1", "--device", "cpu"]
+    for form, kind in (("bank", WeightBank), ("hypernetwork", WrittenWeights)):
+        path = tmp_path / f"{form}.safetensors"
+        assert main([*learn, "--form", form, "--out", str(path)]) == 0
+        assert isinstance(read_weights(path), kind)
+        warm = answered(capsys, "train", ARCH, *DIGITS, "--initial", path)
+        assert warm["initial"].startswith(str(path))
+    assert main([*learn, "--form", "schedule", "--out", str(path)]) == 2
+    assert (
+        "--form must be one of hypernetwork, bank with --learn weights" in capsys.readouterr().err
+    )
 
 
 def test_train_starts_from_a_file_and_refuses_one_that_saw_the_data(
@@ -104,7 +123,7 @@ def test_short_trainings_of_a_search_have_their_start(
     trained = answered(capsys, *train, 3, "--seed", 1)["validation_accuracy"]
     assert verified["architectures"][0]["trained"] == [trained]
     assert main([*map(str, search), "evolution"]) == 2
-    assert "search several budgets with --searcher hyperband" in capsys.readouterr().err
+    assert "several budgets with --searcher screening or hyperband" in capsys.readouterr().err
     assert main(["train", ARCH, *longer]) == 2
     assert "leave out ':1'" in capsys.readouterr().err
 
@@ -123,12 +142,13 @@ def test_a_table_notes_its_start(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_weights_that_do_not_help_are_laid_aside(
     weights: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from surrogate_nas.training.initial.bank import WeightBank, read_bank, write_bank
+    from surrogate_nas.training.initial.bank import WeightBank
+    from surrogate_nas.training.initial.files import read_weights, write_weights
 
-    bank = read_bank(weights)
+    bank = read_weights(weights)
     useless = WeightBank({k: 0 * a for k, a in bank.tensors.items()}, bank.provenance)
     path = weights.with_name("zero.safetensors")
-    write_bank(path, useless)
+    write_weights(path, useless)
     cold = answered(capsys, *SEARCH, "--trials", "1")
     assert main([*SEARCH, "--trials", "1", "--initial", str(path), "--json"]) == 0
     told = capsys.readouterr()

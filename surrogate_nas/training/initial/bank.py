@@ -1,36 +1,24 @@
-"""A bank of starting weights, and its file."""
+"""Starting weights that were learnt, and a bank of them."""
 
 from __future__ import annotations
 
-import os
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any, Self
 
-import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from surrogate_nas._types import FloatArray
 from surrogate_nas.checksums import checksum_of
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.spaces.base import Architecture
-from surrogate_nas.tensor_files import FileKind
 from surrogate_nas.training.datasets.base import Dataset
 from surrogate_nas.training.datasets.seen import SeenDataset, saw
 from surrogate_nas.training.initial.base import FreshTraining
-from surrogate_nas.training.initial.keys import parameter_keys
+from surrogate_nas.training.initial.keys import ParameterKeys, parameter_keys
 from surrogate_nas.training.initial.start import copy_shared, fit_to_data
-
-KIND = FileKind(
-    "surrogate-nas starting weights",
-    1,
-    "starting weights",
-    "surrogate-nas meta-train --learn weights",
-)
-SHIPPED = Path(__file__).parent / "shipped"
-"""Starting weights that come with the program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +69,11 @@ class BankProvenance:
 
 
 @dataclass(frozen=True)
-class WeightBank:
-    """Starting weights by position and operation, for every architecture of a space.
+class LearnedWeights(ABC):
+    """Starting weights for every architecture of a space.
 
     Attributes:
-        tensors: By the keys of `parameter_keys`.
+        tensors: What a file keeps.
         provenance: What they saw.
         identity: Recognises them in checkpoints, studies and tables.
     """
@@ -97,12 +85,15 @@ class WeightBank:
     def __post_init__(self) -> None:
         object.__setattr__(self, "identity", checksum_of(self.tensors))
 
+    @abstractmethod
+    def shared(self, network: nn.Module, keys: ParameterKeys) -> Mapping[str, Tensor]:
+        """Tensors for a network's parameters by their key; others may be among them."""
+
     def begin(self, network: nn.Module, training: FreshTraining) -> None:
-        """Start a network from the bank; statistics and head come from the data, see `Initial`."""
+        """Start a network from them; statistics and head come from the data, see `Initial`."""
         data = training.dataset
         keys = parameter_keys(network, data.task)
-        tensors = {key: torch.from_numpy(array) for key, array in self.tensors.items()}
-        if not copy_shared(network, keys, tensors):
+        if not copy_shared(network, keys, self.shared(network, keys)):
             raise InvalidArgumentError(
                 f"the starting weights ({self.identity}) have none for this network: they are for "
                 f"{self.provenance.space.partition('#')[0]} with the settings "
@@ -110,30 +101,18 @@ class WeightBank:
             )
         fit_to_data(network, keys, training.examples, data.classes, training.seed)
 
-    def keep(self, arch: Architecture, network: nn.Module, value: float) -> None:
-        """Nothing: trainings do not change a bank."""
+    def keep(self, arch: Architecture, network: nn.Module, value: float) -> None:  # noqa: B027
+        """Nothing: trainings do not change them."""
 
 
-def write_bank(path: str | os.PathLike[str], bank: WeightBank) -> None:
-    """Write a file.
+@dataclass(frozen=True)
+class WeightBank(LearnedWeights):
+    """Starting weights by position and operation.
 
-    Raises:
-        SurrogateNASError: If its name does not end in ``.safetensors``, or it cannot be written.
+    Attributes:
+        tensors: By the keys of `parameter_keys`.
     """
-    KIND.write(path, bank.tensors, asdict(bank.provenance))
 
-
-def read_bank(path: str | os.PathLike[str]) -> WeightBank:
-    """Read a file.
-
-    Raises:
-        InvalidArgumentError: If there is no such file.
-        FormatError: If it is no such file, damaged, or of another version.
-    """
-    tensors, provenance = KIND.read(path, BankProvenance.from_json)
-    return WeightBank({k: np.asarray(v, np.float32) for k, v in tensors.items()}, provenance)
-
-
-def read_provenance(path: str | os.PathLike[str]) -> BankProvenance:
-    """Read what a file saw alone; see `read_bank`."""
-    return KIND.read(path, BankProvenance.from_json, tensors=False)[1]
+    def shared(self, network: nn.Module, keys: ParameterKeys) -> dict[str, Tensor]:
+        """All of them, see `LearnedWeights`."""
+        return {key: torch.from_numpy(array) for key, array in self.tensors.items()}

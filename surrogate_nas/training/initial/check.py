@@ -6,7 +6,7 @@ import numpy as np
 
 from surrogate_nas.errors import TrainingError
 from surrogate_nas.spaces.base import Architecture
-from surrogate_nas.training.initial.bank import WeightBank
+from surrogate_nas.training.initial.bank import LearnedWeights
 from surrogate_nas.training.initial.keys import parameter_keys
 from surrogate_nas.training.initial.short import ShortTrainings
 from surrogate_nas.training.objective import TrainingObjective
@@ -51,14 +51,16 @@ def _served(objective: TrainingObjective) -> list[Architecture]:
     bank = objective.initial
     if isinstance(bank, ShortTrainings):
         bank = bank.start
-    known = bank.tensors.keys() if isinstance(bank, WeightBank) else ()
     rng = np.random.default_rng(0)
     sampled = [objective.space.sample(rng) for _ in range(_DRAWN)]
     drawn = {objective.space.key(arch): arch for arch in sampled}
 
     def served(arch: Architecture) -> int:
+        if not isinstance(bank, LearnedWeights):
+            return 0
         network = objective.build(arch)
-        keys = parameter_keys(network, objective.dataset.task).shared
-        return sum(p.numel() for n, p in network.named_parameters() if keys.get(n) in known)
+        keys = parameter_keys(network, objective.dataset.task)
+        known = bank.shared(network, keys)
+        return sum(p.numel() for n, p in network.named_parameters() if keys.shared.get(n) in known)
 
     return sorted(drawn.values(), key=served, reverse=True)[:_COMPARED]

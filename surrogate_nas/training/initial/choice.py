@@ -12,8 +12,9 @@ from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.spaces.base import SearchSpace
 from surrogate_nas.tensor_files import SUFFIX
 from surrogate_nas.training.datasets.base import Dataset
-from surrogate_nas.training.initial.bank import SHIPPED, WeightBank, read_bank, read_provenance
+from surrogate_nas.training.initial.bank import LearnedWeights
 from surrogate_nas.training.initial.base import Initial
+from surrogate_nas.training.initial.files import SHIPPED, read_provenance, read_weights
 from surrogate_nas.training.initial.fitted import FittedStart
 from surrogate_nas.training.initial.inherited import Inherited
 from surrogate_nas.training.initial.short import ShortTrainings, split_epochs
@@ -27,7 +28,7 @@ def find_bank(
     dataset: Dataset,
     *,
     allow_seen: bool = False,
-) -> WeightBank:
+) -> LearnedWeights:
     """The starting weights of a file, or of the name ``learned``, for a data set.
 
     ``learned`` is the file of those that come with the program that saw the most other data sets.
@@ -44,7 +45,7 @@ def find_bank(
         FormatError: If the file is damaged.
     """
     path = _shipped(space, dataset) if os.fspath(name) == LEARNED else Path(name)
-    bank = read_bank(path)
+    bank = read_weights(path)
     if bank.provenance.space != space.identity:
         raise InvalidArgumentError(
             f"the starting weights {path.name} are for networks of the space "

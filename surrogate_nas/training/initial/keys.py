@@ -47,13 +47,23 @@ def parameter_keys(network: nn.Module, task: NetworkTask) -> ParameterKeys:
         owner, _, _ = name.rpartition(".")
         if owner == head:
             continue
-        above, _, _ = owner.rpartition(".")
-        block = modules[above]
-        # Lists of operations, and the whole network, do not say which operation a part is of.
-        if not above or isinstance(block, nn.ModuleList | nn.ModuleDict):
-            block = modules[owner]
+        block = modules[owner_block(owner, modules)]
         shared[name] = f"{name}|{_signature(block, modules.get(stem or ''))}"
     return ParameterKeys(shared, None if stem is None else f"{stem}.weight", head)
+
+
+def owner_block(layer: str, modules: Mapping[str, nn.Module]) -> str:
+    """Name of the operation that a layer is a part of, or of the layer itself.
+
+    Args:
+        layer: Its name.
+        modules: All of the network, by name.
+    """
+    above, _, _ = layer.rpartition(".")
+    # Lists of operations, and the whole network, do not say which operation a part is of.
+    if not above or isinstance(modules[above], nn.ModuleList | nn.ModuleDict):
+        return layer
+    return above
 
 
 def _reads_images(module: nn.Module, task: NetworkTask) -> bool:

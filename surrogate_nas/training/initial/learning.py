@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from surrogate_nas._types import OnStep, silent
 from surrogate_nas._version import __version__
-from surrogate_nas.errors import InvalidArgumentError, TrainingError
+from surrogate_nas.errors import InvalidArgumentError, TrainingError, UnknownNameError
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.training.datasets.seen import SeenDataset
 from surrogate_nas.training.devices import find_device
-from surrogate_nas.training.initial.bank import BankProvenance, WeightBank
-from surrogate_nas.training.initial.sources import Draws, SourceData, add_to_bank
-from surrogate_nas.training.initial.start import copy_shared, fit_to_data, shared_part
+from surrogate_nas.training.initial.bank import BankProvenance, LearnedWeights
+from surrogate_nas.training.initial.learners import (
+    BANK,
+    FORMS,
+    BankLearner,
+    HyperNetworkLearner,
+    Learner,
+)
+from surrogate_nas.training.initial.sources import Draws, SourceData
+from surrogate_nas.training.initial.start import copy_shared, fit_to_data
 from surrogate_nas.training.recipes import DEFAULT_RECIPE, Recipe, recipe_named
 from surrogate_nas.training.trainer import failures, own_random_numbers
 
@@ -38,14 +45,17 @@ class Reptile:
     Attributes:
         trainings: How many.
         batches: Steps of each.
-        rate: The part of the way at the start; it falls linearly to zero.
+        rate: The part of the way at the start, for a bank; it falls linearly to zero.
         recipe: Of the trainings.
+        form: What learns, one of `FORMS`: a bank of weights by position and operation, or a graph
+            hypernetwork that writes them.
     """
 
     trainings: int = 1000
     batches: int = 20
     rate: float = 0.5
     recipe: str | Recipe = DEFAULT_RECIPE
+    form: str = BANK
 
     def __post_init__(self) -> None:
         if self.trainings < 1 or self.batches < 1:
@@ -54,6 +64,8 @@ class Reptile:
             )
         if not 0 < self.rate <= 1:
             raise InvalidArgumentError(f"rate must be above 0 and at most 1, got {self.rate}")
+        if self.form not in FORMS:
+            raise UnknownNameError("form", self.form, FORMS)
 
 
 def learn_weights(
@@ -66,8 +78,8 @@ def learn_weights(
     seed: int = 0,
     device: str = "auto",
     on_step: OnStep = silent,
-) -> WeightBank:
-    """Learn a bank of starting weights; without ``minutes``, the same seed gives the same.
+) -> LearnedWeights:
+    """Learn starting weights; without ``minutes``, the same seed gives the same.
 
     Args:
         space: Of the networks.
@@ -90,9 +102,8 @@ def learn_weights(
     with own_random_numbers(where), failures(where):
         torch.manual_seed(seed)
         draws = Draws(space, sources, held_out, seed, where)
-        bank, done = _learn(draws, how, minutes, where, on_step)
-    return WeightBank(
-        {key: tensor.cpu().numpy() for key, tensor in bank.items()},
+        learner, done = _learn(draws, how, minutes, where, on_step)
+    return learner.learnt(
         BankProvenance(
             space=space.identity,
             datasets=tuple(
@@ -102,7 +113,7 @@ def learn_weights(
             ),
             settings={s.dataset.name: dict(s.settings) for s in sources},
             held_out=tuple(space.format(arch) for arch in held_out),
-            method=_noted(how),
+            method=_noted(how) | learner.noted,
             trainings=done,
             seconds=time.process_time() - started,
             seed=seed,
@@ -112,16 +123,15 @@ def learn_weights(
     )
 
 
-def _noted(how: Reptile) -> Mapping[str, str | int | float]:
-    recipe = recipe_named(how.recipe).name
-    return {"name": "reptile", "batches": how.batches, "rate": how.rate, "recipe": recipe}
+def _noted(how: Reptile) -> dict[str, Any]:
+    return {"batches": how.batches, "recipe": recipe_named(how.recipe).name}
 
 
 def _learn(
     draws: Draws, how: Reptile, minutes: float | None, device: torch.device, on_step: OnStep
-) -> tuple[dict[str, Tensor], int]:
-    """The bank, and the number of trainings."""
-    bank: dict[str, Tensor] = {}
+) -> tuple[Learner, int]:
+    """What has learnt, and from how many trainings."""
+    learner: Learner = BankLearner(how.rate) if how.form == BANK else HyperNetworkLearner(draws)
     losses: list[float] = []
     started = time.monotonic()
     for number in range(how.trainings):
@@ -130,21 +140,20 @@ def _learn(
             done = max(done, (time.monotonic() - started) / (60 * minutes))
         if done >= 1:
             break
-        losses.append(_train_once(draws, how, bank, how.rate * (1 - done), device))
+        losses.append(_train_once(draws, how, learner, 1 - done, device))
         on_step(f"mean loss {np.mean(losses[-_RECENT:]):.3f}")
-    return bank, len(losses)
+    return learner, len(losses)
 
 
 def _train_once(
-    draws: Draws, how: Reptile, bank: dict[str, Tensor], rate: float, device: torch.device
+    draws: Draws, how: Reptile, learner: Learner, left: float, device: torch.device
 ) -> float:
-    """One training, whose end the bank approaches; its mean loss."""
+    """One training, towards whose end the learner moves; its mean loss."""
     number = draws.source()
     source = draws.sources[number]
     network, keys = source.build(draws.architecture())
     network.to(device)
-    add_to_bank(bank, network, keys)
-    copy_shared(network, keys, bank)
+    copy_shared(network, keys, learner.start(network, keys))
     fit_to_data(network, keys, draws.examples[number], source.dataset.classes, draws.seed())
     recipe = recipe_named(how.recipe)
     optimiser = recipe.optimiser(network.parameters(), fused=device.type != "mps")
@@ -161,9 +170,5 @@ def _train_once(
     mean = float(total) / how.batches
     if not np.isfinite(mean):
         raise TrainingError(f"a training on {source.dataset.name!r} diverged: loss {mean}")
-    with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            key = keys.shared.get(name)
-            if key is not None:
-                bank[key].lerp_(shared_part(name, parameter, keys), rate)
+    learner.approach(network, keys, left)
     return mean

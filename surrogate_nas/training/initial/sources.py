@@ -15,7 +15,6 @@ from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.training.datasets.base import Dataset
 from surrogate_nas.training.devices import DeviceExamples
 from surrogate_nas.training.initial.keys import ParameterKeys, parameter_keys
-from surrogate_nas.training.initial.start import shared_part
 from surrogate_nas.training.networks.base import Build, build_network
 
 _TRIES = 1000
@@ -104,11 +103,3 @@ class Draws:
         examples = self.examples[source]
         rows = torch.from_numpy(self.rng.integers(0, len(examples), size))
         return examples.batch(rows.to(examples.labels.device))
-
-
-def add_to_bank(bank: dict[str, Tensor], network: nn.Module, keys: ParameterKeys) -> None:
-    """Take a fresh network's weights for those keys that the bank does not hold yet."""
-    for name, parameter in network.named_parameters():
-        key = keys.shared.get(name)
-        if key is not None and key not in bank:
-            bank[key] = shared_part(name, parameter.detach(), keys).clone()

@@ -10,7 +10,8 @@ from surrogate_nas.spaces import open_space
 from surrogate_nas.training.datasets.base import Dataset
 from surrogate_nas.training.datasets.seen import SeenDataset
 from surrogate_nas.training.initial.bank import BankProvenance, WeightBank
-from surrogate_nas.training.initial.sources import SourceData, add_to_bank
+from surrogate_nas.training.initial.learners import add_to_bank
+from surrogate_nas.training.initial.sources import SourceData
 
 SPACE = open_space("dense-cell")
 SETTINGS = {"channels": 2}

@@ -12,10 +12,10 @@ from surrogate_nas.errors import FormatError, InvalidArgumentError
 from surrogate_nas.spaces import open_space
 from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.training.datasets.seen import SeenDataset
-from surrogate_nas.training.initial.bank import read_bank, write_bank
 from surrogate_nas.training.initial.base import FreshTraining, Initial
 from surrogate_nas.training.initial.check import helps
 from surrogate_nas.training.initial.choice import find_bank, planned_initial
+from surrogate_nas.training.initial.files import read_weights, write_weights
 from surrogate_nas.training.objective import TrainingObjective
 from surrogate_nas.training.record import Epoch
 from tests.training.data import squares
@@ -34,20 +34,20 @@ def _training(initial: Initial | None, epochs: int = 2) -> TrainingObjective:
 
 def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
     bank = tiny_bank(OTHER)
-    write_bank(tmp_path / "w.safetensors", bank)
-    again = read_bank(tmp_path / "w.safetensors")
+    write_weights(tmp_path / "w.safetensors", bank)
+    again = read_weights(tmp_path / "w.safetensors")
     assert again.provenance == bank.provenance
     assert again.identity == bank.identity
     assert all(np.array_equal(again.tensors[key], bank.tensors[key]) for key in bank.tensors)
     whole = (tmp_path / "w.safetensors").read_bytes()
     (tmp_path / "w.safetensors").write_bytes(whole[:-9] + b"x" + whole[-8:])
     with pytest.raises(FormatError, match="damaged"):
-        read_bank(tmp_path / "w.safetensors")
+        read_weights(tmp_path / "w.safetensors")
 
 
 def test_weights_that_saw_the_data_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
-    write_bank(path, tiny_bank(DATA))
+    write_weights(path, tiny_bank(DATA))
     rows = np.arange(48)
     part = replace(DATA, name="a part", train=DATA.train.take(rows))
     for seen in (DATA, replace(DATA, name="renamed"), part):
@@ -68,7 +68,7 @@ def test_data_sets_without_common_images_are_told_apart() -> None:
 
 def test_what_is_noted_is_repeated(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
-    write_bank(path, tiny_bank(OTHER))
+    write_weights(path, tiny_bank(OTHER))
     start, note = planned_initial(None, path, SPACE, DATA)
     assert note is not None
     assert start is not None
@@ -76,7 +76,7 @@ def test_what_is_noted_is_repeated(tmp_path: Path) -> None:
     assert (noted, again and again.identity) == (note, start.identity)
     assert planned_initial(note, "none", SPACE, DATA) == (None, None)
     assert planned_initial(None, None, SPACE, DATA) == (None, None)
-    write_bank(path, tiny_bank(OTHER, seed=1))
+    write_weights(path, tiny_bank(OTHER, seed=1))
     with pytest.raises(InvalidArgumentError, match="are not those of the recorded trainings"):
         planned_initial(note, None, SPACE, DATA)
 

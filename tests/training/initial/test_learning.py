@@ -1,11 +1,14 @@
 """Learning of starting weights."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from surrogate_nas.errors import InvalidArgumentError
+from surrogate_nas.errors import InvalidArgumentError, SurrogateNASError
 from surrogate_nas.spaces import open_space
+from surrogate_nas.training.initial.learners import FORMS
 from surrogate_nas.training.initial.learning import Reptile, learn_weights
 from surrogate_nas.training.initial.sources import Draws, SourceData
 from surrogate_nas.training.objective import TrainingObjective
@@ -16,11 +19,13 @@ DATA = squares()
 SHORT = Reptile(trainings=2, batches=1)
 
 
-@pytest.mark.parametrize("name", ["layerwise", "nasbench201"])
-def test_other_spaces_learn_and_start(name: str) -> None:
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", ["layerwise", "hierarchical", "nasbench201"])
+def test_other_spaces_learn_and_start(name: str, form: str) -> None:
     space = open_space(name)
     settings = {"channels": 4, "cells": 1} if name == "nasbench201" else {"stem_stride": 2}
-    bank = learn_weights(space, [SourceData(DATA, settings)], SHORT, device="cpu")
+    how = replace(SHORT, form=form)
+    bank = learn_weights(space, [SourceData(DATA, settings)], how, device="cpu")
     assert bank.provenance.trainings == 2
     objective = TrainingObjective(
         space, DATA, epochs=1, device="cpu", settings=settings, initial=bank
@@ -54,8 +59,13 @@ def test_what_is_held_out_is_never_drawn() -> None:
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"trainings": 0}, "at least 1"), ({"batches": 0}, "at least 1"), ({"rate": 0.0}, "above 0")],
+    [
+        ({"trainings": 0}, "at least 1"),
+        ({"batches": 0}, "at least 1"),
+        ({"rate": 0.0}, "above 0"),
+        ({"form": "banks"}, "bank"),
+    ],
 )
-def test_numbers_out_of_range_are_refused(options: dict[str, float], message: str) -> None:
-    with pytest.raises(InvalidArgumentError, match=message):
+def test_wrong_arguments_are_refused(options: dict[str, object], message: str) -> None:
+    with pytest.raises(SurrogateNASError, match=message):
         Reptile(**options)  # type: ignore[arg-type]

@@ -5,8 +5,8 @@ import pytest
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.spaces import open_space
 from surrogate_nas.training.datasets.base import open_dataset
-from surrogate_nas.training.initial.bank import SHIPPED, read_bank
 from surrogate_nas.training.initial.choice import find_bank
+from surrogate_nas.training.initial.files import SHIPPED, read_weights
 from surrogate_nas.training.objective import TrainingObjective
 from tests.training.data import squares
 from tests.training.initial.banks import SPACE
@@ -18,7 +18,7 @@ def test_they_are_small_and_none_saw_what_it_leaves_out() -> None:
     assert sum(path.stat().st_size for path in PATHS) < 3_000_000
     families = {"digits": "digits", "fashion": "fashion-mnist-14", "watch": "watch"}
     for path in PATHS:
-        bank = read_bank(path)
+        bank = read_weights(path)
         names = {seen.name for seen in bank.provenance.datasets}
         left_out = path.stem.removeprefix("dense-cell-without-")
         assert {name for name in families.values() if name not in names} == {families[left_out]}
@@ -32,7 +32,7 @@ def test_learned_is_one_that_did_not_see_the_data() -> None:
     assert not bank.provenance.saw(digits)
     with pytest.raises(InvalidArgumentError, match="--allow-seen"):
         find_bank(SHIPPED / "dense-cell-without-watch.safetensors", SPACE, digits)
-    most = max(len(read_bank(path).provenance.datasets) for path in PATHS)
+    most = max(len(read_weights(path).provenance.datasets) for path in PATHS)
     assert len(find_bank("learned", SPACE, squares()).provenance.datasets) == most
     with pytest.raises(InvalidArgumentError, match="for the space 'layerwise'"):
         find_bank("learned", open_space("layerwise"), digits)
