@@ -192,7 +192,8 @@ def _image(spec: TableSpec) -> bytes:
             if task.training is not None:
                 _write_text(group, TRAINING, json.dumps(task.training, sort_keys=True))
             if task.descriptor:
-                _write_text(group, DESCRIPTOR, json.dumps(dict(task.descriptor), sort_keys=True))
+                numbers = {str(name): float(n) for name, n in sorted(task.descriptor.items())}
+                _write_text(group, DESCRIPTOR, json.dumps(numbers))
             goals = {METRICS + goal.metric: goal for goal, _ in task.metrics}
             for column in source.columns:
                 goal = goals.get(column, task.goal)
@@ -216,7 +217,7 @@ def _source(space: SearchSpace, choices: IntArray, task: TaskSpec) -> ArraySourc
             f"got {len(task.costs)}"
         )
     for name, number in (task.descriptor or {}).items():
-        if not (isinstance(number, int | float) and math.isfinite(number)):
+        if not (isinstance(number, int | float | np.number) and math.isfinite(number)):
             raise InvalidArgumentError(
                 f"the descriptor of task {task.name!r} must consist of finite numbers, got "
                 f"{number!r} for {name!r}"

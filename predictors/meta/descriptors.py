@@ -13,6 +13,8 @@ from surrogate_nas._types import FloatArray
 _LENGTHS = (0.5, 0.7, 1.0, 1.4, 2.0)  # root mean square of standardised differences
 _MAGNITUDES = 10.0  # positive numbers with a larger ratio than this are compared by logarithm
 _FEWEST = 3  # sources from which a length can be learned
+_SUREST = 0.99  # largest share of the weights, so that no source is ruled out
+_LARGEST = 1e100  # of a number, so that its square is finite
 
 Descriptor = Mapping[str, float]
 """Numbers by name that describe a task, such as the size of its data set."""
@@ -75,15 +77,15 @@ class Descriptors:
         if task is None or not set(self.names) <= set(task):
             return None
         own = np.array([[task[name] for name in self.names]])
-        square = _squares(np.concatenate([self.values, own]))
+        square = _squares(np.concatenate([self.values, own]).clip(-_LARGEST, _LARGEST))
         gains = np.array([_gains(square[:-1, :-1], length, correlation) for length in _LENGTHS])
         best = int(gains.mean(axis=1).argmax())
         gain = float(gains[best].mean())
         if gain <= 0:
             return None
         error = float(gains[best].var(ddof=1)) / len(self.values)
-        share = max(1 - error / gain**2, 0.0)
-        if share == 0:
+        share = min(1 - error / gain**2, _SUREST)
+        if share <= 0:
             return None
         near = _near(square[-1, :-1], _LENGTHS[best])
         return np.asarray(1 + share * (near * len(near) - 1))

@@ -44,8 +44,20 @@ def test_a_file_describes_tasks_and_the_table_keeps_it(tmp_path: Path) -> None:
     assert isinstance(table, HDF5Benchmark)
     assert table.task("a").descriptor == {"nodes": 100, "classes": 2}
     assert table.task("b").descriptor == {"nodes": 2000}
+    assert main(["report", str(table.path), "--out", str(tmp_path / "page.html")]) == 0
+    assert "classes 2, nodes 100" in (tmp_path / "page.html").read_text()
     assert table.task("a").data(np.arange(3)).descriptor == {"nodes": 100, "classes": 2}
     table.check()
+    whole = {"a": {"nodes": np.int64(100)}}
+    import_csv(
+        results(tmp_path),
+        name="other",
+        space="nats-size",
+        arch="arch",
+        tasks={"a": "x"},
+        descriptors=whole,  # type: ignore[arg-type]
+    )
+    assert open_benchmark("other").task("a").descriptor == {"nodes": 100}
     write_table(tmp_path / "again.h5", read_table(table))
     again = HDF5Benchmark(tmp_path / "again.h5")
     assert again.task("b").descriptor == {"nodes": 2000}

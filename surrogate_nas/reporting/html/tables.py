@@ -194,6 +194,9 @@ def _settings(benchmark: Benchmark, tasks: list[TabularTask]) -> Section:
         pairs.append(("source", benchmark.how_to_get))
     for task in tasks:
         pairs.append((f"fingerprint of {task.name}", task.fingerprint))
+        if task.descriptor:
+            numbers = ", ".join(f"{name} {number:g}" for name, number in task.descriptor.items())
+            pairs.append((f"descriptor of {task.name}", numbers))
         if task.training is not None:
             text = json.dumps(dict(task.training), ensure_ascii=False, default=str)
             pairs.append((f"trainings of {task.name}", text))

@@ -52,6 +52,15 @@ def test_numbers_that_say_nothing_change_little(seed: int) -> None:
     assert weights is None or weights.max() < 3
 
 
+def test_numbers_of_any_size_give_finite_weights() -> None:
+    """The largest numbers, and groups that follow the descriptors without any exception."""
+    for numbers in ([-1e308, -1e308, -1e308, 1e308, 1e308, 1e308], [1.0, 1.0, 1.0, 9.0, 9.0, 9.0]):
+        weights = sizes(numbers).weights({"size": 1e308}, correlation([0, 0, 0, 1, 1, 1]))
+        assert weights is not None
+        assert (weights > 0).all()
+        assert np.isfinite(weights).all()
+
+
 def test_sources_that_all_agree_count_the_same() -> None:
     assert sizes([1, 2, 3, 4]).weights({"size": 1}, np.ones((4, 4))) is None
 
