@@ -192,8 +192,8 @@ def _image(spec: TableSpec) -> bytes:
             if task.training is not None:
                 _write_text(group, TRAINING, json.dumps(task.training, sort_keys=True))
             if task.descriptor:
-                numbers = {str(name): float(n) for name, n in sorted(task.descriptor.items())}
-                _write_text(group, DESCRIPTOR, json.dumps(numbers))
+                described = {str(name): float(n) for name, n in sorted(task.descriptor.items())}
+                _write_text(group, DESCRIPTOR, json.dumps(described))
             goals = {METRICS + goal.metric: goal for goal, _ in task.metrics}
             for column in source.columns:
                 goal = goals.get(column, task.goal)
