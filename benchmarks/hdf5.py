@@ -40,6 +40,7 @@ from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.benchmarks.added import AddedMetric
 from surrogate_nas.benchmarks.base import Benchmark, TabularTask
 from surrogate_nas.benchmarks.sources import VALIDATION
+from surrogate_nas.descriptors import checked_descriptor
 from surrogate_nas.errors import FormatError, InvalidArgumentError, UnknownNameError
 from surrogate_nas.evaluation import Goal
 from surrogate_nas.spaces.base import Isomorphs, SearchSpace, frozen
@@ -310,7 +311,7 @@ class StoredTask(TabularTask):
             if TRAINING in group.attrs:
                 self.training = json.loads(_text(group, TRAINING))
             if DESCRIPTOR in group.attrs:
-                self.descriptor = _numbers(_text(group, DESCRIPTOR))
+                self.descriptor = checked_descriptor(json.loads(_text(group, DESCRIPTOR)))
             columns, seeds = _texts(group, "columns"), int(group.attrs["seeds"])
             source = _TaskFile(table, name, columns, seeds)
             budgets, costs = group.attrs["budgets"].tolist(), group.attrs["costs"]
@@ -388,13 +389,6 @@ def _text(item: h5py.Group | h5py.Dataset, name: str) -> str:
 
 def _texts(item: h5py.Group | h5py.Dataset, name: str) -> tuple[str, ...]:
     return tuple(bytes(text).decode() for text in item.attrs[name])
-
-
-def _numbers(text: str) -> dict[str, float]:
-    found = json.loads(text)
-    if not isinstance(found, dict):
-        raise ValueError("a descriptor is no object")
-    return {name: float(number) for name, number in found.items()}
 
 
 def content_checksum(file: h5py.File) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import zlib
 from collections.abc import Mapping, Sequence
@@ -29,6 +28,7 @@ from surrogate_nas.benchmarks.hdf5 import (
     content_checksum,
 )
 from surrogate_nas.benchmarks.sources import METRICS, TEST, VALIDATION, ArraySource
+from surrogate_nas.descriptors import checked_descriptor
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import Goal
 from surrogate_nas.files import cannot_write, write_bytes
@@ -192,8 +192,7 @@ def _image(spec: TableSpec) -> bytes:
             if task.training is not None:
                 _write_text(group, TRAINING, json.dumps(task.training, sort_keys=True))
             if task.descriptor:
-                described = {str(name): float(n) for name, n in sorted(task.descriptor.items())}
-                _write_text(group, DESCRIPTOR, json.dumps(described))
+                _write_text(group, DESCRIPTOR, json.dumps(checked_descriptor(task.descriptor)))
             goals = {METRICS + goal.metric: goal for goal, _ in task.metrics}
             for column in source.columns:
                 goal = goals.get(column, task.goal)
@@ -216,12 +215,6 @@ def _source(space: SearchSpace, choices: IntArray, task: TaskSpec) -> ArraySourc
             f"costs must have one number for each of the {len(task.budgets)} budgets, "
             f"got {len(task.costs)}"
         )
-    for name, number in (task.descriptor or {}).items():
-        if not (isinstance(number, int | float | np.number) and math.isfinite(number)):
-            raise InvalidArgumentError(
-                f"the descriptor of task {task.name!r} must consist of finite numbers, got "
-                f"{number!r} for {name!r}"
-            )
     columns = {VALIDATION: task.values} | ({} if task.test is None else {TEST: task.test})
     columns |= {METRICS + goal.metric: array for goal, array in task.metrics}
     return ArraySource(space, choices, columns, task.budgets)

@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from surrogate_nas._types import FloatArray, IntArray
+from surrogate_nas.descriptors import checked_descriptor
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.number_text import exact
 from surrogate_nas.returned import returned_number
@@ -192,8 +193,7 @@ class TaskData:
         values: float (n,), larger is better, finite.
         features: Of all architectures of the space, for predictors that read them (see
             `surrogate_nas.predictors.base.Predictor.reads_features`); or None.
-        descriptor: Numbers by name that describe the task itself, such as the size of its data
-            set; or None.
+        descriptor: Numbers by name that describe the task itself, or None.
         fingerprint: Recognises the task under any name, see `fingerprint`.
         parts: Of a weighted mean of several tasks, the metric of each: float (n, tasks), each in
             its own sign, NaN where it was not measured; or None.
@@ -223,6 +223,8 @@ class TaskData:
             raise InvalidArgumentError(f"values must be real numbers, got {self.values.dtype}")
         if not np.isfinite(self.values).all():
             raise InvalidArgumentError("values must be finite; drop missing rows first")
+        if self.descriptor is not None:
+            object.__setattr__(self, "descriptor", checked_descriptor(self.descriptor))
 
     def __len__(self) -> int:
         return len(self.values)

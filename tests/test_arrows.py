@@ -33,6 +33,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "_types",
             "_version",
             "checksums",
+            "descriptors",
             "errors",
             "limits",
             "number_text",

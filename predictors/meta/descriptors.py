@@ -9,15 +9,13 @@ from typing import Self
 import numpy as np
 
 from surrogate_nas._types import FloatArray
+from surrogate_nas.descriptors import Descriptor
 
 _LENGTHS = (0.5, 0.7, 1.0, 1.4, 2.0)  # root mean square of standardised differences
 _MAGNITUDES = 10.0  # positive numbers with a larger ratio than this are compared by logarithm
 _FEWEST = 3  # sources from which a length can be learned
 _SUREST = 0.99  # largest share of the weights, so that no source is ruled out
 _LARGEST = 1e100  # of a number, so that its square is finite
-
-Descriptor = Mapping[str, float]
-"""Numbers by name that describe a task, such as the size of its data set."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,13 +13,14 @@ import numpy as np
 import torch
 
 from surrogate_nas._types import FloatArray
+from surrogate_nas.descriptors import Descriptor, checked_descriptor
 from surrogate_nas.errors import SurrogateNASError
 from surrogate_nas.evaluation import TaskData
 from surrogate_nas.files import reason, write_bytes
 from surrogate_nas.parallel import cores, each
 from surrogate_nas.predictors.base import MetaPredictor, Predictor, not_fitted, require_rows
 from surrogate_nas.predictors.gp import GaussianProcess
-from surrogate_nas.predictors.meta.descriptors import Descriptor, Descriptors
+from surrogate_nas.predictors.meta.descriptors import Descriptors
 from surrogate_nas.predictors.meta.encoder import (
     EncoderJob,
     SourceGroup,
@@ -196,7 +197,7 @@ class MetaGNN(MetaPredictor):
     def described(self, task: Descriptor | None) -> Self:
         """Count the sources more whose descriptors are nearer, see `Descriptors`."""
         found = copy.copy(self)
-        found._task = task
+        found._task = None if task is None else checked_descriptor(task)
         return found
 
     @property

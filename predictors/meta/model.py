@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from surrogate_nas._types import IntArray
+from surrogate_nas.descriptors import Descriptor
 from surrogate_nas.predictors.graph_encoder import GraphTensors
 from surrogate_nas.predictors.lifted import DistinctRows, lifted
-from surrogate_nas.predictors.meta.descriptors import Descriptor, Descriptors
+from surrogate_nas.predictors.meta.descriptors import Descriptors
 from surrogate_nas.predictors.meta.encoder import (
     MultiTaskEncoder,
     State,

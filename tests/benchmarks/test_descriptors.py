@@ -124,7 +124,7 @@ def test_a_damaged_descriptor_is_a_fault_of_the_file(tmp_path: Path) -> None:
         tasks={"a": "x"},
         descriptors=numbers,
     )
-    for text in (b"[1]", b"{", b'{"nodes": "x"}'):
+    for text in (b"[1]", b"{", b'{"nodes": "x"}', b'{"nodes": NaN}'):
         with h5py.File(made.path, "r+") as file:
             file["tasks/a"].attrs["descriptor"] = np.bytes_(text)
         with pytest.raises(FormatError, match="damaged"):

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.evaluation import TaskData
 from surrogate_nas.predictors.meta.descriptors import Descriptors
 from surrogate_nas.predictors.meta.learner import MetaGNN
@@ -126,6 +127,14 @@ def test_few_labels_suffice_for_a_described_task() -> None:
     ]
     assert taus[0] > 0.4
     assert taus[0] >= taus[1] - 0.02
+
+
+@pytest.mark.parametrize("wrong", [{"size": np.nan}, {"size": "large"}, {3: 1.0}, [1.0]])
+def test_descriptors_that_are_no_finite_numbers_are_refused(wrong: object) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"a descriptor must .*numbers"):
+        task(1, 1, wrong)  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgumentError, match=r"a descriptor must .*numbers"):
+        learnt().described(wrong)  # type: ignore[arg-type]
 
 
 def test_descriptors_that_do_not_fit_the_tasks_are_refused() -> None:
