@@ -51,6 +51,8 @@ class Descriptors:
         Raises:
             ValueError, TypeError: If it is something else.
         """
+        if not isinstance(content, Mapping):
+            raise TypeError("its descriptors are no object")
         values = np.array([*content.values()], dtype=np.float64).T
         if values.shape != (tasks, len(content)) or not np.isfinite(values).all():
             raise ValueError("its descriptors do not fit its tasks")
