@@ -57,7 +57,7 @@ def learn_weights_file(
         raise cannot_write(path, error, f"the {KIND.what}") from error
     how = how or Reptile()
     with as_progress(progress)(f"learn {path.name}", how.trainings) as advance:
-        bank = learn_weights(
+        weights = learn_weights(
             space,
             sources,
             how,
@@ -67,10 +67,10 @@ def learn_weights_file(
             device=device,
             on_step=advance,
         )
-    write_weights(path, bank)
+    write_weights(path, weights)
     return MetaTrainingRecord(
         tasks=tuple(source.dataset.name for source in sources),
-        labels=bank.provenance.trainings,
+        labels=weights.provenance.trainings,
         seconds=time.perf_counter() - started,
         held_out={},
     )

@@ -22,7 +22,7 @@ from surrogate_nas.training.initial.start import copy_shared, fit_to_data
 
 
 @dataclass(frozen=True, slots=True)
-class BankProvenance:
+class WeightsProvenance:
     """What starting weights saw, and what they cost.
 
     Attributes:
@@ -79,7 +79,7 @@ class LearnedWeights(ABC):
     """
 
     tensors: Mapping[str, FloatArray]
-    provenance: BankProvenance
+    provenance: WeightsProvenance
     identity: str = field(init=False)
 
     def __post_init__(self) -> None:

@@ -48,19 +48,19 @@ def _accuracy(objective: TrainingObjective, arch: Architecture) -> float:
 
 def _served(objective: TrainingObjective) -> list[Architecture]:
     """Different architectures that the starting weights serve most."""
-    bank = objective.initial
-    if isinstance(bank, ShortTrainings):
-        bank = bank.start
+    start = objective.initial
+    if isinstance(start, ShortTrainings):
+        start = start.start
     rng = np.random.default_rng(0)
     sampled = [objective.space.sample(rng) for _ in range(_DRAWN)]
     drawn = {objective.space.key(arch): arch for arch in sampled}
 
     def served(arch: Architecture) -> int:
-        if not isinstance(bank, LearnedWeights):
+        if not isinstance(start, LearnedWeights):
             return 0
         network = objective.build(arch)
         keys = parameter_keys(network, objective.dataset.task)
-        known = bank.shared(network, keys)
+        known = start.shared(network, keys)
         return sum(p.numel() for n, p in network.named_parameters() if keys.shared.get(n) in known)
 
     return sorted(drawn.values(), key=served, reverse=True)[:_COMPARED]

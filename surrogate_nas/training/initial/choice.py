@@ -22,7 +22,7 @@ from surrogate_nas.training.learned_parts import LEARNED, best_unseen, planned_p
 from surrogate_nas.training.options import FITTED, INHERIT
 
 
-def find_bank(
+def find_weights(
     name: str | os.PathLike[str],
     space: SearchSpace,
     dataset: Dataset,
@@ -45,21 +45,21 @@ def find_bank(
         FormatError: If the file is damaged.
     """
     path = _shipped(space, dataset) if os.fspath(name) == LEARNED else Path(name)
-    bank = read_weights(path)
-    if bank.provenance.space != space.identity:
+    weights = read_weights(path)
+    if weights.provenance.space != space.identity:
         raise InvalidArgumentError(
             f"the starting weights {path.name} are for networks of the space "
-            f"{bank.provenance.space.partition('#')[0]!r}, and these are of {space.name!r}; make "
-            "some with 'surrogate-nas meta-train --learn weights'"
+            f"{weights.provenance.space.partition('#')[0]!r}, and these are of {space.name!r}; "
+            "make some with 'surrogate-nas meta-train --learn weights'"
         )
-    if bank.provenance.saw(dataset) and not allow_seen:
-        seen = ", ".join(each.name for each in bank.provenance.datasets)
+    if weights.provenance.saw(dataset) and not allow_seen:
+        seen = ", ".join(each.name for each in weights.provenance.datasets)
         raise InvalidArgumentError(
             f"the starting weights {path.name} were learnt on the data set {dataset.name!r} (they "
             f"saw {seen}): what they reach there says nothing about new data; give others, or "
             "--allow-seen"
         )
-    return bank
+    return weights
 
 
 def _shipped(space: SearchSpace, dataset: Dataset) -> Path:
@@ -98,7 +98,7 @@ def planned_initial(
 
     Raises:
         InvalidArgumentError: If the file is another than the noted one, weights would be inherited
-            outside of a search, the data set has no images, or see `find_bank`.
+            outside of a search, the data set has no images, or see `find_weights`.
     """
 
     def find(named: str, allowed: bool) -> tuple[Initial, bool] | None:
@@ -119,8 +119,8 @@ def planned_initial(
             return FittedStart(), False
         if wanted == INHERIT:
             return _inherited(folder, recorded=name is None)
-        bank = find_bank(wanted, space, dataset, allow_seen=allowed)
-        return bank, bank.provenance.saw(dataset)
+        weights = find_weights(wanted, space, dataset, allow_seen=allowed)
+        return weights, weights.provenance.saw(dataset)
 
     another = (
         "the starting weights {} are not those of the recorded trainings; give those with --initial"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from surrogate_nas.tensor_files import FileKind
-from surrogate_nas.training.initial.bank import BankProvenance, LearnedWeights, WeightBank
+from surrogate_nas.training.initial.bank import LearnedWeights, WeightBank, WeightsProvenance
 from surrogate_nas.training.initial.hypernetwork import Vocabulary
 from surrogate_nas.training.initial.written import NAME, WrittenWeights
 
@@ -45,13 +45,13 @@ def read_weights(path: str | os.PathLike[str]) -> LearnedWeights:
     return form({key: np.asarray(v, np.float32) for key, v in tensors.items()}, provenance)
 
 
-def read_provenance(path: str | os.PathLike[str]) -> BankProvenance:
+def read_provenance(path: str | os.PathLike[str]) -> WeightsProvenance:
     """Read what a file saw alone; see `read_weights`."""
     return KIND.read(path, _provenance, tensors=False)[1]
 
 
-def _provenance(content: dict[str, Any]) -> BankProvenance:
-    read = BankProvenance.from_json(content)
+def _provenance(content: dict[str, Any]) -> WeightsProvenance:
+    read = WeightsProvenance.from_json(content)
     if read.method.get("name") == NAME:
         Vocabulary.from_json(read.method["vocabulary"])
     return read

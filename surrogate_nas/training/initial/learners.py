@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from surrogate_nas.training.initial.bank import BankProvenance, LearnedWeights, WeightBank
+from surrogate_nas.training.initial.bank import LearnedWeights, WeightBank, WeightsProvenance
 from surrogate_nas.training.initial.hypernetwork import HyperNetwork, Vocabulary
 from surrogate_nas.training.initial.keys import ParameterKeys
 from surrogate_nas.training.initial.sources import Draws
@@ -19,7 +19,8 @@ from surrogate_nas.training.initial.units import Unit, units_of
 from surrogate_nas.training.initial.written import NAME, WrittenWeights
 
 BANK = "bank"
-FORMS = (BANK, NAME)
+FORMS = (NAME, BANK)
+"""What can learn; the first is the default."""
 
 _SURVEY = 100  # networks, for each source, that show what a hypernetwork will write
 _RATE = 0.005  # of Adam, for a hypernetwork
@@ -49,7 +50,7 @@ class Learner(ABC):
         """
 
     @abstractmethod
-    def learnt(self, provenance: BankProvenance) -> LearnedWeights:
+    def learnt(self, provenance: WeightsProvenance) -> LearnedWeights:
         """What was learnt."""
 
 
@@ -76,7 +77,7 @@ class BankLearner(Learner):
         for key, part in shared_parts(network, keys):
             self.bank[key].lerp_(part, self.rate * left)
 
-    def learnt(self, provenance: BankProvenance) -> WeightBank:
+    def learnt(self, provenance: WeightsProvenance) -> WeightBank:
         """The bank."""
         tensors = {key: tensor.cpu().numpy() for key, tensor in self.bank.items()}
         return WeightBank(tensors, provenance)
@@ -117,7 +118,7 @@ class HyperNetworkLearner(Learner):
         (left * torch.stack(errors).sum()).backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
 
-    def learnt(self, provenance: BankProvenance) -> WrittenWeights:
+    def learnt(self, provenance: WeightsProvenance) -> WrittenWeights:
         """The hypernetwork."""
         weights = self.writer.state_dict()
         return WrittenWeights({name: w.numpy() for name, w in weights.items()}, provenance)

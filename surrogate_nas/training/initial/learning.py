@@ -17,7 +17,7 @@ from surrogate_nas.errors import InvalidArgumentError, TrainingError, UnknownNam
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.training.datasets.seen import SeenDataset
 from surrogate_nas.training.devices import find_device
-from surrogate_nas.training.initial.bank import BankProvenance, LearnedWeights
+from surrogate_nas.training.initial.bank import LearnedWeights, WeightsProvenance
 from surrogate_nas.training.initial.learners import (
     BANK,
     FORMS,
@@ -38,24 +38,24 @@ class Reptile:
     """Moves shared weights towards those that short trainings end with.
 
     Each training draws a data set and an architecture, starts as trainings with the learned
-    weights will (see `fit_to_data`), and takes some steps by the recipe. The weights of its
-    operations then go a part of the way to where it ended. Nichol et al., "On First-Order
-    Meta-Learning Algorithms", 2018, on the shared weights of a space.
+    weights will (see `fit_to_data`), and takes some steps by the recipe. What gives its weights
+    then goes a part of the way to where it ended. Nichol et al., "On First-Order Meta-Learning
+    Algorithms", 2018, on what the networks of a space share.
 
     Attributes:
         trainings: How many.
         batches: Steps of each.
         rate: The part of the way at the start, for a bank; it falls linearly to zero.
         recipe: Of the trainings.
-        form: What learns, one of `FORMS`: a bank of weights by position and operation, or a graph
-            hypernetwork that writes them.
+        form: What learns, one of `FORMS`: a graph hypernetwork that writes weights, or a bank of
+            them by position and operation.
     """
 
     trainings: int = 1000
     batches: int = 20
     rate: float = 0.5
     recipe: str | Recipe = DEFAULT_RECIPE
-    form: str = BANK
+    form: str = FORMS[0]
 
     def __post_init__(self) -> None:
         if self.trainings < 1 or self.batches < 1:
@@ -104,7 +104,7 @@ def learn_weights(
         draws = Draws(space, sources, held_out, seed, where)
         learner, done = _learn(draws, how, minutes, where, on_step)
     return learner.learnt(
-        BankProvenance(
+        WeightsProvenance(
             space=space.identity,
             datasets=tuple(
                 SeenDataset.of(data)

@@ -9,7 +9,7 @@ from surrogate_nas._version import __version__
 from surrogate_nas.spaces import open_space
 from surrogate_nas.training.datasets.base import Dataset
 from surrogate_nas.training.datasets.seen import SeenDataset
-from surrogate_nas.training.initial.bank import BankProvenance, WeightBank
+from surrogate_nas.training.initial.bank import WeightBank, WeightsProvenance
 from surrogate_nas.training.initial.learners import add_to_bank
 from surrogate_nas.training.initial.sources import SourceData
 
@@ -27,7 +27,7 @@ def tiny_bank(dataset: Dataset, *, seed: int = 0, scale: float = 1.0) -> WeightB
             add_to_bank(tensors, *SourceData(dataset, SETTINGS).build(arch))
     return WeightBank(
         {key: scale * tensor.numpy() for key, tensor in tensors.items()},
-        BankProvenance(
+        WeightsProvenance(
             space=SPACE.identity,
             datasets=(SeenDataset.of(dataset),),
             settings={dataset.name: SETTINGS},

@@ -14,7 +14,7 @@ from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.training.datasets.seen import SeenDataset
 from surrogate_nas.training.initial.base import FreshTraining, Initial
 from surrogate_nas.training.initial.check import helps
-from surrogate_nas.training.initial.choice import find_bank, planned_initial
+from surrogate_nas.training.initial.choice import find_weights, planned_initial
 from surrogate_nas.training.initial.files import read_weights, write_weights
 from surrogate_nas.training.objective import TrainingObjective
 from surrogate_nas.training.record import Epoch
@@ -52,13 +52,13 @@ def test_weights_that_saw_the_data_are_refused(tmp_path: Path) -> None:
     part = replace(DATA, name="a part", train=DATA.train.take(rows))
     for seen in (DATA, replace(DATA, name="renamed"), part):
         with pytest.raises(InvalidArgumentError, match="--allow-seen"):
-            find_bank(path, SPACE, seen)
-        assert find_bank(path, SPACE, seen, allow_seen=True)
-    assert find_bank(path, SPACE, OTHER)
+            find_weights(path, SPACE, seen)
+        assert find_weights(path, SPACE, seen, allow_seen=True)
+    assert find_weights(path, SPACE, OTHER)
     with pytest.raises(InvalidArgumentError, match="networks of the space 'dense-cell'"):
-        find_bank(path, open_space("nasbench201"), OTHER)
+        find_weights(path, open_space("nasbench201"), OTHER)
     with pytest.raises(InvalidArgumentError, match="no file of starting weights"):
-        find_bank(tmp_path / "none.safetensors", SPACE, OTHER)
+        find_weights(tmp_path / "none.safetensors", SPACE, OTHER)
 
 
 def test_data_sets_without_common_images_are_told_apart() -> None:

@@ -8,7 +8,7 @@ import torch
 
 from surrogate_nas.errors import InvalidArgumentError, SurrogateNASError
 from surrogate_nas.spaces import open_space
-from surrogate_nas.training.initial.learners import FORMS
+from surrogate_nas.training.initial.learners import BANK, FORMS
 from surrogate_nas.training.initial.learning import Reptile, learn_weights
 from surrogate_nas.training.initial.sources import Draws, SourceData
 from surrogate_nas.training.objective import TrainingObjective
@@ -36,7 +36,11 @@ def test_other_spaces_learn_and_start(name: str, form: str) -> None:
 def test_a_small_rate_stays_near_the_random_start_and_a_large_one_leaves_it() -> None:
     def learnt(rate: float) -> dict[str, torch.Tensor]:
         bank = learn_weights(
-            SPACE, [SourceData(DATA, SETTINGS)], Reptile(1, 3, rate), device="cpu", seed=3
+            SPACE,
+            [SourceData(DATA, SETTINGS)],
+            Reptile(1, 3, rate, form=BANK),
+            device="cpu",
+            seed=3,
         )
         return {key: torch.from_numpy(array) for key, array in bank.tensors.items()}
 

@@ -5,7 +5,7 @@ import pytest
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.spaces import open_space
 from surrogate_nas.training.datasets.base import open_dataset
-from surrogate_nas.training.initial.choice import find_bank
+from surrogate_nas.training.initial.choice import find_weights
 from surrogate_nas.training.initial.files import SHIPPED, read_weights
 from surrogate_nas.training.objective import TrainingObjective
 from tests.training.data import squares
@@ -28,19 +28,19 @@ def test_they_are_small_and_none_saw_what_it_leaves_out() -> None:
 
 def test_learned_is_one_that_did_not_see_the_data() -> None:
     digits = open_dataset("digits")
-    bank = find_bank("learned", SPACE, digits)
+    bank = find_weights("learned", SPACE, digits)
     assert not bank.provenance.saw(digits)
     with pytest.raises(InvalidArgumentError, match="--allow-seen"):
-        find_bank(SHIPPED / "dense-cell-without-watch.safetensors", SPACE, digits)
+        find_weights(SHIPPED / "dense-cell-without-watch.safetensors", SPACE, digits)
     most = max(len(read_weights(path).provenance.datasets) for path in PATHS)
-    assert len(find_bank("learned", SPACE, squares()).provenance.datasets) == most
+    assert len(find_weights("learned", SPACE, squares()).provenance.datasets) == most
     with pytest.raises(InvalidArgumentError, match="for the space 'layerwise'"):
-        find_bank("learned", open_space("layerwise"), digits)
+        find_weights("learned", open_space("layerwise"), digits)
 
 
 def test_one_epoch_from_them_is_better_than_two_from_random_weights() -> None:
     data = open_dataset("digits")
-    bank = find_bank("learned", SPACE, data)
+    bank = find_weights("learned", SPACE, data)
     held_out = [SPACE.parse(text) for text in bank.provenance.held_out[:4]]
 
     def total(epochs: int, initial: object) -> float:
