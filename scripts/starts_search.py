@@ -110,7 +110,7 @@ def train(task: str, arguments: argparse.Namespace, log: Log) -> None:
     data = open_dataset(task, arguments.fashion_mnist if task.startswith("fashion") else None)
     quick = replace(data, test=data.test.take(np.arange(1)))  # no time for test accuracies
     known: dict[str, Initial | None] = {"fitted": FittedStart(), "random": None, "whole": None}
-    known["learned"] = find_weights("learned", SPACE, data)
+    known["learned"] = find_weights("learned", SPACE, data, to_rank=True)
     for number, arch in enumerate(cells(arguments.cells)):
         timed = ["random", "whole"] if number < _TIMED else []
         for start in dict.fromkeys([*arguments.starts, *timed]):

@@ -18,6 +18,7 @@ from surrogate_nas.training.initial.files import SHIPPED, read_provenance, read_
 from surrogate_nas.training.initial.fitted import FittedStart
 from surrogate_nas.training.initial.inherited import Inherited
 from surrogate_nas.training.initial.short import ShortTrainings, split_epochs
+from surrogate_nas.training.initial.written import NAME
 from surrogate_nas.training.learned_parts import LEARNED, best_unseen, planned_part
 from surrogate_nas.training.options import FITTED, INHERIT
 
@@ -28,23 +29,27 @@ def find_weights(
     dataset: Dataset,
     *,
     allow_seen: bool = False,
+    to_rank: bool = False,
 ) -> LearnedWeights:
     """The starting weights of a file, or of the name ``learned``, for a data set.
 
-    ``learned`` is the file of those that come with the program that saw the most other data sets.
+    ``learned`` is the file of those that come with the program that saw the most other data sets: a
+    hypernetwork, whose trainings reach more, or a bank, whose short trainings rank better.
 
     Args:
         name: The file, or ``learned``.
         space: Of the networks.
         dataset: What will be trained on.
         allow_seen: Whether they may have been learnt on the data set.
+        to_rank: Whether ``learned`` is for short trainings that rank architectures.
 
     Raises:
         InvalidArgumentError: If there are none, they are of another space, or they were learnt on
             this data set.
         FormatError: If the file is damaged.
     """
-    path = _shipped(space, dataset) if os.fspath(name) == LEARNED else Path(name)
+    shipped = os.fspath(name) == LEARNED
+    path = _shipped(space, dataset, to_rank=to_rank) if shipped else Path(name)
     weights = read_weights(path)
     if weights.provenance.space != space.identity:
         raise InvalidArgumentError(
@@ -62,11 +67,15 @@ def find_weights(
     return weights
 
 
-def _shipped(space: SearchSpace, dataset: Dataset) -> Path:
-    """Those of the space that saw the most data sets, but not this one."""
-    paths = sorted(SHIPPED.glob(f"*{SUFFIX}"))
-    seen = ((path, read_provenance(path)) for path in paths)
-    best = best_unseen(((p, s.datasets) for p, s in seen if s.space == space.identity), dataset)
+def _shipped(space: SearchSpace, dataset: Dataset, *, to_rank: bool) -> Path:
+    """Those of the space and a form that saw the most data sets, but not this one."""
+    found = []
+    for path in sorted(SHIPPED.glob(f"*{SUFFIX}")):
+        saw = read_provenance(path)
+        written = saw.method.get("name") == NAME
+        if saw.space == space.identity and written != to_rank:
+            found.append((path, saw.datasets))
+    best = best_unseen(found, dataset)
     if best is None:
         raise InvalidArgumentError(
             f"no starting weights that come with the program are for the space {space.name!r} and "
@@ -103,13 +112,13 @@ def planned_initial(
 
     def find(named: str, allowed: bool) -> tuple[Initial, bool] | None:
         wanted, epochs = split_epochs(named)
-        found = start_of(wanted, allowed)
+        found = start_of(wanted, allowed, to_rank=epochs is not None)
         if found is None or epochs is None:
             return found
         start, seen = found
         return ShortTrainings(start, epochs), seen
 
-    def start_of(wanted: str, allowed: bool) -> tuple[Initial, bool] | None:
+    def start_of(wanted: str, allowed: bool, *, to_rank: bool) -> tuple[Initial, bool] | None:
         if dataset.graph is not None:
             raise InvalidArgumentError(
                 f"starting weights are for images, and the data set {dataset.name!r} is a graph; "
@@ -119,7 +128,7 @@ def planned_initial(
             return FittedStart(), False
         if wanted == INHERIT:
             return _inherited(folder, recorded=name is None)
-        weights = find_weights(wanted, space, dataset, allow_seen=allowed)
+        weights = find_weights(wanted, space, dataset, allow_seen=allowed, to_rank=to_rank)
         return weights, weights.provenance.saw(dataset)
 
     another = (

@@ -5,8 +5,11 @@ import pytest
 from surrogate_nas.errors import InvalidArgumentError
 from surrogate_nas.spaces import open_space
 from surrogate_nas.training.datasets.base import open_dataset
-from surrogate_nas.training.initial.choice import find_weights
+from surrogate_nas.training.initial.bank import WeightBank
+from surrogate_nas.training.initial.choice import find_weights, planned_initial
 from surrogate_nas.training.initial.files import SHIPPED, read_weights
+from surrogate_nas.training.initial.short import ShortTrainings
+from surrogate_nas.training.initial.written import WrittenWeights
 from surrogate_nas.training.objective import TrainingObjective
 from tests.training.data import squares
 from tests.training.initial.banks import SPACE
@@ -20,10 +23,11 @@ def test_they_are_small_and_none_saw_what_it_leaves_out() -> None:
     for path in PATHS:
         bank = read_weights(path)
         names = {seen.name for seen in bank.provenance.datasets}
-        left_out = path.stem.removeprefix("dense-cell-without-")
+        left_out = path.stem.rpartition("-")[2]
         assert {name for name in families.values() if name not in names} == {families[left_out]}
         assert len(bank.provenance.held_out) == 100
-    assert len(PATHS) == len(families)
+        assert isinstance(bank, WeightBank) == path.stem.startswith("dense-cell-bank")
+    assert len(PATHS) == 2 * len(families)
 
 
 def test_learned_is_one_that_did_not_see_the_data() -> None:
@@ -34,6 +38,11 @@ def test_learned_is_one_that_did_not_see_the_data() -> None:
         find_weights(SHIPPED / "dense-cell-without-watch.safetensors", SPACE, digits)
     most = max(len(read_weights(path).provenance.datasets) for path in PATHS)
     assert len(find_weights("learned", SPACE, squares()).provenance.datasets) == most
+    assert isinstance(bank, WrittenWeights)
+    for_ranks, _ = planned_initial(None, "learned:1", SPACE, digits)
+    assert isinstance(for_ranks, ShortTrainings)
+    assert isinstance(for_ranks.start, WeightBank)
+    assert not for_ranks.start.provenance.saw(digits)
     with pytest.raises(InvalidArgumentError, match="for the space 'layerwise'"):
         find_weights("learned", open_space("layerwise"), digits)
 
