@@ -11,7 +11,8 @@ import numpy as np
 from surrogate_nas._types import FloatArray
 from surrogate_nas.benchmarks.sources import METRICS, VALIDATION, TaskSource
 from surrogate_nas.errors import InvalidArgumentError, UnknownNameError
-from surrogate_nas.evaluation import Goal, checked_goals
+from surrogate_nas.evaluation import Goal
+from surrogate_nas.goal_checks import checked_goals
 
 
 def goal_columns(

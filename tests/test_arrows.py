@@ -52,6 +52,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"cluster", "tensor_files"}),
     frozenset({"spaces"}),
     frozenset({"evaluation"}),
+    frozenset({"goal_checks"}),
     frozenset({"benchmarks", "predictors", "store", "training"}),
     frozenset({"searchers", "surrogates"}),
     frozenset({"records", "sharing"}),

@@ -12,7 +12,8 @@ import numpy as np
 
 from surrogate_nas._types import BoolArray, IntArray
 from surrogate_nas.errors import InvalidArgumentError, SpaceExhaustedError
-from surrogate_nas.evaluation import Goal, Prediction, Proposal, Trial, check_one_goal
+from surrogate_nas.evaluation import Goal, Prediction, Proposal, Trial
+from surrogate_nas.goal_checks import check_one_goal
 from surrogate_nas.searchers.predicted import PredictedObjective
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Self
 
 from surrogate_nas.errors import UnknownNameError
-from surrogate_nas.evaluation import Evaluation, Goal, checked_goals
+from surrogate_nas.evaluation import Evaluation, Goal
+from surrogate_nas.goal_checks import checked_goals
 from surrogate_nas.spaces.base import Architecture, SearchSpace
 from surrogate_nas.training.objective import MEASURED, TrainingObjective
 from surrogate_nas.training.several_trainings import SeveralTrainings

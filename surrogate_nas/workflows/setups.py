@@ -13,7 +13,8 @@ from surrogate_nas._types import Progress
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.combined import combined_settings
 from surrogate_nas.errors import InvalidArgumentError
-from surrogate_nas.evaluation import Features, Objective, Stopping, check_one_goal
+from surrogate_nas.evaluation import Features, Objective, Stopping
+from surrogate_nas.goal_checks import check_one_goal
 from surrogate_nas.run import check_arguments
 from surrogate_nas.searchers.base import Searcher
 from surrogate_nas.searchers.factory import make_searcher
