@@ -23,7 +23,7 @@ def add_options(option: Any) -> None:
         "--trainings",
         type=positive,
         metavar="N",
-        help="short trainings that weights are learnt from (default: 1000)",
+        help="short trainings that weights are learnt from (default: 500)",
     )
     option("--batches", type=positive, metavar="N", help="of each of them (default: 20)")
     option(

@@ -51,7 +51,7 @@ class Reptile:
             them by position and operation.
     """
 
-    trainings: int = 1000
+    trainings: int = 500
     batches: int = 20
     rate: float = 0.5
     recipe: str | Recipe = DEFAULT_RECIPE
