@@ -34,9 +34,12 @@ class VerificationRecord(JsonRecord):
             where one of them is constant.
         seconds: How long it took.
         errors: Why trainings failed, with architecture and seed.
+        best: The architecture with the best mean over its trainings, by which to choose: that of
+            the search is the best of single noisy values. Null where none succeeded.
     """
 
     architectures: tuple[VerifiedArchitecture, ...]
     kendall_tau: float | None
     seconds: float
     errors: tuple[str, ...]
+    best: str | None = None

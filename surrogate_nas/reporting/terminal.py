@@ -358,6 +358,8 @@ def print_verification(record: VerificationRecord, *, title: str, tabulated: boo
             "  ".join("–" if value is None else f"{value:.2f}" for value in row.trained),
         )
     console.print(table)
+    if record.best is not None and len(rows) > 1:
+        console.print(f"best by its trainings: {record.best}")
     console.print(
         f"Kendall tau of {source} and trained: {short(record.kendall_tau)}; "
         f"{record.seconds:.1f} seconds"

@@ -130,7 +130,9 @@ class Verification:
             )
             for winner, trained in zip(self.winners, self.trained, strict=True)
         )
-        return VerificationRecord(rows, self.kendall_tau, self.seconds, self.errors)
+        means = {row.arch: mean for row in rows if (mean := _mean(row.trained)) is not None}
+        best = max(means, key=means.__getitem__) if means else None
+        return VerificationRecord(rows, self.kendall_tau, self.seconds, self.errors, best)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

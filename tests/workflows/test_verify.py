@@ -138,6 +138,15 @@ def test_kendall_tau_is_scipys_of_the_means() -> None:
         assert part.kendall_tau is None
 
 
+def test_the_best_is_that_of_the_means_of_what_succeeded() -> None:
+    winners = tuple(Winner(arch, 1.0) for arch in ARCHS[:3])
+    trained = ((70.0, 60.0), (66.0, None), (None, None))
+    checked = Verification(ACCURACY, SPACE, winners, trained, (), 0.0)
+    assert checked.record().best == SPACE.format(ARCHS[1])
+    none = Verification(ACCURACY, SPACE, winners[2:], trained[2:], (), 0.0)
+    assert none.record().best is None
+
+
 def test_a_record_has_the_metrics_own_sign() -> None:
     loss = Goal("loss", maximise=False)
     checked = Verification(
@@ -149,6 +158,7 @@ def test_a_record_has_the_metrics_own_sign() -> None:
         1.0,
     )
     record = checked.record()
+    assert record.best == SPACE.format(ARCHS[0])
     rows = record.architectures
     assert [(row.predicted, row.table) for row in rows] == [(0.4, 0.3), (None, 0.5)]
     assert record.kendall_tau == 1
@@ -318,7 +328,7 @@ def test_search_and_verify_print_the_same_parity(
     store = str(tmp_path / "a.journal")
     found = answered(capsys, *_search(table, "known", "--store", store, "--verify", "2", *CPU))
     checked = found["verification"]
-    assert list(checked) == ["architectures", "kendall_tau", "seconds", "errors"]
+    assert list(checked) == ["architectures", "kendall_tau", "seconds", "errors", "best"]
     best = sorted(found["trials"], key=lambda trial: -trial["value"])[:2]
     rows = checked["architectures"]
     assert [(row["arch"], row["table"]) for row in rows] == [(t["arch"], t["value"]) for t in best]
