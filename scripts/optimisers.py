@@ -121,7 +121,7 @@ def learn(family: str, arguments: argparse.Namespace) -> Path:
             settings=training_of(task)["settings"],
         )
         for task in SOURCES
-        if task not in FAMILIES[family]
+        if task not in FAMILIES[_FOR_CIFAR if family == "cifar" else family]
     }
     choices, origin = CELLS[ORDER[LEFT_OUT:]], f"{len(CELLS) - LEFT_OUT} cells at random"
     if arguments.good:
