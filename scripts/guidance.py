@@ -49,6 +49,7 @@ def pairs(files: Iterable[Path]) -> Pairs:
 def stalls(files: Iterable[Path], others: Sequence[str]) -> None:
     """Print for each guided method the tests against the best of others, the worst task first."""
     found: dict[str, list[tuple[float, str, int, float, float, str]]] = {}
+    ratios: dict[tuple[str, Path, int], list[float]] = {}
     for file in files:
         runs = ComparisonRecord.from_json(json.loads(file.read_text(encoding="utf-8"))).runs
         ranks: dict[tuple[str, str], np.ndarray] = {}
@@ -67,6 +68,7 @@ def stalls(files: Iterable[Path], others: Sequence[str]) -> None:
                 means = float(own[:, trials - 1].mean()), float(at[best].mean())
                 row = (p, f"{file}: {task}", trials, *means, best)
                 found.setdefault(method, []).append(row)
+                ratios.setdefault((method, file, trials), []).append(means[0] / means[1])
     for method, rows in found.items():
         corrected = dict(zip(rows, holm([row[0] for row in rows]), strict=True))
         worse = sum(p < _SIGNIFICANT for p in corrected.values())
@@ -77,6 +79,10 @@ def stalls(files: Iterable[Path], others: Sequence[str]) -> None:
                 f"  {task}, {trials} trials: mean rank {own_mean:.1f}, {best} {best_mean:.1f}, "
                 f"p = {p:.2g}, corrected {corrected[row]:.2g}"
             )
+        for (of, file, trials), divided in ratios.items():
+            if of == method:
+                mean = np.exp(np.log(divided).mean())
+                print(f"  {file}, {trials} trials, {len(divided)} tasks: {mean:.2f}")
 
 
 def main() -> None:
@@ -94,7 +100,7 @@ def main() -> None:
             stalls(arguments.files, arguments.best_of)
             return
         found = pairs(arguments.files)
-    except FormatError as error:
+    except (OSError, FormatError) as error:
         parser.error(str(error))
     if not found:
         parser.error("there is no searcher that was run guided and alone")

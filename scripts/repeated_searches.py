@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from surrogate_nas._types import FloatArray
+from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.catalog import open_benchmark
 from surrogate_nas.evaluation import FunctionObjective
@@ -50,14 +50,17 @@ class Run(NamedTuple):
     test: tuple[float, float] = (np.nan, np.nan)
 
 
+def kept(architectures: int, repetition: int) -> IntArray:
+    """The architectures, of so many, that a repetition does not leave out, in order."""
+    drawn = np.random.default_rng([repetition, 11]).permutation(architectures)
+    return np.sort(drawn[: architectures * (_MISSING - 1) // _MISSING])
+
+
 def searched(
     task: TabularTask, guide: PredictorChoice, inner: str, repetition: int | None, *, test: bool
 ) -> Run:
     """Search a part of a task, or with None all of it."""
-    rows = np.arange(len(task))
-    if repetition is not None:
-        rng = np.random.default_rng([repetition, 11])
-        rows = np.sort(rng.permutation(len(task))[: len(task) * (_MISSING - 1) // _MISSING])
+    rows = np.arange(len(task)) if repetition is None else kept(len(task), repetition)
     choices = task.choices[rows]
     tests = None if task.test_values is None else task.test_values[rows] * task.own_goal.sign
     if test and tests is None:

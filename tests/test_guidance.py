@@ -106,7 +106,13 @@ def test_guided_searches_are_tested_against_the_best_of_others(
     path = kept(tmp_path, *runs)
     out = printed(path, monkeypatch, capsys, "--best-of", "evolution,local").splitlines()
     assert out[0] == "local+gp: significantly worse in 2 of 4 tests of a task"
-    assert [line.split(": ")[1].split(",")[0] for line in out[1:]] == ["a", "a", "b", "b"]
+    assert [line.split(": ")[1].split(",")[0] for line in out[1:5]] == ["a", "a", "b", "b"]
+    for line, trials in zip(out[5:], (50, 100), strict=True):
+        means = {key: rows[:, trials - 1].mean() for key, rows in ranks.items()}
+        guided = [means["a", "local", "gp"], means["b", "local", "gp"]]
+        alone = [means["a", "local", None], means["b", "evolution", None]]
+        ratio = np.exp(np.mean(np.log(guided) - np.log(alone)))
+        assert line == f"  {path}, {trials} trials, 2 tasks: {ratio:.2f}"
     for task, trials, best in (("a", 50, "local"), ("b", 100, "evolution")):
         own, other = (ranks[task, *m][:, trials - 1] for m in (("local", "gp"), (best, None)))
         (line,) = (text for text in out if f": {task}, {trials} trials" in text)
