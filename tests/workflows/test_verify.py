@@ -138,15 +138,6 @@ def test_kendall_tau_is_scipys_of_the_means() -> None:
         assert part.kendall_tau is None
 
 
-def test_the_best_is_that_of_the_means_of_what_succeeded() -> None:
-    winners = tuple(Winner(arch, 1.0) for arch in ARCHS[:3])
-    trained = ((70.0, 60.0), (66.0, None), (None, None))
-    checked = Verification(ACCURACY, SPACE, winners, trained, (), 0.0)
-    assert checked.record().best == SPACE.format(ARCHS[1])
-    none = Verification(ACCURACY, SPACE, winners[2:], trained[2:], (), 0.0)
-    assert none.record().best is None
-
-
 def test_a_record_has_the_metrics_own_sign() -> None:
     loss = Goal("loss", maximise=False)
     checked = Verification(
