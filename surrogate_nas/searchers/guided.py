@@ -52,11 +52,11 @@ class Guided(Searcher):
     by its mean, no two of them neighbours.
 
     A guide that compares all architectures notices when it is wrong: after twenty rounds of
-    proposals without gain every other plan explores wider, up to four times. With a prior these
-    plans are made by a process that knows nothing of other tasks, see
-    `surrogate_nas.searchers.opinions.Opinions`. And where encodings of one network have
-    measured equal values, any guide measures none of them again. See
-    `surrogate_nas.searchers.stalls`.
+    proposals without gain, fifty of a predictor with a prior, every other plan explores wider, up
+    to four times. Unless the predictor is a Gaussian process, these plans are made by one that
+    learns from this search alone, see `surrogate_nas.searchers.opinions.Opinions`. And where
+    encodings of one network have measured equal values, any guide measures none of them again.
+    See `surrogate_nas.searchers.stalls`.
 
     The predictor learns warped values (see `surrogate_nas.predictors.scores.warped`), so that units
     and outliers do not matter and uncertainty is symmetric. One that conditions on new rows at

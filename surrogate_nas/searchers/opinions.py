@@ -41,10 +41,10 @@ class Opinions:
     The process is there from the first result on, in spaces that cannot be listed, see
     `surrogate_nas.searchers.decision_process.DecisionProcess`.
 
-    The second opinion is asked in turn while a predictor with a prior stalls: a Gaussian process
-    that learns from the trials of this search alone. A prior that is wrong about a task is
-    corrected by its trials, but only where it lets the guide propose. What never saw other tasks is
-    not wrong in the same places. See `surrogate_nas.searchers.stalls`.
+    The second opinion is asked in turn while any other predictor stalls: a Gaussian process that
+    learns from the trials of this search alone. A predictor that is wrong about a task is corrected
+    by trials, but only where it lets the guide propose. Another one is not wrong in the same
+    places. See `surrogate_nas.searchers.stalls`.
 
     Attributes:
         own: The guide's predictor.
@@ -90,11 +90,13 @@ class Opinions:
 
     def asked(self, *, turned: bool) -> Opinion:
         """Whose opinion a plan follows; ``turned`` if a stall changes this one."""
-        if not (turned and self.own.predictor.has_prior):
+        if not turned:
+            return self.own
+        from surrogate_nas.predictors.gp import GaussianProcess  # of stalls alone
+
+        if isinstance(self.own.predictor, GaussianProcess):
             return self.own
         if self.second is None:
-            from surrogate_nas.predictors.gp import GaussianProcess  # of stalls alone
-
             self.second = Opinion(GaussianProcess(), _ALONE, self._labels)
         return self.second
 
