@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from typing import Any
 
 import numpy as np
@@ -41,10 +42,10 @@ class Opinions:
     The process is there from the first result on, in spaces that cannot be listed, see
     `surrogate_nas.searchers.decision_process.DecisionProcess`.
 
-    The second opinion is asked in turn while any other predictor stalls: a Gaussian process that
-    learns from the trials of this search alone. A predictor that is wrong about a task is corrected
-    by trials, but only where it lets the guide propose. Another one is not wrong in the same
-    places. See `surrogate_nas.searchers.stalls`.
+    The second opinion is a Gaussian process that learns from the trials of this search alone. It is
+    asked in turn while any other predictor stalls, in a space that has graphs. A predictor that is
+    wrong about a task is corrected by trials, but only where it lets the guide propose. Another one
+    is not wrong in the same places. See `surrogate_nas.searchers.stalls`.
 
     Attributes:
         own: The guide's predictor.
@@ -90,7 +91,7 @@ class Opinions:
 
     def asked(self, *, turned: bool) -> Opinion:
         """Whose opinion a plan follows; ``turned`` if a stall changes this one."""
-        if not turned:
+        if not (turned and self._has_graphs):
             return self.own
         from surrogate_nas.predictors.gp import GaussianProcess  # of stalls alone
 
@@ -99,6 +100,15 @@ class Opinions:
         if self.second is None:
             self.second = Opinion(GaussianProcess(), _ALONE, self._labels)
         return self.second
+
+    @functools.cached_property
+    def _has_graphs(self) -> bool:
+        """Whether the space has graphs, without which a Gaussian process sees nothing."""
+        try:
+            self.space.graphs(self.space.sample_choices(np.random.default_rng(0), 1))
+        except NotImplementedError:
+            return False
+        return True
 
     def learn(self, opinion: Opinion, known: KnownScores, rng: np.random.Generator) -> None:
         """Update or refit a predictor; it is used as it is before there is anything to fit to."""
