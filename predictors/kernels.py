@@ -214,7 +214,8 @@ class FamilyKernel:
         inner = np.zeros((len(a), len(b)), dtype=a.parts[0].dtype)
         squares, total = np.zeros_like(inner), np.zeros_like(inner)
         for i, variance in enumerate(hyper.families.tolist()):
-            product = a.parts[i] @ b.parts[i].T
+            with np.errstate(invalid="ignore"):  # OpenBLAS raises it for what lies beside the rows
+                product = a.parts[i] @ b.parts[i].T
             inner += product
             product *= -2
             product += a.norms[i][:, None]
