@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from surrogate_nas.benchmarks.importers.text import read_content
+from surrogate_nas.benchmarks.importers.separators import by_header
+from surrogate_nas.benchmarks.importers.text import TextReader, read_content
 from surrogate_nas.errors import FormatError, InvalidArgumentError, UnknownNameError
 
 _MAX_SIZE = 1 << 20
@@ -20,7 +19,7 @@ def read_descriptions(
     """Numbers by task: a row a task, its name in the first column, an empty cell is unknown.
 
     Args:
-        file: Text separated by commas, with a header.
+        file: Text with a header, separated by commas or as other CSV files.
         tasks: Names of the table's tasks.
 
     Raises:
@@ -28,10 +27,13 @@ def read_descriptions(
         FormatError: If it is no such text, or a cell is no number.
         UnknownNameError: If it describes a task that the table does not have.
     """
-    content = read_content(Path(file), _MAX_SIZE)
+    path = Path(file)
+    content = read_content(path, _MAX_SIZE)
     if content is None:
         raise FormatError(f"{os.fspath(file)} must be a text separated by commas, not Parquet")
-    rows = [row for row in csv.reader(io.StringIO(content.decode())) if row]
+    text = content.decode()
+    separator = by_header(text.partition("\n")[0], needed=())
+    rows = [row for row in TextReader(path, text, separator) if row]
     if len(rows) < 2 or len(rows[0]) < 2:
         raise FormatError(
             f"{os.fspath(file)} must have a header like task,nodes,classes and a row a task"

@@ -106,8 +106,8 @@ class TextRows(Rows):
         if not self.header:
             raise FormatError(f"{path} is empty; its first line must name the columns")
 
-    def _reader(self) -> _Reader:
-        return _Reader(self._path, self._content.decode(), self._separator)
+    def _reader(self) -> TextReader:
+        return TextReader(self._path, self._content.decode(), self._separator)
 
     def read(self, columns: Sequence[str]) -> None:
         """Find the cells of these columns.
@@ -157,7 +157,7 @@ class TextRows(Rows):
         return values
 
 
-class _Reader:
+class TextReader:
     """Python's reader of CSV, whose errors name the file and the line."""
 
     def __init__(self, path: Path, text: str, separator: str) -> None:
@@ -174,7 +174,7 @@ class _Reader:
         """The line that was read last."""
         return self._reader.line_num
 
-    def __iter__(self) -> _Reader:
+    def __iter__(self) -> TextReader:
         return self
 
     def __next__(self) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 from surrogate_nas.benchmarks.catalog import open_benchmark
 from surrogate_nas.benchmarks.hdf5 import HDF5Benchmark
+from surrogate_nas.benchmarks.importers.base import Imported
 from surrogate_nas.benchmarks.importers.csv import import_csv
 from surrogate_nas.benchmarks.table_writer import read_table, write_table
 from surrogate_nas.cli import main
@@ -31,6 +33,17 @@ def results(folder: Path) -> Path:
     return folder / "results.csv"
 
 
+def imported(folder: Path, descriptors: Any = None, name: str = "mine", **tasks: str) -> Imported:
+    return import_csv(
+        results(folder),
+        name=name,
+        space="nats-size",
+        arch="arch",
+        tasks=tasks or {"a": "x"},
+        descriptors=descriptors,
+    )
+
+
 def facts(folder: Path, text: str = FACTS) -> Path:
     (folder / "facts.csv").write_text(text)
     return folder / "facts.csv"
@@ -48,15 +61,7 @@ def test_a_file_describes_tasks_and_the_table_keeps_it(tmp_path: Path) -> None:
     assert "classes 2, nodes 100" in (tmp_path / "page.html").read_text()
     assert table.task("a").data(np.arange(3)).descriptor == {"nodes": 100, "classes": 2}
     table.check()
-    whole = {"a": {"nodes": np.int64(100)}}
-    import_csv(
-        results(tmp_path),
-        name="other",
-        space="nats-size",
-        arch="arch",
-        tasks={"a": "x"},
-        descriptors=whole,  # type: ignore[arg-type]
-    )
+    imported(tmp_path, {"a": {"nodes": np.int64(100)}}, name="other")
     assert open_benchmark("other").task("a").descriptor == {"nodes": 100}
     write_table(tmp_path / "again.h5", read_table(table))
     again = HDF5Benchmark(tmp_path / "again.h5")
@@ -65,7 +70,7 @@ def test_a_file_describes_tasks_and_the_table_keeps_it(tmp_path: Path) -> None:
 
 
 def test_a_table_without_descriptors_has_none(tmp_path: Path) -> None:
-    import_csv(results(tmp_path), name="mine", space="nats-size", arch="arch", tasks={"a": "x"})
+    imported(tmp_path)
     assert open_benchmark("mine").task("a").descriptor is None
 
 
@@ -80,20 +85,14 @@ def test_a_table_without_descriptors_has_none(tmp_path: Path) -> None:
         ("task,nodes,nodes\na,1,2\n", FormatError, "different names of columns"),
         ("task\na\n", FormatError, "a header like"),
         ("", FormatError, "a header like"),
+        ('task,nodes\na,"1\n', FormatError, "no CSV text, line 2"),
     ],
 )
 def test_wrong_files_are_refused(
     tmp_path: Path, text: str, kind: type[Exception], message: str
 ) -> None:
     with pytest.raises(kind, match=message):
-        import_csv(
-            results(tmp_path),
-            name="mine",
-            space="nats-size",
-            arch="arch",
-            tasks={"a": "x", "b": "y"},
-            descriptors=facts(tmp_path, text),
-        )
+        imported(tmp_path, facts(tmp_path, text), a="x", b="y")
 
 
 def test_wrong_numbers_of_a_caller_are_refused(tmp_path: Path) -> None:
@@ -104,26 +103,11 @@ def test_wrong_numbers_of_a_caller_are_refused(tmp_path: Path) -> None:
         ([1], "numbers by name by task"),
     ):
         with pytest.raises((InvalidArgumentError, UnknownNameError), match=message):
-            import_csv(
-                results(tmp_path),
-                name="mine",
-                space="nats-size",
-                arch="arch",
-                tasks={"a": "x"},
-                descriptors=wrong,  # type: ignore[arg-type]
-            )
+            imported(tmp_path, wrong)
 
 
 def test_a_damaged_descriptor_is_a_fault_of_the_file(tmp_path: Path) -> None:
-    numbers = {"a": {"nodes": 1.0}}
-    made = import_csv(
-        results(tmp_path),
-        name="mine",
-        space="nats-size",
-        arch="arch",
-        tasks={"a": "x"},
-        descriptors=numbers,
-    )
+    made = imported(tmp_path, {"a": {"nodes": 1.0}})
     for text in (b"[1]", b"{", b'{"nodes": "x"}', b'{"nodes": NaN}'):
         with h5py.File(made.path, "r+") as file:
             file["tasks/a"].attrs["descriptor"] = np.bytes_(text)
@@ -132,14 +116,7 @@ def test_a_damaged_descriptor_is_a_fault_of_the_file(tmp_path: Path) -> None:
 
 
 def test_the_choice_of_a_predictor_knows_the_descriptor(tmp_path: Path) -> None:
-    import_csv(
-        results(tmp_path),
-        name="mine",
-        space="nats-size",
-        arch="arch",
-        tasks={"a": "x", "b": "y"},
-        descriptors=facts(tmp_path),
-    )
+    imported(tmp_path, facts(tmp_path), a="x", b="y")
     table = open_benchmark("mine")
     weights = tmp_path / "w.safetensors"
     meta_train([table.task("b")], predictor="transfer-ridge", out=weights)
