@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from repeated_searches import kept
+from repeated_searches import part
 
 from surrogate_nas.benchmarks import open_benchmark
 from surrogate_nas.benchmarks.base import TabularTask
@@ -27,13 +27,6 @@ from surrogate_nas.transfer import choose_predictor
 
 Key = tuple[str, str, int]
 """Task, method and repetition."""
-
-
-def part(task: TabularTask, repetition: int) -> TabularTask:
-    """The task without a random quarter of its architectures."""
-    rows = kept(len(task), repetition)
-    choices, values = task.choices[rows], task.values[rows]
-    return TabularTask(task.name, task.space, choices, values, isomorphs=task.isomorphs)
 
 
 def ranks(task: TabularTask, method: str, repetition: int, trials: int, own: bool) -> list[int]:

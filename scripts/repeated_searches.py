@@ -24,10 +24,8 @@ import numpy as np
 from surrogate_nas._types import FloatArray, IntArray
 from surrogate_nas.benchmarks.base import TabularTask
 from surrogate_nas.benchmarks.catalog import open_benchmark
-from surrogate_nas.evaluation import FunctionObjective
 from surrogate_nas.run import search
 from surrogate_nas.searchers.factory import make_searcher
-from surrogate_nas.spaces.base import Architecture
 from surrogate_nas.transfer import choose_predictor
 from surrogate_nas.transfer.choice import PredictorChoice
 from surrogate_nas.transfer.meta_training import learns_from_others
@@ -56,36 +54,41 @@ def kept(architectures: int, repetition: int) -> IntArray:
     return np.sort(drawn[: architectures * (_MISSING - 1) // _MISSING])
 
 
-def searched(
-    task: TabularTask, guide: PredictorChoice, inner: str, repetition: int | None, *, test: bool
-) -> Run:
-    """Search a part of a task, or with None all of it."""
+def part(task: TabularTask, repetition: int | None, *, test: bool = False) -> TabularTask:
+    """The task without a random quarter of its architectures, or with None all of it.
+
+    Args:
+        task: The whole task.
+        repetition: Which part.
+        test: Whether the test metric takes the place of the validation metric.
+    """
     rows = np.arange(len(task)) if repetition is None else kept(len(task), repetition)
-    choices = task.choices[rows]
     tests = None if task.test_values is None else task.test_values[rows] * task.own_goal.sign
     if test and tests is None:
         raise SystemExit(f"{task.name} has no test metric")
     values = tests if test and tests is not None else task.values[rows]
-    space = task.space.restricted(choices)
-    position = dict(zip(map(tuple, space.keys(choices).tolist()), range(len(values)), strict=True))
+    choices = task.choices[rows]
+    return TabularTask(task.name, task.space, choices, values, test=tests, isomorphs=task.isomorphs)
 
-    def row(arch: Architecture) -> int:
-        return position[space.key(arch).choices]
 
-    seed = repetition or 0
-    searcher = make_searcher(inner, space, seed=seed, predictor=guide.make(space, seed))
-    objective = FunctionObjective(space, lambda arch: float(values[row(arch)]))
-    trials = search(searcher, objective, trials=max(TRIALS), batch=1).trials
-    seen = np.array([row(trial.arch) for trial in trials])
-    best = np.maximum.accumulate(values[seen])
-    ranks = [100 * (1 + (values > best[n - 1]).sum()) / len(values) for n in TRIALS]
-    top = np.flatnonzero(values[seen] == values.max())
+def searched(
+    task: TabularTask, guide: PredictorChoice, inner: str, repetition: int | None, *, test: bool
+) -> Run:
+    """Search a part of a task, or with None all of it."""
+    some, seed = part(task, repetition, test=test), repetition or 0
+    searcher = make_searcher(inner, some.space, seed=seed, predictor=guide.make(some.space, seed))
+    trials = search(searcher, some, trials=max(TRIALS), batch=1).trials
+    seen = some.rows(np.array([trial.arch.choices for trial in trials]))
+    values = some.values[seen]
+    best = np.maximum.accumulate(values)
+    ranks = np.array([100 * some.rank(best[n - 1]) / len(some) for n in TRIALS])
+    top = np.flatnonzero(values == some.optimum)
     found = int(top[0]) + 1 if len(top) else None
-    if tests is None:
-        return Run(np.array(ranks), found)
-    won = tests[seen[values[seen].argmax()]]
-    rank = 100 * (1 + float((tests > won).sum())) / len(tests)
-    return Run(np.array(ranks), found, (float(won) * task.own_goal.sign, rank))
+    if some.test_values is None:
+        return Run(ranks, found)
+    won = float(some.test_values[seen[values.argmax()]])
+    rank = 100 * (1 + float((some.test_values > won).sum())) / len(some)
+    return Run(ranks, found, (won * task.own_goal.sign, rank))
 
 
 def _line(label: str, numbers: FloatArray, rest: str = "") -> None:
